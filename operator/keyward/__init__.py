@@ -1,0 +1,3 @@
+"""Keyward keeps credentials for workloads on Kubernetes."""
+
+__version__ = "0.1.0"

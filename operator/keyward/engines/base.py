@@ -1,0 +1,191 @@
+"""The contract between Keyward and one kind of system.
+
+An engine knows statements, rights and error codes of its system. It decides nothing about versions: what may be
+written is judged by the domain from an `Inspection`, and an engine refuses to write if the world no longer matches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from keyward.sensitive import Sensitive
+
+
+class Role(StrEnum):
+    PRIMARY = "Primary"
+    REPLICA = "Replica"
+
+
+class Level(StrEnum):
+    """Privilege levels of the source system."""
+
+    DB_OWNER = "DBOwner"
+    READ_WRITE = "ReadWrite"
+    READ_ONLY = "ReadOnly"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    host: str
+    port: int
+    role: Role = Role.PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a system is and how its identity is proven."""
+
+    endpoints: tuple[Endpoint, ...]
+    database: str
+    ca_pem: str | None = None  # None: the system's trust store
+    server_name: str | None = None  # name in the certificate, where it differs from the endpoint's host
+
+    @property
+    def primary(self) -> Endpoint:
+        return next(e for e in self.endpoints if e.role is Role.PRIMARY)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    account: str
+    password: Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class Privilege:
+    database: str
+    level: Level
+    schemas: tuple[str, ...] = ("public",)
+    owner_roles: tuple[str, ...] = ()  # whose future objects are granted by default privileges
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSet:
+    """The accounts of one credential on one system and the rights that they shall have.
+
+    `created` sets: `names` get the rights in `privileges` through the NOLOGIN role `rights_role`. Imported sets:
+    `rights_role` is None, the first of `names` is the one whose rights the second gets.
+    """
+
+    names: tuple[str, ...]
+    created: bool
+    rights_role: str | None = None
+    privileges: tuple[Privilege, ...] = ()
+    preset_role: str | None = None  # privileged accounts: the role that the Target names
+
+    @property
+    def all_roles(self) -> tuple[str, ...]:
+        return self.names if self.rights_role is None else (*self.names, self.rights_role)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What the system says about one account."""
+
+    exists: bool
+    can_login: bool = False
+    expired: bool = False
+    superuser: bool = False
+    mark: str | None = None  # the whole comment, marks and other people's text alike
+    owns_objects: bool = False
+
+
+ABSENT = AccountState(exists=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    accounts: Mapping[str, AccountState]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One effect: give `account` this password, the rights of `accounts`, and the marks.
+
+    `expected` is the world as it was judged; an engine re-reads it under its lock, within the same transaction, and
+    raises `Conflict` if an account's existence, its right to log in or its comment differ.
+    """
+
+    account: str
+    password: Sensitive
+    accounts: AccountSet
+    expected: Inspection
+    comments: Mapping[str, str]  # account → comment to set, of the roles created now and of `account`
+    create: bool = False  # absent roles of `accounts` may be created
+    enable: bool = False  # a LOGIN that we took away may be given back
+    terminate_sessions: bool = False
+
+
+class Action(StrEnum):
+    DISABLE = "Disable"
+    DROP = "Drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Disable or drop accounts at the end of a credential's life, if the world still is as judged."""
+
+    action: Action
+    accounts: AccountSet
+    expected: Inspection
+    comments: Mapping[str, str] = field(default_factory=dict)  # for DISABLE: the mark with "disabled"
+
+
+BeforeSend = Callable[[], Awaitable[None]]
+"""Called right before the first byte that changes anything; raises to prevent it (the lease's deadline)."""
+
+
+class AdminSession(Protocol):
+    """One connection of the admin login to the primary. It is never reconnected: a lost one ends the step."""
+
+    async def inspect(self, accounts: AccountSet) -> Inspection:
+        """Read the state of all roles of the set."""
+
+    async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
+        """Raise `Blocked` naming the first right that the admin lacks for a change of these accounts."""
+
+    async def apply(self, change: Change, before_send: BeforeSend) -> None:
+        """Do the change in one transaction where the system has them.
+
+        Raises:
+            Rejected: the system refused the password for certain; nothing was changed.
+            Unsettled: sent, outcome unknown.
+            Conflict: the world is not as judged; nothing was changed.
+            Retry, Blocked: nothing was changed.
+        """
+
+    async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
+        """Disable or drop; the action that was done (a DROP of an owner of objects becomes DISABLE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a login must find to count as proof."""
+
+    accounts: AccountSet
+    current_user: str | None = None  # the role that the session must act as; None: the account itself
+
+
+class Engine(Protocol):
+    """One kind of system."""
+
+    name: str
+
+    def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
+        """Open the admin session; `timeout` in seconds bounds each statement on it as well.
+
+        Raises (on entering): Retry or Blocked.
+        """
+
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
+        """Log in anew to one endpoint and prove identity and effective rights.
+
+        Raises:
+            Blocked with LOGIN_REFUSED: the server refused the login for certain.
+            Blocked with WRONG_IDENTITY or PRIVILEGE_MISSING: the login works, but not as consumers need it.
+            Retry: no answer that tells anything.
+        """
