@@ -122,12 +122,13 @@ class Change:
 
 class Action(StrEnum):
     DISABLE = "Disable"
+    ENABLE = "Enable"  # give back the LOGIN that DISABLE took, to accounts that carry our mark with "disabled"
     DROP = "Drop"
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Disable or drop accounts at the end of a credential's life, if the world still is as judged."""
+    """Disable, enable or drop accounts as a credential's life ends or resumes, if the world still is as judged."""
 
     action: Action
     accounts: AccountSet
@@ -159,7 +160,7 @@ class AdminSession(Protocol):
         """
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
-        """Disable or drop; the action that was done (a DROP of an owner of objects becomes DISABLE)."""
+        """Disable, enable or drop; the action that was done (a DROP of an owner of objects becomes DISABLE)."""
 
 
 @dataclass(frozen=True, slots=True)

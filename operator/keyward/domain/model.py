@@ -1,0 +1,476 @@
+"""The words of the planner: what was wished, what was seen, and the steps that may follow.
+
+Plain frozen values. Nothing in here reads a clock, the network or an API object; `records` and `wishes` translate those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from keyward.errors import Reason
+
+
+class Mode(StrEnum):
+    """How two versions can be valid at once."""
+
+    GENERIC = "Generic"
+    DUAL = "Dual"
+    SINGLE = "Single"
+
+
+class Origin(StrEnum):
+    """Where a version's value comes from."""
+
+    GENERATED = "Generated"
+    IMPORTED = "Imported"
+    SOURCE = "Source"
+
+
+class RetiredAs(StrEnum):
+    """Why a version ended without ever (or any longer) being of use."""
+
+    REFUSED = "Refused"
+    SUPERSEDED = "Superseded"  # never sent
+    TAKEN_OVER = "TakenOver"  # may have been sent, by us or by a fork: its account stays dead
+    UNVERIFIED = "Unverified"
+    LOST = "Lost"
+
+
+class CauseKind(StrEnum):
+    INITIAL = "Initial"
+    SCHEDULE = "Schedule"
+    TOKEN = "Token"  # noqa: S105 - the word of the annotation, not a secret
+    SOURCE = "Source"
+    DRIFT = "Drift"
+    REPLACEMENT = "Replacement"  # of a refused or superseded candidate, or an import that never logged in
+    SPEC = "Spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """The last text of each command annotation that was acted on."""
+
+    rotate: str | None = None
+    promote: str | None = None
+    takeover: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    kind: CauseKind
+    text: str = ""
+    due_at: datetime | None = None
+    handled: Handled = Handled()
+    recovery_window: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetIdentity:
+    """A system as far as versions are concerned. The uid is information: a restore changes it."""
+
+    kind: str
+    name: str
+    digest: str
+    uid: str = ""
+
+    def same_name(self, other: TargetIdentity) -> bool:
+        return (self.kind, self.name) == (other.kind, other.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    number: int
+    at: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousLink:
+    """The nearest lower version that has an envelope, when this one was reserved."""
+
+    sequence: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A CredentialVersion without its envelope."""
+
+    name: str
+    namespace: str
+    credential: str
+    lineage: str
+    sequence: int
+    version_id: str
+    type: str
+    cluster: str
+    cause: Cause
+    mode: Mode
+    origin: Origin
+    created_at: datetime
+    resource_version: str
+    account: str = ""
+    accounts: tuple[str, ...] = ()
+    target: TargetIdentity | None = None
+    source_digest: str = ""
+    previous: PreviousLink | None = None
+    digest: str = ""  # hex of the envelope's digest; empty without an envelope
+    wraps: tuple[tuple[str, str], ...] = ()  # (key, key version)
+    promoted: Promotion | None = None
+    applying: bool = False
+    retired: RetiredAs | None = None
+    closed: bool = False
+    disabled_by_us: str = ""  # uid of the deleted Credential
+    orphaned_at: datetime | None = None
+    pinned: bool = False  # labelled to be kept by retention
+
+    @property
+    def settled(self) -> bool:
+        return self.promoted is not None or self.retired is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionWish:
+    """One Secret that shall hold the current version."""
+
+    secret_name: str
+    shape: str  # digest of everything in the spec that shapes the Secret
+    include_previous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleWish:
+    """When the next rotation is due. `cron` replaces `interval` as the source of due times where it is set."""
+
+    automatic: bool
+    interval: timedelta = timedelta(0)
+    cron: str | None = None
+    time_zone: str = "UTC"
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rotations begin only within it. `days` are 0 (Monday) to 6; empty means each day."""
+
+    start_minute: int
+    duration: timedelta
+    days: tuple[int, ...] = ()
+    time_zone: str = "UTC"
+
+
+class AccountsPolicy(StrEnum):
+    RETAIN = "Retain"
+    DISABLE = "Disable"
+    DROP = "Drop"
+
+
+class SecretsPolicy(StrEnum):
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+class DriftPolicy(StrEnum):
+    ROTATE = "Rotate"
+    REPORT = "Report"
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionWish:
+    accounts: AccountsPolicy = AccountsPolicy.RETAIN
+    secrets: SecretsPolicy = SecretsPolicy.DELETE
+    recovery_window: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The texts of the command annotations as they stand."""
+
+    rotate: str | None = None
+    promote: str | None = None
+    takeover: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A Credential's spec and metadata, normalised: what the planner reads of it."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    type: str  # generic | rds
+    mode: Mode
+    key: str  # EncryptionKey's name
+    schedule: ScheduleWish
+    projections: tuple[ProjectionWish, ...] = ()
+    target: TargetIdentity | None = None  # with the digest of the Target as it is now
+    accounts: tuple[str, ...] = ()  # dual: (x, x_clone) or the imported pair, first-named first
+    imported: bool = False
+    grace: timedelta = timedelta(minutes=5)
+    suspended: bool = False
+    on_drift: DriftPolicy = DriftPolicy.ROTATE
+    drift_interval: timedelta = timedelta(minutes=10)
+    deletion: DeletionWish = DeletionWish()
+    commands: Commands = Commands()
+    initial_version_id: str = "v1"
+    keep_versions: int = 10
+    lineage: str | None = None  # the annotation
+    finalizer: bool = False
+    deleting_since: datetime | None = None
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether a value of this type is proven by a login."""
+        return self.mode is not Mode.GENERIC
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """The Target as the controller found it, judged against this Credential's namespace."""
+
+    identity: TargetIdentity
+    approved: tuple[str, ...] = ()  # the digest that is approved now, then those that it succeeds
+    may_manage: tuple[str, ...] = ()  # those of the Credential's accounts that allowedAccounts covers
+    unverified_import: tuple[str, ...] = ()
+    suspended: bool = False
+
+    @property
+    def is_approved(self) -> bool:
+        return bool(self.approved) and self.approved[0] == self.identity.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Something outside that keeps effects from being planned: an unknown Target, a key that is not there."""
+
+    reason: Reason
+    message: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecretView:
+    """A projected Secret's metadata."""
+
+    name: str
+    resource_version: str
+    managed: bool = False  # carries our labels
+    lineage: str = ""
+    credential: str = ""
+    sequence: int = 0
+    previous_sequence: int = 0
+    shape: str = ""
+    written_at: datetime | None = None
+    owner_uid: str = ""  # of the Credential in its owner references
+    intact: bool = True  # nobody else wrote it since we did
+
+
+@dataclass(frozen=True, slots=True)
+class MarkView:
+    """The highest mark of our lineage that the target showed during this run."""
+
+    sequence: int
+    digest8: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process has learnt since it started. Losing it costs logins, never a value."""
+
+    proven: frozenset[tuple[int, str]] = frozenset()  # (sequence, target digest) that logged in on every endpoint
+    denied: frozenset[tuple[int, str]] = frozenset()  # a login that was refused for certain
+    unsent: frozenset[int] = frozenset()  # reserved by this process and never sent
+    sent: frozenset[int] = frozenset()  # the system confirmed the change
+    refused: frozenset[int] = frozenset()  # the system refused the candidate for certain
+    mark: MarkView | None = None
+    drift_checked_at: datetime | None = None
+    rollback: bool = False  # a neighbour's digest does not match
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Consecutive failures of the rotation, from status; losing them only resets the back-off."""
+
+    count: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """Generic: the keyed digest of the value that the source now holds."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One read of the world, from which every concern plans."""
+
+    wish: Wish
+    cluster: str  # uid of this cluster's kube-system
+    versions: tuple[Version, ...]  # every lineage of this Credential's name
+    secrets: Mapping[str, SecretView] = field(default_factory=dict)
+    target: TargetView | None = None
+    source: SourceView | None = None
+    memory: Memory = Memory()
+    failures: Failures = Failures()
+    obstacle: Obstacle | None = None
+    gate: str | None = None  # consumer gate: who still holds the previous value; None: nobody known
+    frozen: bool = False  # the operator's freeze switch
+    writable_key: tuple[str, str] | None = None  # (key, key version) that wraps now; None: unavailable
+    namespace_terminating: bool = False
+    projection_settled: bool = True  # False: a projection cannot be written now (conflict, template)
+
+
+# --- steps: one effect each -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Create a version. `promotion` is set with it for generic; `import_index` names the imported account's place."""
+
+    lineage: str
+    sequence: int
+    version_id: str
+    cause: Cause
+    origin: Origin
+    account: str = ""
+    previous: Version | None = None
+    promotion: Promotion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """Write the lineage annotation and the finalizer, in one write."""
+
+    lineage: str
+    finalizer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Log in with this version on every endpoint; the outcome goes to `Memory`."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    version: Version
+    promotion: Promotion
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    version: Version
+    as_: RetiredAs
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Clear `orphanedAt` of a lineage that was taken up again."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """Give back the right to log in that our own deletion took away, then clear `disabledByUs`."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrap:
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    projection: ProjectionWish
+    version: Version
+    previous: Version | None
+    rewrite: bool = False  # only if the content differs (somebody else wrote it)
+
+
+@dataclass(frozen=True, slots=True)
+class Unproject:
+    """Delete a Secret that we made and that no projection names any more."""
+
+    secret: SecretView
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDisabled:
+    """Record `disabledByUs` before the accounts are disabled."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Record that a lineage is over."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Remove the finalizer. `left` says what stays behind on the system, empty if nothing does."""
+
+    left: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` (None: until something changes)."""
+
+    until: datetime | None
+    reason: str
+    message: str = ""
+    stalled: bool = False
+
+
+Step = (
+    Reserve
+    | Annotate
+    | Apply
+    | Verify
+    | Promote
+    | Retire
+    | Return
+    | Enable
+    | Prune
+    | Rewrap
+    | Project
+    | Unproject
+    | NoteDisabled
+    | Disable
+    | Drop
+    | Close
+    | Release
+)
