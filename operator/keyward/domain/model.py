@@ -288,6 +288,8 @@ class Memory:
     refused: frozenset[int] = frozenset()  # the system refused the candidate for certain
     mark: MarkView | None = None
     drift_checked_at: datetime | None = None
+    disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in
+    accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
     rollback: bool = False  # a neighbour's digest does not match
 
 
@@ -323,7 +325,7 @@ class Observed:
     frozen: bool = False  # the operator's freeze switch
     writable_key: tuple[str, str] | None = None  # (key, key version) that wraps now; None: unavailable
     namespace_terminating: bool = False
-    projection_settled: bool = True  # False: a projection cannot be written now (conflict, template)
+    blocked_secrets: frozenset[str] = frozenset()  # projections that failed in this pass
 
 
 # --- steps: one effect each -------------------------------------------------------------------------------------------
@@ -415,6 +417,13 @@ class Unproject:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphan:
+    """Record that a lineage has no live Credential: its recovery window begins."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class NoteDisabled:
     """Record `disabledByUs` before the accounts are disabled."""
 
@@ -468,6 +477,7 @@ Step = (
     | Rewrap
     | Project
     | Unproject
+    | Orphan
     | NoteDisabled
     | Disable
     | Drop

@@ -1,0 +1,96 @@
+"""What reconciliation needs of the world. The kube layer, the vault and the engines fill it; a simulated world does too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from keyward.api.credential import Credential
+from keyward.domain.model import SecretView, Version, Wish
+from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
+from keyward.engines.base import Engine, Login, Place
+from keyward.sensitive import Sensitive
+
+
+class VersionStore(Protocol):
+    """CredentialVersions. Every write answers with the object as it was stored."""
+
+    async def list(self, namespace: str, credential: str) -> tuple[Version, ...]:
+        """All versions of that name, every lineage, by a quorum read."""
+
+    async def read(self, version: Version) -> StoredVersion | None: ...
+
+    async def create(self, new: NewVersion) -> StoredVersion:
+        """POST; raises Conflict if the name exists."""
+
+    async def update(self, version: Version, change: RecordChange) -> Version:
+        """Compare-and-swap on the version's resourceVersion; raises Conflict."""
+
+    async def delete(self, version: Version) -> None:
+        """Delete with the resourceVersion as precondition; raises Conflict. Absent is success."""
+
+
+class CredentialStore(Protocol):
+    async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:  # noqa: FBT001
+        """Annotation and finalizer (added or removed) in one write."""
+
+    async def release(self, wish: Wish) -> None:
+        """Remove our finalizer. Absent is success."""
+
+    async def write_status(self, wish: Wish, status: Json) -> None: ...
+
+
+class SecretStore(Protocol):
+    """Projected Secrets, always by name."""
+
+    async def read(self, namespace: str, name: str) -> StoredSecret | None: ...
+
+    async def create(self, content: SecretContent) -> SecretView:
+        """POST; raises Conflict if it exists."""
+
+    async def replace(self, content: SecretContent, judged: StoredSecret) -> SecretView:
+        """PUT on the judged metadata with its resourceVersion; raises Conflict."""
+
+    async def delete(self, namespace: str, secret: SecretView) -> None: ...
+
+
+class Vault(Protocol):
+    """Sealing and opening; see crypto.vault."""
+
+    store: str
+
+    async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
+        """The same version with envelope and wraps."""
+
+    async def open(self, stored: StoredVersion) -> Sensitive: ...
+
+    async def rewrap(self, stored: StoredVersion, key: str) -> tuple[Json, ...]: ...
+
+    def digest(self, stored: StoredVersion) -> str:
+        """Hex digest of the envelope in its context."""
+
+    def source_digest(self, value: Sensitive) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach the system of a Credential, with the admin's login."""
+
+    engine: Engine
+    place: Place
+    admin: Login
+
+
+Clock = Callable[[], datetime]
+Hook = Callable[[str], Awaitable[None]]
+"""Named points right before and after each effect: fault injection in tests, the lease's deadline in service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A Credential in hand: the parsed object and its normalised wish."""
+
+    credential: Credential
+    wish: Wish

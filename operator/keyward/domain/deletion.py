@@ -1,0 +1,100 @@
+"""What a Credential's deletion undoes before its finalizer goes, and what becomes of orphaned lineages (protocol §7).
+
+The finalizer needs no version, Target, key or RoleBinding to finish: whatever cannot be undone is left and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from keyward.domain import commands, lineage, schedule
+from keyward.domain.lineage import History
+from keyward.domain.model import (
+    AccountsPolicy,
+    Close,
+    Disable,
+    Drop,
+    NoteDisabled,
+    Observed,
+    Orphan,
+    Prune,
+    Release,
+    Version,
+    Wait,
+)
+
+DEADLINE = timedelta(minutes=10)
+DAY = timedelta(days=1)
+
+DeletionStep = NoteDisabled | Disable | Drop | Close | Prune | Release
+
+
+def plan(seen: Observed, now: datetime) -> DeletionStep | Wait:
+    """The next step towards the end of a Credential that is being deleted."""
+    if not seen.wish.finalizer:
+        return Wait(None, "Deleted")
+    resolution = lineage.resolve(seen)
+    history = resolution.history if not isinstance(resolution, Wait) else History("", ())
+    undo = _undo_accounts(seen, history, now)
+    if undo is not None:
+        return undo
+    if not seen.wish.deletion.recovery_window and history.versions:
+        return Prune(history.versions[0])
+    return Release()
+
+
+def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionStep | Wait | None:
+    policy, top = seen.wish.deletion.accounts, history.highest
+    if policy is AccountsPolicy.RETAIN or top is None or not seen.wish.logs_in:
+        return None
+    closed = any(v.closed for v in history.versions)
+    if closed or (policy is AccountsPolicy.DISABLE and seen.memory.accounts_removed):
+        return None
+    left = ", ".join(seen.wish.accounts)
+    if _cannot_undo(seen, history, now):
+        return Release(left=left)
+    until = _after_failure(seen, now)
+    if until is not None and until > now:
+        return Wait(min(until, _deadline(seen)), "BackOff")
+    if policy is AccountsPolicy.DROP:
+        return Close(top) if seen.memory.accounts_removed else Drop(top)
+    noted = next((v for v in history.versions if v.disabled_by_us), None)
+    return Disable(noted) if noted else NoteDisabled(top)
+
+
+def _deadline(seen: Observed) -> datetime:
+    assert seen.wish.deleting_since is not None
+    return seen.wish.deleting_since + DEADLINE
+
+
+def _cannot_undo(seen: Observed, history: History, now: datetime) -> bool:
+    """The Target is gone, the namespace is going, the fence of another cluster stands, or time is up."""
+    top = history.highest
+    fenced = top is not None and (top.cluster != seen.cluster or commands.highest_seen(seen, history) > top.sequence)
+    gone = seen.obstacle is not None and not seen.obstacle.transient
+    return gone or seen.target is None or seen.namespace_terminating or fenced or now >= _deadline(seen)
+
+
+def _after_failure(seen: Observed, now: datetime) -> datetime | None:
+    if not seen.failures.count or seen.failures.last_at is None:
+        return None
+    return min(seen.failures.last_at, now) + schedule.backoff(seen.failures, seen.wish.uid)
+
+
+def sweep(versions: Iterable[Version], live: frozenset[str], now: datetime) -> list[Orphan | Prune]:
+    """Steps for lineages without a live Credential; `live` holds the lineages that have one.
+
+    First sight begins the recovery window on the highest sequence; after it the versions go, lowest first.
+    """
+    steps: list[Orphan | Prune] = []
+    for name, history in lineage.group(versions).items():
+        top = history.highest
+        if name in live or top is None:
+            continue
+        since = next((v.orphaned_at for v in reversed(history.versions) if v.orphaned_at), None)
+        if since is None:
+            steps.append(Orphan(top))
+        elif since + top.cause.recovery_window <= now:
+            steps.extend(Prune(v) for v in history.versions)
+    return steps

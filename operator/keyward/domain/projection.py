@@ -1,0 +1,47 @@
+"""Which projected Secret is not what it should be (protocol §11). Pure; rendering is elsewhere.
+
+A Secret is made or changed only to a current value that is proven. A failure never blanks or shrinks one.
+"""
+
+from __future__ import annotations
+
+from keyward.domain import commands, lineage, settling
+from keyward.domain.model import Observed, Origin, Project, SecretsPolicy, Unproject, Wait
+from keyward.errors import Reason
+
+
+def plan(seen: Observed) -> Project | Unproject | Wait:
+    """The next Secret to write, or why there is none."""
+    resolution = lineage.resolve(seen)
+    if isinstance(resolution, Wait):
+        return resolution
+    history, wish = resolution.history, seen.wish
+    current = history.current
+    if current is None or resolution.annotate:
+        return Wait(None, "NothingCurrent")
+    if any(v.origin is Origin.IMPORTED for v in history.pending):
+        return Wait(None, "ImportPending")
+    if wish.deleting_since is not None or seen.namespace_terminating:
+        return Wait(None, Reason.NAMESPACE_TERMINATING)
+    digest = wish.target.digest if wish.target else ""
+    proven = not wish.logs_in or (current.sequence, digest) in seen.memory.proven
+    behind = commands.highest_seen(seen, history) > max(v.sequence for v in history.versions)
+    if not proven or (behind and not wish.logs_in):
+        # Not even a repair: what stands in the Secret may be newer than anything that is stored here.
+        return Wait(None, "Unproven")
+    for projection in settling.unwritten(seen, history):
+        if projection.secret_name not in seen.blocked_secrets:
+            previous = history.previous if projection.include_previous else None
+            secret = seen.secrets.get(projection.secret_name)
+            return Project(projection, current, previous, rewrite=secret is not None and not secret.intact)
+    return _remove_unwished(seen, history.lineage)
+
+
+def _remove_unwished(seen: Observed, live: str) -> Unproject | Wait:
+    wished = {p.secret_name for p in seen.wish.projections}
+    if seen.wish.deletion.secrets is SecretsPolicy.DELETE:
+        for secret in seen.secrets.values():
+            ours = secret.managed and secret.lineage == live and secret.credential == seen.wish.name
+            if ours and secret.name not in wished and secret.name not in seen.blocked_secrets:
+                return Unproject(secret)
+    return Wait(None, "Projected")

@@ -1,0 +1,200 @@
+"""When the next version is reserved, why, and on which account (protocol §2, §4; design §4).
+
+What stands before a reserve is what keeps the previous value alive: in dual mode the next version's apply resets the
+account that previous names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from keyward.domain import commands, doubt, schedule, settling
+from keyward.domain.model import (
+    Cause,
+    CauseKind,
+    DriftPolicy,
+    Handled,
+    Mode,
+    Origin,
+    Promotion,
+    Reserve,
+    RetiredAs,
+    Wait,
+)
+from keyward.errors import Reason
+
+if TYPE_CHECKING:
+    from keyward.domain.rotation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Why a version shall be reserved, and from when on."""
+
+    kind: CauseKind
+    at: datetime
+    text: str = ""
+
+
+def plan(s: Situation) -> Reserve | Wait:
+    """Reserve the next version, or wait for the first thing that stands in its way."""
+    need = next_need(s)
+    if need is None:
+        return Wait(None, "NotScheduled")
+    if need.at > s.now:
+        return Wait(need.at, "NotDue")
+    for guard in GUARDS:
+        wait = guard(s, need)
+        if wait is not None:
+            return wait
+    return _reserve(s, need)
+
+
+def next_need(s: Situation) -> Need | None:
+    """The earliest cause of a next version."""
+    history, wish = s.history, s.seen.wish
+    top, current = history.highest, history.current
+    if top is None:
+        return Need(CauseKind.INITIAL, s.now)
+    if s.takeover and doubt.why(s.seen, history) is not None:
+        return Need(CauseKind.SPEC, s.now)
+    if settling.import_incomplete(s.seen, history):
+        return Need(CauseKind.INITIAL, s.now)
+    if not wish.logs_in:
+        return _generic_need(s)
+    if top.retired in (RetiredAs.REFUSED, RetiredAs.SUPERSEDED, RetiredAs.TAKEN_OVER) or current is None:
+        return Need(CauseKind.REPLACEMENT, s.now)
+    token = commands.rotate_text(s.seen, history)
+    if token is not None:
+        return Need(CauseKind.TOKEN, s.now, token)
+    if s.denied(current) and wish.on_drift is DriftPolicy.ROTATE and not s.seen.memory.disabled:
+        return Need(CauseKind.DRIFT, s.now)
+    if not wish.schedule.automatic or current.promoted is None:
+        return None
+    return Need(CauseKind.SCHEDULE, schedule.due_at(wish.schedule, current.promoted.at, wish.uid))
+
+
+def _generic_need(s: Situation) -> Need | None:
+    top = s.history.highest
+    source = s.seen.source
+    if source is not None and top is not None and source.digest != top.source_digest:
+        return Need(CauseKind.SOURCE, s.now)
+    token = commands.rotate_text(s.seen, s.history)
+    if source is None and token is not None:
+        return Need(CauseKind.TOKEN, s.now, token)
+    return None
+
+
+# --- what stands in the way -------------------------------------------------------------------------------------------
+
+
+def hold_when_frozen(s: Situation, need: Need) -> Wait | None:
+    """The freeze switch, `spec.rotation.suspend` and a detected rollback stop rotation, never reading."""
+    if need.kind is CauseKind.INITIAL:
+        return None
+    if s.seen.memory.rollback:
+        return Wait(
+            None,
+            Reason.ROLLBACK_DETECTED,
+            "a stored version is not the one that its successor was chained to: somebody replaced it; restore it or "
+            "delete it, then rotation goes on",
+            stalled=True,
+        )
+    if s.seen.frozen or s.seen.wish.suspended:
+        return Wait(
+            None, "Suspended", "rotation is switched off: spec.rotation.suspend, or the operator's freeze switch"
+        )
+    return None
+
+
+def hold_until_projected(s: Situation, _need: Need) -> Wait | None:
+    """While one projection is unwritten, no reserve: its readers still hold previous."""
+    current = s.history.current
+    if current is None or s.denied(current) or not s.seen.wish.logs_in:
+        return None
+    waiting = settling.unwritten(s.seen, s.history)
+    if not waiting:
+        return None
+    names = ", ".join(p.secret_name for p in waiting[:3])
+    return Wait(None, "ProjectionPending", f"not every Secret holds the current version yet: {names}")
+
+
+def hold_for_grace(s: Situation, need: Need) -> Wait | None:
+    """Readers get `gracePeriod` after the newest write of a projection before their previous value dies."""
+    current = s.history.current
+    if current is None or not s.seen.wish.logs_in or s.seen.wish.mode is Mode.SINGLE or commands.is_forced(need.text):
+        return None
+    written = [
+        secret.written_at
+        for p in s.seen.wish.projections
+        if (secret := s.seen.secrets.get(p.secret_name)) is not None and secret.written_at is not None
+    ]
+    if current.promoted is not None:
+        written.append(current.promoted.at)
+    # A time in the future is a clock that was set back: it counts as now, or the grace would never end.
+    newest = min(max(written, default=s.now), s.now)
+    until = newest + s.seen.wish.grace
+    return Wait(until, "Grace", "the previous value is kept for spec.rotation.gracePeriod") if until > s.now else None
+
+
+def hold_for_consumers(s: Situation, need: Need) -> Wait | None:
+    """The consumer gate: somebody is known to hold the previous value still."""
+    if s.seen.gate is None or commands.is_forced(need.text):
+        return None
+    return Wait(s.now + timedelta(seconds=15), "ConsumersNotCurrent", s.seen.gate)
+
+
+ReserveGuard = Callable[["Situation", Need], "Wait | None"]
+GUARDS: tuple[ReserveGuard, ...] = (hold_when_frozen, hold_until_projected, hold_for_grace, hold_for_consumers)
+
+
+# --- the reservation --------------------------------------------------------------------------------------------------
+
+
+def _reserve(s: Situation, need: Need) -> Reserve:
+    history, wish = s.history, s.seen.wish
+    sequence = 1 + commands.highest_seen(s.seen, history)
+    importing = wish.imported and need.kind is CauseKind.INITIAL
+    promotion = None
+    if not wish.logs_in:
+        promotion = Promotion(history.next_number, s.now)
+    origin = Origin.IMPORTED if importing else Origin.SOURCE if s.seen.source is not None else Origin.GENERATED
+    return Reserve(
+        lineage=history.lineage,
+        sequence=sequence,
+        version_id=history.free_version_id(sequence, wish.initial_version_id if sequence == 1 else ""),
+        cause=Cause(need.kind, need.text, need.at, _handled(s, need), wish.deletion.recovery_window),
+        origin=origin,
+        account=_account(s, importing=importing),
+        previous=next((v for v in reversed(history.versions) if v.digest), None),
+        promotion=promotion,
+    )
+
+
+def _account(s: Situation, *, importing: bool) -> str:
+    accounts = s.seen.wish.accounts
+    if not accounts:
+        return ""
+    if importing:
+        # The second-named account is sequence 1, so that the first-named is promoted last and is current.
+        return accounts[0] if s.history.versions else accounts[-1]
+    current = s.history.current
+    if s.seen.wish.mode is Mode.SINGLE or current is None:
+        return accounts[0]
+    return next((name for name in accounts if name != current.account), accounts[0])
+
+
+def _handled(s: Situation, need: Need) -> Handled:
+    """Commands that were acted on stay handled for as long as their unchanged text stands in a manifest."""
+    top = s.history.highest
+    before = top.cause.handled if top else Handled()
+    promoted = [v.promoted for v in s.history.versions if v.promoted and v.promoted.by]
+    last = max(promoted, key=lambda p: p.number, default=None)
+    return Handled(
+        rotate=need.text if need.kind is CauseKind.TOKEN else before.rotate,
+        promote=last.by if last else before.promote,
+        takeover=s.seen.wish.commands.takeover if s.takeover else before.takeover,
+    )

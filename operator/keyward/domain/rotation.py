@@ -1,0 +1,220 @@
+"""The next step of a credential's rotation, or why to wait (protocol §4, §5, §8, §9, §10).
+
+Pure: one read of the world in, one step out. Each guard below is one rule; the first that has something to say decides.
+Taking any of them out makes a named scenario in tests/protocol fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from keyward.domain import commands, doubt, lineage, reserving, schedule, settling
+from keyward.domain.lineage import History
+from keyward.domain.model import (
+    AccountsPolicy,
+    Annotate,
+    Enable,
+    Observed,
+    Promote,
+    Promotion,
+    Retire,
+    RetiredAs,
+    Return,
+    Step,
+    Verify,
+    Version,
+    Wait,
+)
+from keyward.errors import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What every guard looks at."""
+
+    seen: Observed
+    history: History
+    now: datetime
+    takeover: bool  # the takeover annotation names this cluster and the highest sequence seen
+
+    @property
+    def digest(self) -> str:
+        return self.seen.wish.target.digest if self.seen.wish.target else ""
+
+    def proven(self, version: Version) -> bool:
+        return not self.seen.wish.logs_in or (version.sequence, self.digest) in self.seen.memory.proven
+
+    def denied(self, version: Version) -> bool:
+        return (version.sequence, self.digest) in self.seen.memory.denied
+
+
+Guard = Callable[[Situation], Step | Wait | None]
+
+
+def plan(seen: Observed, now: datetime) -> Step | Wait:
+    """The next step of this credential's rotation."""
+    if seen.obstacle is not None:
+        return Wait(_after_failure(seen, now), seen.obstacle.reason, seen.obstacle.message, not seen.obstacle.transient)
+    resolution = lineage.resolve(seen)
+    if isinstance(resolution, Wait):
+        return resolution
+    if resolution.retire:
+        return Retire(resolution.retire[0], RetiredAs.SUPERSEDED)
+    history = resolution.history
+    if resolution.annotate:
+        return Annotate(history.lineage, finalizer=wants_finalizer(seen))
+    highest = commands.highest_seen(seen, history)
+    situation = Situation(seen, history, now, commands.takeover_names(seen, highest))
+    for guard in GUARDS:
+        verdict = guard(situation)
+        if verdict is not None:
+            return verdict
+    return reserving.plan(situation)
+
+
+def wants_finalizer(seen: Observed) -> bool:
+    """A finalizer exists only where something has to be undone: accounts, or versions with no recovery window."""
+    deletion = seen.wish.deletion
+    undo_accounts = seen.wish.logs_in and deletion.accounts is not AccountsPolicy.RETAIN
+    return undo_accounts or not deletion.recovery_window
+
+
+def take_up_again(s: Situation) -> Step | Wait | None:
+    """A lineage whose Credential is back is no orphan any more."""
+    orphaned = next((v for v in s.history.versions if v.orphaned_at is not None), None)
+    return Return(orphaned) if orphaned else None
+
+
+def annotate_before_effects(s: Situation) -> Step | Wait | None:
+    """Version 1, then annotation and finalizer in one write, then the first effect outside (protocol §4)."""
+    if not s.history.versions:
+        return None
+    finalizer = wants_finalizer(s.seen)
+    missing = s.seen.wish.lineage != s.history.lineage and (s.seen.wish.logs_in or finalizer)
+    # The owner reference on the Secrets is written before the finalizer goes (protocol §7).
+    releasing = s.seen.wish.finalizer and not finalizer
+    if (
+        missing
+        or (finalizer and not s.seen.wish.finalizer)
+        or (releasing and not settling.unwritten(s.seen, s.history))
+    ):
+        return Annotate(s.history.lineage, finalizer)
+    return None
+
+
+def back_off(s: Situation) -> Step | Wait | None:
+    """After a failure, nothing is tried before its back-off is over."""
+    until = _after_failure(s.seen, s.now)
+    return Wait(until, "BackOff") if until is not None and until > s.now else None
+
+
+def _after_failure(seen: Observed, now: datetime) -> datetime | None:
+    if not seen.failures.count or seen.failures.last_at is None:
+        return None
+    # A clock that was set back must not make a back-off last for ever.
+    last = min(seen.failures.last_at, now)
+    return last + schedule.backoff(seen.failures, seen.wish.uid)
+
+
+def stop_in_doubt(s: Situation) -> Step | Wait | None:
+    """Restored elsewhere, fenced, forked or behind its own Secrets: log in, promote what logs in, write nothing else."""
+    if s.takeover:
+        return None
+    reason = doubt.why(s.seen, s.history)
+    if reason is None:
+        return None
+    current = s.history.current
+    if s.seen.wish.logs_in and (current is None or not s.proven(current)):
+        for candidate in (*filter(None, [current]), *s.history.pending):
+            if s.proven(candidate):
+                return Promote(candidate, Promotion(s.history.next_number, s.now))
+            if not s.denied(candidate):
+                return Verify(candidate)
+    text = commands.takeover_text(s.seen, s.history)
+    message = f"{doubt.TEXTS[reason]}; to go on from here, annotate keyward.dev/takeover: {text}"
+    return Wait(None, reason, message, stalled=True)
+
+
+def give_back_login(s: Situation) -> Step | Wait | None:
+    """An account that our own deletion disabled is enabled when the credential returns; no other ever is."""
+    disabled = next((v for v in s.history.versions if v.disabled_by_us), None)
+    return Enable(disabled) if disabled else None
+
+
+def respect_target(s: Situation) -> Step | Wait | None:
+    """No effect on a target that is suspended, not approved, or does not allow these accounts."""
+    wish, target = s.seen.wish, s.seen.target
+    if not wish.logs_in or target is None:
+        return None
+    if target.suspended:
+        return Wait(
+            None, Reason.TARGET_SUSPENDED, f"spec.suspend is set on {target.identity.kind} {target.identity.name}"
+        )
+    if not target.is_approved:
+        return Wait(
+            None,
+            Reason.TARGET_NOT_APPROVED,
+            f"the endpoints or CA of {target.identity.kind} {target.identity.name} changed: somebody who may write its "
+            "admin Secret approves them with: keyward target approve",
+            stalled=True,
+        )
+    missing = [name for name in wish.accounts if name not in target.may_manage]
+    if missing:
+        return Wait(
+            None,
+            Reason.ACCOUNT_NOT_ALLOWED,
+            f"spec.allowedAccounts of {target.identity.kind} {target.identity.name} does not cover {', '.join(missing)}",
+            stalled=True,
+        )
+    return None
+
+
+def settle_pending(s: Situation) -> Step | Wait | None:
+    """A reserved version ends (promoted or retired) before anything else is reserved."""
+    return settling.plan(s)
+
+
+def go_back(s: Situation) -> Step | Wait | None:
+    """The promote command: an ordinary promotion, of a version that still logs in."""
+    candidate = commands.promote_candidate(s.seen, s.history)
+    if not isinstance(candidate, Version) or s.denied(candidate):
+        return None
+    if not s.proven(candidate):
+        return Verify(candidate)
+    text = commands.promote_text(s.seen, s.history) or ""
+    return Promote(candidate, Promotion(s.history.next_number, s.now, text))
+
+
+def prove_before_projecting(s: Situation) -> Step | Wait | None:
+    """A Secret is made or changed only to a value that has logged in during this process's run."""
+    current = s.history.current
+    if current is None or s.proven(current) or not s.seen.wish.logs_in:
+        return None
+    moved = current.target is not None and current.target.digest != s.digest
+    if not (moved or settling.unwritten(s.seen, s.history)):
+        return None
+    if not s.denied(current):
+        return Verify(current)
+    if moved:
+        return settling.other_data(s.seen)
+    return None
+
+
+GUARDS: tuple[Guard, ...] = (
+    take_up_again,
+    annotate_before_effects,
+    back_off,
+    respect_target,
+    stop_in_doubt,
+    give_back_login,
+    settle_pending,
+    go_back,
+    prove_before_projecting,
+)
+
+
+def without(guard: Guard) -> tuple[Guard, ...]:
+    """All guards but one: for the tests that show what it is for."""
+    return tuple(g for g in GUARDS if g is not guard)

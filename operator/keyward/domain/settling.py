@@ -1,0 +1,157 @@
+"""How a reserved version ends: promoted after a login, or retired (protocol §5, §10).
+
+Roll forward with the stored value. After an unknown outcome a login tells; only then is the same value sent again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keyward.domain import doubt
+from keyward.domain.lineage import History
+from keyward.domain.model import (
+    Apply,
+    Mode,
+    Observed,
+    Origin,
+    ProjectionWish,
+    Promote,
+    Promotion,
+    Retire,
+    RetiredAs,
+    Step,
+    Verify,
+    Version,
+    Wait,
+)
+from keyward.errors import Reason
+
+if TYPE_CHECKING:
+    from keyward.domain.rotation import Situation
+
+
+def plan(s: Situation) -> Step | Wait | None:
+    """The next step of what is pending; None if nothing is, or an import still lacks its second version."""
+    pending = s.history.pending
+    if not pending or import_incomplete(s.seen, s.history):
+        return None
+    version = pending[0]
+    if s.proven(version):
+        return Promote(version, Promotion(s.history.next_number, s.now))
+    if version.origin is Origin.IMPORTED:
+        return _settle_import(s, version)
+    if s.takeover and doubt.why(s.seen, s.history) is not None:
+        # What was taken over may have been sent by the other side: tried once, then its account stays dead.
+        return Retire(version, RetiredAs.TAKEN_OVER) if s.denied(version) else Verify(version)
+    return _settle_generated(s, version)
+
+
+def import_incomplete(seen: Observed, history: History) -> bool:
+    """Whether the first-named account of a dual import has no version yet."""
+    if not (seen.wish.imported and seen.wish.mode is Mode.DUAL and history.versions):
+        return False
+    # Both exist at once or the higher sequences would not: only version 1 alone means that the second is missing.
+    return len(history.versions) == 1 and history.versions[0].sequence == 1 and not history.versions[0].settled
+
+
+def _settle_import(s: Situation, version: Version) -> Step | Wait:
+    if not s.denied(version):
+        return Verify(version)
+    target = s.seen.target
+    if target is not None and version.account in target.unverified_import:
+        return Retire(version, RetiredAs.UNVERIFIED)
+    where = f"{target.identity.kind} {target.identity.name}" if target else "the Target"
+    return Wait(
+        None,
+        Reason.IMPORTED_VALUE_UNVERIFIED,
+        f"the imported password of account {version.account!r} does not log in: correct it, or add the line "
+        f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}, and the first rotation will reset it",
+        stalled=True,
+    )
+
+
+def _settle_generated(s: Situation, version: Version) -> Step | Wait:
+    memory, sequence = s.seen.memory, version.sequence
+    wanted = _still_wanted(s, version)
+    if not wanted and sequence in memory.unsent:
+        return Retire(version, RetiredAs.SUPERSEDED)
+    if sequence in memory.sent:
+        return Verify(version)
+    moved = version.target is not None and version.target.digest != s.digest
+    if sequence in memory.unsent and not moved:
+        return _apply(s, version)
+    if not s.denied(version):
+        return Verify(version)
+    if sequence in memory.refused:
+        return Retire(version, RetiredAs.REFUSED)
+    return _send_again(s, version, wanted=wanted)
+
+
+def _send_again(s: Situation, version: Version, *, wanted: bool) -> Step | Wait:
+    """Pending does not log in and may have been sent: current tells whether this is still the same system."""
+    current = s.history.current
+    if current is not None and not s.proven(current):
+        if not s.denied(current):
+            return Verify(current)
+        if current.target is not None and current.target.digest != s.digest:
+            return other_data(s.seen)
+    if not wanted:
+        return Retire(version, RetiredAs.TAKEN_OVER)
+    return _apply(s, version)
+
+
+def _apply(s: Situation, version: Version) -> Step | Wait:
+    current = s.history.current
+    if s.seen.frozen or s.seen.wish.suspended:
+        return Wait(
+            None, "Suspended", "rotation is switched off: spec.rotation.suspend, or the operator's freeze switch"
+        )
+    if version.mode is Mode.DUAL and current is not None and current.account == version.account:
+        # The account in use is never touched, whatever the records say.
+        return Retire(version, RetiredAs.SUPERSEDED)
+    return Apply(version)
+
+
+def _still_wanted(s: Situation, version: Version) -> bool:
+    wish = s.seen.wish
+    if version.account not in wish.accounts or version.mode is not wish.mode or wish.target is None:
+        return False
+    if version.target is None or not version.target.same_name(wish.target):
+        return False
+    approved = s.seen.target.approved if s.seen.target else ()
+    return version.target.digest in {wish.target.digest, *approved}
+
+
+def other_data(seen: Observed) -> Wait:
+    """The approved new endpoints lead to a system that does not know the current value."""
+    name = f"{seen.wish.target.kind} {seen.wish.target.name}" if seen.wish.target else "the Target"
+    return Wait(
+        None,
+        Reason.TARGET_HAS_OTHER_DATA,
+        f"the current value does not log in at the new endpoints of {name}: they lead to other data, and nothing is "
+        "applied there; correct spec.endpoints",
+        stalled=True,
+    )
+
+
+def unwritten(seen: Observed, history: History) -> tuple[ProjectionWish, ...]:
+    """The projections whose Secret is not what it should be."""
+    current = history.current
+    if current is None or any(v.origin is Origin.IMPORTED for v in history.pending):
+        return ()
+    return tuple(p for p in seen.wish.projections if differs(seen, history, p, current))
+
+
+def differs(seen: Observed, history: History, projection: ProjectionWish, current: Version) -> bool:
+    """Whether a Secret has to be made or changed."""
+    secret = seen.secrets.get(projection.secret_name)
+    if secret is None or not secret.managed or secret.lineage != history.lineage or not secret.intact:
+        return True
+    previous = history.previous if projection.include_previous else None
+    owner = seen.wish.uid if seen.wish.deletion.secrets == "Delete" else ""
+    return (secret.sequence, secret.previous_sequence, secret.shape, secret.owner_uid) != (
+        current.sequence,
+        previous.sequence if previous else 0,
+        projection.shape,
+        owner,
+    )
