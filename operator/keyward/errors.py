@@ -91,7 +91,11 @@ class KeywardError(Exception):
 
 
 class Retry(KeywardError):
-    """The environment's fault and probably gone later: back off and try again."""
+    """The environment's fault and probably gone later: back off and try again, no sooner than `after` seconds if given."""
+
+    def __init__(self, reason: Reason, message: str, after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.after = after
 
 
 class Blocked(KeywardError):
