@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from keyward.domain import lineage
+from keyward.domain import lineage, schedule
 from keyward.domain.model import Observed, Verify, Wait
 
 
@@ -21,4 +21,7 @@ def plan(seen: Observed, now: datetime) -> Verify | Wait:
     if checked is None:
         return Wait(None, "NoDriftLogin")
     due = min(checked, now) + seen.wish.drift_interval
+    if seen.failures.count and seen.failures.last_at is not None:
+        # A system that is down is asked no oftener than the rotation would ask it.
+        due = max(due, min(seen.failures.last_at, now) + schedule.backoff(seen.failures, seen.wish.uid))
     return Verify(current) if due <= now else Wait(due, "NoDriftLogin")
