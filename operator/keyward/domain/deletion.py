@@ -83,18 +83,22 @@ def _after_failure(seen: Observed, now: datetime) -> datetime | None:
 
 
 def sweep(versions: Iterable[Version], live: frozenset[str], now: datetime) -> list[Orphan | Prune]:
-    """Steps for lineages without a live Credential; `live` holds the lineages that have one.
+    """Steps for the lineages of one Credential's name; `live` holds those that live.
 
-    First sight begins the recovery window on the highest sequence; after it the versions go, lowest first.
+    First sight begins the recovery window on the highest sequence; after it the versions go, lowest first. What turned
+    up after the live lineage's first version was restored late, and is never orphaned: a person names the one to keep.
     """
+    groups = lineage.group(versions)
+    began = min((h.versions[0].created_at for name, h in groups.items() if name in live), default=None)
     steps: list[Orphan | Prune] = []
-    for name, history in lineage.group(versions).items():
+    for name, history in groups.items():
         top = history.highest
         if name in live or top is None:
             continue
         since = next((v.orphaned_at for v in reversed(history.versions) if v.orphaned_at), None)
-        if since is None:
+        late = began is not None and min(v.created_at for v in history.versions) > began
+        if since is None and not late:
             steps.append(Orphan(top))
-        elif since + top.cause.recovery_window <= now:
+        elif since is not None and since + top.cause.recovery_window <= now:
             steps.extend(Prune(v) for v in history.versions)
     return steps

@@ -6,6 +6,7 @@ A Secret is made or changed only to a current value that is proven. A failure ne
 from __future__ import annotations
 
 from keyward.domain import commands, lineage, settling
+from keyward.domain.lineage import History
 from keyward.domain.model import Observed, Origin, Project, SecretsPolicy, Unproject, Wait
 from keyward.errors import Reason
 
@@ -25,9 +26,7 @@ def plan(seen: Observed) -> Project | Unproject | Wait:
         return Wait(None, Reason.NAMESPACE_TERMINATING)
     digest = wish.target.digest if wish.target else ""
     proven = not wish.logs_in or (current.sequence, digest) in seen.memory.proven
-    behind = commands.highest_seen(seen, history) > max(v.sequence for v in history.versions)
-    if not proven or (behind and not wish.logs_in):
-        # Not even a repair: what stands in the Secret may be newer than anything that is stored here.
+    if not proven or _newer_stands_there(seen, history):
         return Wait(None, "Unproven")
     for projection in settling.unwritten(seen, history):
         if projection.secret_name not in seen.blocked_secrets:
@@ -35,6 +34,14 @@ def plan(seen: Observed) -> Project | Unproject | Wait:
             secret = seen.secrets.get(projection.secret_name)
             return Project(projection, current, previous, rewrite=secret is not None and not secret.intact)
     return _remove_unwished(seen, history.lineage)
+
+
+def _newer_stands_there(seen: Observed, history: History) -> bool:
+    """A Secret that names a later version than any that is stored is not even repaired: it is the only trace of it."""
+    top = max(v.sequence for v in history.versions)
+    newer = any(s.managed and s.lineage == history.lineage and s.sequence > top for s in seen.secrets.values())
+    takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
+    return newer and not (takeover and seen.wish.logs_in)
 
 
 def _remove_unwished(seen: Observed, live: str) -> Unproject | Wait:
