@@ -1,0 +1,133 @@
+"""A Target's identity and the admin Secret that vouches for it (protocol §9).
+
+The admin's password is handed out only for endpoints and a CA that somebody who may write that Secret has approved: a
+person who may only edit Targets must not be able to have it sent elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from keyward.api import names
+from keyward.errors import Blocked, Reason
+from keyward.kube import secrets
+from keyward.kube.answers import Asked
+from keyward.kube.client import Client
+from keyward.kube.kinds import NAMESPACES, SECRETS
+from keyward.sensitive import Sensitive
+
+Json = dict[str, Any]
+_KEPT: Final = 8  # digests per Target
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSecret:
+    """An admin login and the approvals beside it: `<kind>/<name>` of a Target → digests, the newest first."""
+
+    namespace: str
+    name: str
+    resource_version: str
+    username: str
+    password: Sensitive
+    approvals: Mapping[str, tuple[str, ...]]
+
+    def approved(self, kind: str, name: str) -> tuple[str, ...]:
+        """The digest that is approved now, then those that it succeeds; empty before the first use."""
+        return self.approvals.get(f"{kind}/{name}", ())
+
+    def vouches(self, digest: str) -> bool:
+        """Whether the first use of these endpoints needs nobody's word.
+
+        It does not if the Secret vouches for nothing yet, or for these very endpoints under another Target's name. A
+        second Target with other endpoints would otherwise collect the password that the first was given.
+        """
+        newest = [digests[0] for digests in self.approvals.values() if digests]
+        return not newest or digest in newest
+
+
+def digest(endpoints: Iterable[tuple[str, int]], ca_pem: str | None, server_name: str | None = None) -> str:
+    """The digest of where a system is and how it proves itself: order, case of hosts and white space do not count."""
+    places = sorted({(host.lower().rstrip("."), port) for host, port in endpoints})
+    ca = "\n".join(line.strip() for line in (ca_pem or "").splitlines() if line.strip())
+    text = orjson.dumps(["keyward/target/1", places, ca, (server_name or "").lower()])
+    return hashlib.sha256(text).hexdigest()
+
+
+class AdminSecrets:
+    """Reading admin Secrets by name and writing the approvals on them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def read(self, namespace: str, name: str) -> AdminSecret:
+        """The admin login.
+
+        Raises:
+            Blocked: with ADMIN_SECRET_INVALID, naming the Secret and what it lacks.
+        """
+        item = await self._client.get(SECRETS, namespace, name)
+        if item is None:
+            raise _invalid(f"Secret {name}, the admin login named by spec.admin.secretRef, is not there: create it")
+        found = secrets.stored(item)
+        for key in ("username", "password"):
+            if not found.data.get(key):
+                raise _invalid(f"Secret {name}, the admin login named by spec.admin.secretRef, has no key {key!r}")
+        try:
+            username = found.data["username"].reveal_text().strip("\r\n")
+        except ValueError:
+            raise _invalid(f"Secret {name}: the key 'username' is not valid UTF-8") from None
+        return AdminSecret(
+            namespace,
+            name,
+            found.metadata["resourceVersion"],
+            username,
+            found.data["password"],
+            _approvals(found.metadata, name),
+        )
+
+    async def approve(self, admin: AdminSecret, kind: str, name: str, new: str) -> AdminSecret:
+        """Put this digest first; what was approved before stays as what it succeeds. Raises Conflict."""
+        kept = (new, *(d for d in admin.approved(kind, name) if d != new))[:_KEPT]
+        approvals = {**admin.approvals, f"{kind}/{name}": kept}
+        text = orjson.dumps(approvals, option=orjson.OPT_SORT_KEYS).decode()
+        patch = {
+            "metadata": {
+                "resourceVersion": admin.resource_version,
+                "annotations": {names.ANNOTATION_APPROVED: text},
+            }
+        }
+        asked = Asked("patch", SECRETS, admin.namespace, admin.name)
+        answer = await self._client.merge(asked, patch)
+        version = answer["metadata"]["resourceVersion"]
+        return AdminSecret(admin.namespace, admin.name, version, admin.username, admin.password, approvals)
+
+
+def _approvals(metadata: Json, name: str) -> dict[str, tuple[str, ...]]:
+    text = (metadata.get("annotations") or {}).get(names.ANNOTATION_APPROVED)
+    if text is None:
+        return {}
+    try:
+        parsed = orjson.loads(text)
+        return {str(target): tuple(str(d) for d in digests) for target, digests in parsed.items()}
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        # Read as "nothing approved yet", a damaged annotation would open the door that it guards.
+        raise _invalid(
+            f"Secret {name}: the annotation {names.ANNOTATION_APPROVED} is damaged: approve the Target again after removing it"
+        ) from None
+
+
+def _invalid(message: str) -> Blocked:
+    return Blocked(Reason.ADMIN_SECRET_INVALID, message)
+
+
+async def cluster_uid(client: Client) -> str:
+    """The uid of kube-system: what this cluster is called in versions."""
+    item = await client.get(NAMESPACES, "", "kube-system")
+    if item is None:
+        raise Blocked(Reason.API_REFUSED, "this cluster has no namespace kube-system")
+    return str(item["metadata"]["uid"])
