@@ -1,0 +1,69 @@
+"""Sees to the programs that come from Debian: containerd, runc, the CNI plug-ins.
+
+It installs only what is missing, only as root, and never changes where packages come from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.cluster.progress import progress
+
+SEARCH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
+_CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
+_PROGRAMS = {"containerd": "containerd", "ctr": "containerd", "runc": "runc"}
+_CNI_PACKAGE = "containernetworking-plugins"
+
+
+class MissingProgramsError(Exception):
+    """Programs of the node are missing and cannot be installed; the text says which, and what to do."""
+
+
+def cni_folder() -> Path | None:
+    """Where the CNI plug-ins are."""
+    return next((folder for folder in _CNI_FOLDERS if (folder / "bridge").exists()), None)
+
+
+def missing() -> list[str]:
+    """Packages that would have to be installed for a node."""
+    wanted = {package for program, package in _PROGRAMS.items() if shutil.which(program, path=SEARCH) is None}
+    return sorted(wanted | (set() if cni_folder() else {_CNI_PACKAGE}))
+
+
+def ensure() -> None:
+    """Install what is missing.
+
+    Raises:
+        MissingProgramsError: we are not root, this is no Debian, or apt failed.
+    """
+    packages = missing()
+    if not packages:
+        return
+    names = " ".join(packages)
+    if os.geteuid() != 0:
+        raise MissingProgramsError(f"{names} missing, and only root can install them")
+    if shutil.which("apt-get") is None:
+        raise MissingProgramsError(f"{names} missing; this is no Debian: install them by the system's own means")
+    with progress(f"installing {names} from Debian"):
+        if _apt("install", "-y", "--no-install-recommends", *packages) is None:
+            return
+        # The lists of a fresh image are missing or old: fetch them once, then ask again.
+        _apt("update")
+        failed = _apt("install", "-y", "--no-install-recommends", *packages)
+    if failed is not None:
+        raise MissingProgramsError(f"apt-get could not install {names}:\n{failed}")
+
+
+def _apt(*args: str) -> str | None:
+    answer = subprocess.run(
+        ["apt-get", "-q", *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    )
+    return None if answer.returncode == 0 else answer.stderr[-2000:]
