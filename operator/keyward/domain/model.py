@@ -283,6 +283,7 @@ class Memory:
 
     proven: frozenset[tuple[int, str]] = frozenset()  # (sequence, target digest) that logged in on every endpoint
     denied: frozenset[tuple[int, str]] = frozenset()  # a login that was refused for certain
+    denied_early: frozenset[int] = frozenset()  # refused before it was promoted: somebody may have applied it since
     unsent: frozenset[int] = frozenset()  # reserved by this process and never sent
     sent: frozenset[int] = frozenset()  # the system confirmed the change
     refused: frozenset[int] = frozenset()  # the system refused the candidate for certain
@@ -291,6 +292,11 @@ class Memory:
     disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
     rollback: bool = False  # a neighbour's digest does not match
+
+    def denies(self, version: Version, digest: str) -> bool:
+        """Whether this process was refused with it. A refusal while it was pending tells nothing once it is promoted."""
+        outdated = version.promoted is not None and version.sequence in self.denied_early
+        return (version.sequence, digest) in self.denied and not outdated
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Situation:
         return not self.seen.wish.logs_in or (version.sequence, self.digest) in self.seen.memory.proven
 
     def denied(self, version: Version) -> bool:
-        return (version.sequence, self.digest) in self.seen.memory.denied
+        return self.seen.memory.denies(version, self.digest)
 
 
 Guard = Callable[[Situation], Step | Wait | None]
