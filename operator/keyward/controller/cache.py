@@ -1,0 +1,275 @@
+"""What the streams and our own writes have shown: the one memory that reconciliation reads, built for 10,000 Credentials.
+
+It may lag behind other writers, never behind our own. Every write that follows from it is a compare-and-swap or a
+create-only POST, so that acting on something stale ends in a Conflict. It holds no value and no envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any
+
+from keyward.controller.claims import Claims, claims_of
+from keyward.controller.indexes import Index, SecretViews
+from keyward.controller.limits import TargetKey
+from keyward.controller.objects import Objects, Verdict, key_of, number
+from keyward.controller.queue import Key
+from keyward.domain.model import SecretView, Version
+from keyward.kube.versions import VersionIndex
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A labelled Secret that is the source of a generic Credential: its name and state, never its data."""
+
+    name: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What metrics tell of one Credential, taken from its status as it is read. Times are Unix seconds, 0 for none."""
+
+    type: str = ""
+    state: str = ""
+    next_rotation: float = 0.0
+    last_rotated: float = 0.0
+
+
+class Cache:
+    """Credentials, Targets, EncryptionKeys, versions and Secrets' metadata. All methods take constant time per key."""
+
+    def __init__(self, versions: VersionIndex | None = None) -> None:
+        self.version_index = versions or VersionIndex()
+        self._credentials: Objects[Key] = Objects()
+        self._targets: Objects[TargetKey] = Objects(with_status=False)
+        self._keys: Objects[str] = Objects(with_status=False)
+        self._claims: dict[Key, Claims] = {}
+        self._summaries: dict[Key, Summary] = {}
+        self._by_target: Index[TargetKey] = Index()
+        self._by_key: Index[str] = Index()
+        self._by_account: Index[tuple[TargetKey, str]] = Index()
+        self._by_secret: Index[Key] = Index()
+        self._by_source: Index[Key] = Index()
+        self._secrets = SecretViews()
+        self._sources: dict[Key, dict[str, str]] = {}
+
+    # --- Credentials ---
+
+    def credential(self, key: Key) -> Json | None:
+        """The object: metadata, spec, status. A copy, free to be changed."""
+        return self._credentials.get(key)
+
+    def credentials(self) -> Iterator[Key]:
+        return self._credentials.keys()
+
+    def __len__(self) -> int:
+        return len(self._credentials)
+
+    def credential_version(self, key: Key) -> int:
+        """The newest resourceVersion that is known, as a number."""
+        return self._credentials.version(key)
+
+    def put_credential(self, item: Json) -> Verdict:
+        key = key_of(item)
+        verdict = self._credentials.put(key, item)
+        if verdict is Verdict.STALE:
+            return verdict
+        self._summaries[key] = _summary(item.get("status") or {})
+        if verdict is Verdict.CHANGED:
+            self._reclaim(key, claims_of(item))
+        return verdict
+
+    def drop_credential(self, key: Key, resource_version: str) -> bool:
+        if not self._credentials.drop(key, resource_version):
+            return False
+        self._reclaim(key, None)
+        self._summaries.pop(key, None)
+        return True
+
+    def summaries(self) -> list[tuple[Key, Summary]]:
+        """A snapshot for metrics."""
+        return list(self._summaries.items())
+
+    def _reclaim(self, key: Key, new: Claims | None) -> None:
+        old = self._claims.pop(key, None)
+        if new is not None:
+            self._claims[key] = new
+        if old == new:
+            return
+        if old is not None:
+            self._index(key, old, Index.remove)
+        if new is not None:
+            self._index(key, new, Index.add)
+
+    def _index(self, key: Key, claims: Claims, change: Any) -> None:
+        if claims.target is not None:
+            change(self._by_target, claims.target, key)
+            for account in claims.accounts:
+                change(self._by_account, (claims.target, account), key)
+        if claims.encryption_key:
+            change(self._by_key, claims.encryption_key, key)
+        for secret in claims.secrets:
+            change(self._by_secret, (key[0], secret), key)
+        if claims.source:
+            change(self._by_source, (key[0], claims.source), key)
+
+    # --- who wants what ---
+
+    def claim_account(self, target: TargetKey, account: str) -> Key | None:
+        """The Credential that has this account of this target: the oldest one that names it."""
+        return self._eldest(self._by_account.of((target, account)))
+
+    def secret_claims(self, namespace: str, secret: str) -> Key | None:
+        """The Credential that has this Secret: the oldest one that projects into it."""
+        return self._eldest(self._by_secret.of((namespace, secret)))
+
+    def rivals(self, key: Key) -> set[Key]:
+        """Those that want an account or a Secret that this one wants as well."""
+        claims = self._claims.get(key)
+        if claims is None:
+            return set()
+        found: set[Key] = set()
+        if claims.target is not None:
+            for account in claims.accounts:
+                found.update(self._by_account.of((claims.target, account)))
+        for secret in claims.secrets:
+            found.update(self._by_secret.of((key[0], secret)))
+        return found - {key}
+
+    def _eldest(self, keys: tuple[Key, ...]) -> Key | None:
+        if len(keys) < 2:
+            return keys[0] if keys else None
+        return min(keys, key=self._seniority)
+
+    def _seniority(self, key: Key) -> tuple[str, str]:
+        metadata = (self._credentials.get(key) or {"metadata": {}})["metadata"]
+        # RFC 3339 in UTC sorts as text; one that is not there (gone meanwhile) comes last.
+        return metadata.get("creationTimestamp", "~"), metadata.get("uid", "~")
+
+    def credentials_using_target(self, kind: str, namespace: str | None, name: str) -> tuple[Key, ...]:
+        return self._by_target.of((kind, namespace or "", name))
+
+    def credentials_using_key(self, name: str) -> tuple[Key, ...]:
+        return self._by_key.of(name)
+
+    def credentials_using_source(self, namespace: str, secret: str) -> tuple[Key, ...]:
+        return self._by_source.of((namespace, secret))
+
+    # --- Targets and keys ---
+
+    def target(self, kind: str, namespace: str | None, name: str) -> Json | None:
+        return self._targets.get((kind, namespace or "", name))
+
+    def target_version(self, target: TargetKey) -> int:
+        return self._targets.version(target)
+
+    def targets(self) -> Iterator[TargetKey]:
+        return self._targets.keys()
+
+    def put_target(self, kind: str, item: Json) -> Verdict:
+        return self._targets.put((kind, *key_of(item)), item)
+
+    def drop_target(self, target: TargetKey, resource_version: str) -> bool:
+        return self._targets.drop(target, resource_version)
+
+    def encryption_key(self, name: str) -> Json | None:
+        return self._keys.get(name)
+
+    def encryption_key_version(self, name: str) -> int:
+        return self._keys.version(name)
+
+    def encryption_keys(self) -> Iterator[str]:
+        return self._keys.keys()
+
+    def put_encryption_key(self, item: Json) -> Verdict:
+        return self._keys.put(item["metadata"]["name"], item)
+
+    def drop_encryption_key(self, name: str, resource_version: str) -> bool:
+        return self._keys.drop(name, resource_version)
+
+    # --- versions ---
+
+    def versions(self, namespace: str, credential: str) -> tuple[Version, ...]:
+        """All versions of that Credential's name, every lineage, in no order."""
+        return self.version_index.list(namespace, credential)
+
+    def put_version(self, version: Version) -> bool:
+        return self.version_index.put(version)
+
+    def drop_version(self, version: Version) -> None:
+        """We have deleted it; its last events may still be on their way."""
+        self.version_index.removed_by_us(version)
+
+    def replace_versions(self, namespace: str, credential: str, found: tuple[Version, ...]) -> None:
+        """A quorum list has shown exactly these."""
+        kept = {version.name for version in found}
+        for version in self.versions(namespace, credential):
+            if version.name not in kept:
+                self.version_index.remove(namespace, version.name)
+        for version in found:
+            self.version_index.put(version)
+
+    def version_owners(self) -> Iterator[Key]:
+        """Every Credential's name that has versions, with a live object or without."""
+        for text in self.version_index.credentials():
+            namespace, _, name = text.partition("/")
+            yield namespace, name
+
+    # --- Secrets ---
+
+    def secret(self, namespace: str, name: str) -> SecretView | None:
+        return self._secrets.get((namespace, name))
+
+    def secrets_of(self, namespace: str, credential: str) -> tuple[SecretView, ...]:
+        """The Secrets that carry our labels for this Credential's name."""
+        return self._secrets.of((namespace, credential))
+
+    def put_secret(self, namespace: str, view: SecretView) -> bool:
+        return self._secrets.put(namespace, view)
+
+    def drop_secret(self, namespace: str, name: str, resource_version: str = "") -> SecretView | None:
+        """It is gone; what was known of it, None if that is no news."""
+        return self._secrets.drop((namespace, name), resource_version)
+
+    def source(self, namespace: str, credential: str, name: str = "") -> Source | None:
+        """The Secret that is labelled as the source of this Credential; `name`: that one only."""
+        found = self._sources.get((namespace, credential), {})
+        name = name or min(found, default="")
+        return Source(name, found[name]) if name in found else None
+
+    def put_source(self, namespace: str, credential: str, source: Source) -> bool:
+        of = self._sources.setdefault((namespace, credential), {})
+        if number(of.get(source.name, "")) >= number(source.resource_version) > 0:
+            return False
+        of[source.name] = source.resource_version
+        return True
+
+    def drop_source(self, namespace: str, name: str) -> list[Key]:
+        """It is gone, or labelled otherwise; the Credentials that it was the source of."""
+        had = [key for key, of in self._sources.items() if key[0] == namespace and of.pop(name, None) is not None]
+        for key in had:
+            if not self._sources[key]:
+                del self._sources[key]
+        return had
+
+
+def _summary(status: Json) -> Summary:
+    return Summary(
+        type=intern(str(status.get("type", ""))),
+        state=intern(str(status.get("state", ""))),
+        next_rotation=_seconds(status.get("nextRotation")),
+        last_rotated=_seconds(status.get("lastRotated")),
+    )
+
+
+def _seconds(text: object) -> float:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp() if text else 0.0
+    except ValueError:
+        return 0.0  # "suspended": there is no time to tell

@@ -1,0 +1,65 @@
+"""What one Credential lays claim to, read from its raw spec: accounts of a Target, Secrets, an EncryptionKey, a source.
+
+Tolerant: a spec that is not valid claims what can be read of it. What is valid is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sys import intern
+from typing import Any
+
+from keyward.controller.limits import TargetKey
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    target: TargetKey | None = None
+    accounts: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    encryption_key: str = ""
+    source: str = ""  # name of the Secret that the value is read from
+
+
+def claims_of(item: Json) -> Claims:
+    """The claims of a raw Credential."""
+    spec = _dict(item.get("spec"))
+    rds = _dict(spec.get("rds"))
+    return Claims(
+        target=_target(rds, item["metadata"].get("namespace") or ""),
+        accounts=_accounts(rds),
+        secrets=tuple(_texts(spec.get("projections"), "secretName")),
+        encryption_key=intern(_text(spec.get("encryptionKeyName"))),
+        source=_text(_dict(_dict(_dict(spec.get("generic")).get("source")).get("secretRef")).get("name")),
+    )
+
+
+def _target(rds: Json, namespace: str) -> TargetKey | None:
+    reference = _dict(rds.get("targetRef"))
+    kind, name = _text(reference.get("kind")), _text(reference.get("name"))
+    if not name:
+        return None
+    return (intern(kind), "" if kind == "ClusterTarget" else intern(namespace), intern(name))
+
+
+def _accounts(rds: Json) -> tuple[str, ...]:
+    created = _text(_dict(rds.get("create")).get("name"))
+    if created:
+        # A single account's clone is claimed as well: somebody may make it dual later.
+        return (created, f"{created}_clone", f"{created}_rights")
+    return tuple(_texts(_dict(rds.get("import")).get("accounts"), "name"))
+
+
+def _texts(found: object, field: str) -> list[str]:
+    items = found if isinstance(found, list) else []
+    return [text for item in items if (text := _text(_dict(item).get(field)))]
+
+
+def _dict(found: object) -> Json:
+    return found if isinstance(found, dict) else {}
+
+
+def _text(found: object) -> str:
+    return found if isinstance(found, str) else ""
