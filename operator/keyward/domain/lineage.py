@@ -48,7 +48,10 @@ class History:
         """The unsettled highest sequence; all unsettled versions of an import."""
         if not self.versions:
             return ()
-        imports = tuple(v for v in self.versions if v.origin is Origin.IMPORTED and not v.settled)
+        # Nothing else is reserved before the imports are settled: one beside generated versions is the late POST of a
+        # controller that slept, under a name that was pruned meanwhile.
+        importing = all(v.origin is Origin.IMPORTED for v in self.versions)
+        imports = tuple(v for v in self.versions if importing and not v.settled)
         top = self.versions[-1]
         return imports if top.settled or top in imports else (*imports, top)
 
