@@ -6,6 +6,7 @@ change without the payload: uids, resourceVersion, labels, and name and version 
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,8 @@ from keyward.errors import Blocked, Reason
 
 SUITE: Final = "A256GCM-HKDFSHA512-COMMIT"
 DIGEST_SIZE: Final = 32
+_number: Final = struct.Struct(">Q").pack
+_SUITE: Final = SUITE.encode()
 _TAG: Final = b"keyward.dev/credential-version/v1"
 _KIND: Final = b"keyward.dev/CredentialVersion"
 _PADDING: Final = b"zero-256"
@@ -21,11 +24,10 @@ _MAX_SEQUENCE: Final = 2**63
 
 def pack(*fields: bytes) -> bytes:
     """Pre-authentication encoding: the count, then each field after its length; no two lists look alike."""
-    return b"".join([_number(len(fields)), *(part for f in fields for part in (_number(len(f)), f))])
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(8, "big")
+    parts = [_number(len(fields))]
+    for field in fields:
+        parts += (_number(len(field)), field)
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Context:
             self.version_id.encode(),
             _number(self.sequence),
             self.type.encode(),
-            SUITE.encode(),
+            _SUITE,
             _PADDING,
             self.previous_digest or b"",
         )
