@@ -72,6 +72,7 @@ def _start(plane: ControlPlane, node: Node | None, *, controllers: bool) -> None
     plane.start(controllers=controllers)
     if node is not None:
         node.start()
+    plane.await_ready()
 
 
 def _stop(plane: ControlPlane, node: Node | None) -> None:
