@@ -222,12 +222,20 @@ def test_a_version_that_we_deleted_is_not_brought_back_by_its_last_events():
 
 def test_a_source_is_found_by_its_label_and_lost_with_it():
     cache = Cache()
-    assert cache.put_source("shop", "orders", Source("orders-source", "5"))
+    assert cache.put_source("shop", "orders", Source("orders-source", "5")) == [KEY]
     assert not cache.put_source("shop", "orders", Source("orders-source", "4"))
     assert cache.source("shop", "orders") == Source("orders-source", "5")
     assert cache.source("shop", "orders", "another") is None
     assert cache.drop_source("shop", "orders-source") == [KEY]
     assert cache.source("shop", "orders") is None
+
+
+def test_a_source_that_is_labelled_for_another_credential_is_news_for_both():
+    cache = Cache()
+    cache.put_source("shop", "orders", Source("common", "5"))
+    assert cache.put_source("shop", "billing", Source("common", "6")) == [KEY, ("shop", "billing")]
+    assert cache.source("shop", "orders") is None
+    assert cache.source("shop", "billing") == Source("common", "6")
 
 
 def test_what_metrics_tell_goes_with_the_credential():

@@ -58,6 +58,7 @@ class Cache:
         self._by_source: Index[Key] = Index()
         self._secrets = SecretViews()
         self._sources: dict[Key, dict[str, str]] = {}
+        self._source_of: dict[Key, str] = {}
 
     # --- Credentials ---
 
@@ -243,20 +244,27 @@ class Cache:
         name = name or min(found, default="")
         return Source(name, found[name]) if name in found else None
 
-    def put_source(self, namespace: str, credential: str, source: Source) -> bool:
+    def put_source(self, namespace: str, credential: str, source: Source) -> list[Key]:
+        """A Secret is labelled as the source of this Credential; the Credentials that this is news for."""
+        before = self._source_of.get((namespace, source.name))
+        moved = self.drop_source(namespace, source.name) if before not in (None, credential) else []
         of = self._sources.setdefault((namespace, credential), {})
         if number(of.get(source.name, "")) >= number(source.resource_version) > 0:
-            return False
+            return moved
         of[source.name] = source.resource_version
-        return True
+        self._source_of[namespace, source.name] = credential
+        return [*moved, (namespace, credential)]
 
     def drop_source(self, namespace: str, name: str) -> list[Key]:
         """It is gone, or labelled otherwise; the Credentials that it was the source of."""
-        had = [key for key, of in self._sources.items() if key[0] == namespace and of.pop(name, None) is not None]
-        for key in had:
-            if not self._sources[key]:
-                del self._sources[key]
-        return had
+        credential = self._source_of.pop((namespace, name), None)
+        if credential is None:
+            return []
+        of = self._sources[namespace, credential]
+        del of[name]
+        if not of:
+            del self._sources[namespace, credential]
+        return [(namespace, credential)]
 
 
 def _summary(status: Json) -> Summary:

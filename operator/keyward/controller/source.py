@@ -1,0 +1,138 @@
+"""kopf: its streams of our four kinds, its login and its lifecycle, and nothing else of it.
+
+Only `on.event` handlers are registered, so that kopf writes nothing: no finalizer, no annotation, no Event, no status.
+They must not raise and must not wait. Streams of what we write ourselves come through `kube.informer`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, cast
+
+import kopf
+
+from keyward.controller.intake import Intake
+from keyward.kube.connection import Connection
+from keyward.kube.informer import Change
+from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
+
+Json = dict[str, Any]
+Take = Callable[[Change, Json], None]
+
+_CHANGES: Final[dict[str | None, Change]] = {
+    None: "Added",
+    "ADDED": "Added",
+    "MODIFIED": "Modified",
+    "DELETED": "Deleted",
+}
+_CONNECTIONS: Final = 8  # one per stream, and some for lists and discovery
+
+
+class NullDiffBase(kopf.DiffBaseStorage):
+    """kopf compares nothing for us: four deep copies per event less."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
+class NullProgress(kopf.ProgressStorage):
+    """kopf runs nothing that could be in progress."""
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def touch(self, **_: Any) -> None:
+        """Never patch an object to wake ourselves."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
+
+
+class EndlessBackoffs:
+    """Pauses in seconds, growing up to a cap, for ever. kopf iterates it anew for each request, so no generator."""
+
+    def __init__(self, first: float, factor: float, cap: float) -> None:
+        self._first, self._factor, self._cap = first, factor, cap
+
+    def __iter__(self) -> Iterator[float]:
+        pause = self._first
+        while True:
+            yield pause
+            pause = min(pause * self._factor, self._cap)
+
+
+def settings() -> kopf.OperatorSettings:
+    """The settings of kopf. Each was measured; do not change one without measuring again."""
+    found = kopf.OperatorSettings()
+    found.posting.enabled = False
+    found.scanning.disabled = True  # the CRDs are there when we start; see `crds`
+    found.queueing.idle_timeout = 0.05  # an idle worker keeps its object in memory
+    found.queueing.worker_limit = None  # a limit makes idle workers block all others
+    found.queueing.exit_timeout = 2.0
+    found.queueing.error_delays = (1, 2, 5, 10, 30)
+    found.watching.chunk_size = 500
+    found.watching.inactivity_timeout = 70  # bookmarks come each minute
+    found.watching.reconnect_backoff = 0.5
+    found.networking.request_timeout = 30
+    found.networking.connect_timeout = 5
+    found.networking.error_backoffs = cast("Any", EndlessBackoffs(0.5, 2.0, cap=10.0))  # else a 503 of a minute ends us
+    found.networking.enforce_retry_after = False
+    found.persistence.diffbase_storage = NullDiffBase()
+    found.persistence.progress_storage = NullProgress()
+    found.persistence.consistency_timeout = 0
+    found.process.ultimate_exiting_timeout = 25
+    return found
+
+
+def registry(intake: Intake, connection: Connection) -> kopf.OperatorRegistry:
+    """The handlers: four streams and the login."""
+    found = kopf.OperatorRegistry()
+    takes: tuple[tuple[Kind, Take], ...] = (
+        (CREDENTIALS, intake.credential),
+        (TARGETS, partial(intake.target, TARGETS.name)),
+        (CLUSTER_TARGETS, partial(intake.target, CLUSTER_TARGETS.name)),
+        (ENCRYPTION_KEYS, intake.encryption_key),
+    )
+    for kind, take in takes:
+        _follow(found, kind, take)
+
+    @kopf.on.login(registry=found, id="login")
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        # Each login gets a session of its own: kopf closes it when its credentials are refused.
+        session = connection.session(_CONNECTIONS)
+        return kopf.AiohttpSession(
+            server=connection.server, aiohttp_session=session, default_namespace=connection.namespace
+        )
+
+    return found
+
+
+def _follow(found: kopf.OperatorRegistry, kind: Kind, take: Take) -> None:
+    @kopf.on.event(kind.group, kind.version, kind.plural, registry=found, id=kind.plural)
+    async def on_event(event: kopf.RawEvent, **_: Any) -> None:
+        change = _CHANGES.get(event["type"])
+        if change is not None:
+            take(change, cast("Json", event["object"]))
+
+
+async def run(intake: Intake, connection: Connection, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    """Run kopf until `stop`, or until it fails. Raises what it failed with: the process then ends and is started anew."""
+    await kopf.operator(
+        registry=registry(intake, connection),
+        settings=settings(),
+        clusterwide=True,
+        standalone=True,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
