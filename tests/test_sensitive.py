@@ -99,7 +99,7 @@ REFUSALS: dict[str, Callable[[], object]] = {
     "hash": lambda: hash(SECRET),
     "dict key": lambda: {SECRET: 1},
     "vars": lambda: vars(SECRET),
-    "join": lambda: ", ".join(["x", SECRET]),  # type: ignore[list-item]
+    "join": lambda: ",".join({SECRET.reveal: SECRET}.values()),  # type: ignore[arg-type]
     "add": lambda: "x" + SECRET,  # type: ignore[operator]
     "order": lambda: sorted([SECRET, Sensitive("")]),  # type: ignore[type-var]
     "buffer": lambda: memoryview(SECRET),  # type: ignore[arg-type]

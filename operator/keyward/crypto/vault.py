@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -92,9 +93,17 @@ class Vault:
         status = await self._told(provider, "status", provider.status())
         if len(wraps) == 1 and (wraps[0].key, wraps[0].key_version) == (key_name, status.current_version):
             return tuple(wraps)
-        new = await self._new_wrap(envelope, wraps, context, provider, key_name)
-        await self._by(new, context, lambda data_key: _proven(data_key, envelope, context))
-        return (new,)
+        self._own(context)
+        for own in wraps:
+            if (own.key, own.provider) != (key_name, provider.provider):
+                continue
+            # The keeper's own rewrap first: then the data key need not leave it. What fails here is told below.
+            with suppress(KeywardError):
+                new = await self._told(provider, "rewrap", provider.rewrap(own, context))
+                return await self._proven(new, envelope, context)
+        data_key = await self._first(wraps, context, lambda found: _committed(found, envelope, context))
+        new = await self._told(provider, "wrap", provider.wrap(data_key, context))
+        return await self._proven(new, envelope, context)
 
     async def status(self, key_name: str) -> KeyStatus:
         """Whether the key is there and wraps. Raises Blocked with KEY_UNAVAILABLE if nobody keeps it."""
@@ -109,15 +118,10 @@ class Vault:
         """Keyed digest of a consumed source, in hex."""
         return self.keyed_digest(value.reveal())
 
-    async def _new_wrap(
-        self, envelope: Envelope, wraps: Sequence[Wrap], context: Context, provider: KeyProvider, key_name: str
-    ) -> Wrap:
-        # The keeper's own rewrap where it can serve: then the data key need not leave it.
-        own = next((w for w in wraps if w.key == key_name and w.provider == provider.provider), None)
-        if own is not None:
-            return await self._told(provider, "rewrap", provider.rewrap(own, context))
-        data_key = await self._first(wraps, context, lambda found: _proven(found, envelope, context))
-        return await self._told(provider, "wrap", provider.wrap(data_key, context))
+    async def _proven(self, new: Wrap, envelope: Envelope, context: Context) -> tuple[Wrap]:
+        """The new wrap, once it was unwrapped again and what came out is the key that the envelope commits to."""
+        await self._by(new, context, lambda data_key: _committed(data_key, envelope, context))
+        return (new,)
 
     async def _first(self, wraps: Sequence[Wrap], context: Context, use: Callable[[Sensitive], _T]) -> _T:
         """What `use` makes of the first data key that it takes. Of several failures, the one that may pass is told."""
@@ -160,7 +164,7 @@ class Vault:
         return answer
 
 
-def _proven(data_key: Sensitive, envelope: Envelope, context: Context) -> Sensitive:
+def _committed(data_key: Sensitive, envelope: Envelope, context: Context) -> Sensitive:
     """The data key itself, if the envelope commits to it."""
     if not sealed.commits(envelope, context, data_key):
         raise Blocked(Reason.CONTEXT_MISMATCH, "the wrapped data key is not that of this value in this place")
