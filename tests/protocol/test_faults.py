@@ -1,0 +1,105 @@
+"""Every single fault at every effect, pairs of them, and outages of any start and length (protocol §13).
+
+`KEYWARD_DEEP=1` walks all pairs and a finer grid of outages; the ordinary run takes a fixed part of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from datetime import timedelta
+
+import pytest
+from tests.world.clock import START
+from tests.world.faults import Hit, Kind, Outage, Side
+from tests.world.scenario import INTERVAL, KINDS, MINUTE, Scenario
+
+DEEP = os.environ.get("KEYWARD_DEEP") == "1"
+
+
+def life(kind: str, *hits: Hit, outages: tuple[Outage, ...] = ()) -> Scenario:
+    """Creation and three rotations."""
+    s = Scenario(kind, *hits, outages=outages)
+    s.apply()
+    s.settle(10 * MINUTE)
+    for _ in range(3):
+        s.rotate()
+    s.finish()
+    return s
+
+
+@functools.cache
+def effects_of(kind: str) -> tuple[str, ...]:
+    return tuple(life(kind).world.faults.trace)
+
+
+@pytest.mark.parametrize("fault", list(Kind))
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_single_fault_at_any_effect_is_survived(kind, fault):
+    for index in range(len(effects_of(kind))):
+        s = life(kind, Hit(fault, index))
+        assert one_version_per_rotation(s), (index, effects_of(kind)[index])
+
+
+def one_version_per_rotation(s: Scenario) -> bool:
+    """Each rotation ended with the value that was reserved for it, and reserved no second one."""
+    imported = 1 if s.kind == "dual import" else 0
+    return s.history.highest.sequence == 4 + imported
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_two_faults_are_survived(kind):
+    hits = [Hit(fault, index) for index in range(len(effects_of(kind)) + 2) for fault in Kind]
+    pairs = [pair for pair in itertools.combinations(hits, 2) if pair[0].index < pair[1].index]
+    for pair in pairs if DEEP else pairs[7 :: max(1, len(pairs) // 300)]:
+        life(kind, *pair)
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_outage_of_any_start_and_length_is_survived(kind, side):
+    step = 0.02 if DEEP else 0.06
+    creation = [step * n for n in range(int(0.6 / step))]
+    due = INTERVAL.total_seconds()
+    rotations = [base + offset for base in (due, 2 * due) for offset in range(-1000, 700, 100 if DEEP else 300)]
+    for start in (*creation, *rotations):
+        for length in (0.03, 2, 400, 3600, 8 * 3600):
+            begins = START + timedelta(seconds=start)
+            life(kind, outages=(Outage(side, begins, begins + timedelta(seconds=length)),))
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "generic"])
+def test_an_outage_right_at_the_moment_of_an_effect_is_survived(kind):
+    for side, length, name in itertools.product(
+        Side, (1, 900, 5 * 3600), ("create v", "apply", "record", "put secret")
+    ):
+        s = Scenario(kind)
+        s.apply()
+        s.settle(10 * MINUTE)
+        s.at(name, functools.partial(_break_now, s, side, length))
+        for _ in range(3):
+            s.rotate()
+        s.finish()
+
+
+def _break_now(s: Scenario, side: Side, seconds: int) -> None:
+    now = s.world.clock.real
+    s.world.faults.outages = (Outage(side, now, now + timedelta(seconds=seconds)),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "rotation"),
+    [("generic", 3, 2), ("dual create", 5, 4), ("dual import", 7, 4), ("single create", 5, 4), ("single import", 5, 4)],
+)
+def test_each_write_earns_its_place(kind, first, rotation):
+    """First creation of a generic credential: version, Secret, status. A rotation: reserve, promote, project, prune."""
+    s = Scenario(kind)
+    s.apply()
+    s.settle(10 * MINUTE)
+    assert len(s.world.api.writes) == first, s.world.api.writes
+    s.rotate()
+    s.rotate()
+    before = len(s.world.api.writes)
+    s.rotate()
+    assert len(s.world.api.writes) - before == rotation, s.world.api.writes[before:]

@@ -1,0 +1,294 @@
+"""What each guard is for: with it taken out, the scenario that is named beside it fails; with it, it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.protocol import test_changes as changes
+from tests.protocol import test_faults as faults
+from tests.protocol import test_life_and_return as life
+from tests.protocol import test_restores as restores
+from tests.protocol import test_two_controllers as races
+from tests.world.faults import Hit, Kind
+from tests.world.scenario import HOUR, INTERVAL, MINUTE, Scenario
+from tests.world.server import Server
+
+from keyward.controller.effects import Effects
+from keyward.domain import deletion, doubt, lineage, marks, projection, reserving, retention, rotation, settling
+from keyward.domain.model import CauseKind, Memory, Mode, Wait
+
+Play = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A guard, how to take it out, and the scenario that shows it."""
+
+    guard: str
+    owner: Any
+    name: str
+    without: Any
+    play: Play
+
+
+def guard_of_rotation(name: str, play: Play) -> Removal:
+    guard = getattr(rotation, name)
+    return Removal(name, rotation, "GUARDS", rotation.without(guard), play)
+
+
+def guard_of_reserve(name: str, play: Play) -> Removal:
+    guard = getattr(reserving, name)
+    return Removal(name, reserving, "GUARDS", tuple(g for g in reserving.GUARDS if g is not guard), play)
+
+
+def patched(guard: str, owner: Any, without: Any, play: Play) -> Removal:
+    return Removal(guard, owner, guard, without, play)
+
+
+# --- scenarios that no other page names -------------------------------------------------------------------------------
+
+
+def lives_on_after_its_window() -> None:
+    s = life.started("dual create")
+    s.remove()
+    s.settle(HOUR)
+    s.apply()
+    s.settle(10 * MINUTE)
+    s.remove()
+    s.settle(timedelta(days=30) - 30 * MINUTE)
+    s.apply()
+    s.settle(timedelta(days=3))
+    s.finish()
+
+
+def suspended_rotates_nothing() -> None:
+    s = changes.ran("dual create")
+    number = s.history.highest.sequence
+    s.edit(suspended=True)
+    s.settle(3 * INTERVAL)
+    assert s.history.highest.sequence == number
+
+
+def a_secret_that_cannot_be_written_keeps_its_value_alive() -> None:
+    s = changes.ran("dual create")
+    for controller in s.controllers:
+        controller.p.refuses_secrets = True
+    s.settle(4 * INTERVAL)
+    s.world.check()
+
+
+def rotated_now_twice_within_the_grace() -> None:
+    s = changes.ran("dual create")
+    for text in ("a", "b", "c"):
+        s.apply(rotate=text)
+        s.settle(MINUTE)
+    s.settle(HOUR)
+
+
+def an_outage_is_not_hammered() -> None:
+    s = changes.ran("dual create")
+    faults._break_now(s, faults.Side.ENGINE, 8 * 3600)
+    before = len(s.world.api.writes)
+    s.settle(8 * HOUR)
+    assert len(s.world.api.writes) - before < 120
+
+
+def killed_between_reserve_and_promotion() -> None:
+    for kind in ("dual create", "single create"):
+        for index in range(len(faults.effects_of(kind))):
+            s = faults.life(kind, Hit(Kind.KILL_AFTER, index))
+            assert faults.one_version_per_rotation(s)
+
+
+def the_finalizer_is_there_before_the_account() -> None:
+    from dataclasses import replace
+
+    from tests.world.scenario import wish_of
+
+    from keyward.domain.model import AccountsPolicy, DeletionWish
+
+    wish = replace(wish_of("dual create"), deletion=DeletionWish(AccountsPolicy.DROP))
+    s = Scenario("dual create", Hit(Kind.KILL_AFTER, 2), wish=wish)
+    s.apply()
+    s._round()
+    s.remove()
+    s.settle(HOUR)
+    assert not s.world.server.accounts
+
+
+def restarted_while_the_value_was_changed_by_hand() -> None:
+    s = changes.ran("single create")
+    s.world.server.accounts["x"].password = b"by hand"
+    s.world.forget_secret("orders")
+    del s.world.api.secrets["orders"]
+    s.controllers = [s.start(s.world.api)]
+    s.settle(HOUR)
+    s.finish()
+
+
+def the_account_in_use_is_never_touched() -> None:
+    """Whatever the records say: a pending version of the account that current has."""
+    from dataclasses import replace
+
+    s = changes.ran("dual create")
+    s.at("apply", lambda: _forge_account(s, replace))
+    s.rotate()
+    s.settle(HOUR)
+    s.finish()
+
+
+def _forge_account(s: Scenario, replace: Any) -> None:
+    api, top, current = s.world.api, s.history.highest, s.history.current
+    stored = api.versions[top.name]
+    value = s.world.stores["c1"].peek(stored)
+    forged = replace(stored.version, account=current.account, resource_version=api.fresh())
+    api.versions[top.name] = replace(stored, version=forged)
+    assert value
+    for controller in s.controllers[:]:
+        controller.p.alive = False
+
+
+def a_refused_login_never_promotes() -> None:
+    changes.test_a_candidate_that_the_policy_refuses_is_abandoned_and_another_one_reserved("single create")
+
+
+def retired_values_are_pruned_and_the_needed_ones_kept() -> None:
+    s = changes.ran("dual create", 3)
+    s.finish()
+    previous = s.history.previous
+    assert previous is not None
+
+
+def never(*_args: object, **_kwargs: object) -> None:
+    return None
+
+
+REMOVALS = [
+    guard_of_rotation("take_up_again", lives_on_after_its_window),
+    guard_of_rotation("annotate_before_effects", the_finalizer_is_there_before_the_account),
+    guard_of_rotation("back_off", an_outage_is_not_hammered),
+    guard_of_rotation(
+        "respect_target", lambda: changes.test_endpoints_that_were_not_approved_are_never_logged_in_to("dual create")
+    ),
+    guard_of_rotation(
+        "stop_in_doubt", lambda: restores.test_restored_elsewhere_one_version_behind_touches_nothing("dual create")
+    ),
+    guard_of_rotation(
+        "give_back_login", lambda: life.test_disabled_accounts_are_given_back_to_the_one_who_returns("dual create")
+    ),
+    guard_of_rotation("settle_pending", killed_between_reserve_and_promotion),
+    guard_of_rotation("go_back", changes.test_going_back_to_the_other_account_of_a_dual_pair_publishes_its_value_again),
+    guard_of_rotation(
+        "prove_before_projecting", lambda: changes.test_a_deleted_secret_is_back_after_a_restart("dual create")
+    ),
+    guard_of_reserve("hold_when_frozen", suspended_rotates_nothing),
+    guard_of_reserve("hold_until_projected", a_secret_that_cannot_be_written_keeps_its_value_alive),
+    guard_of_reserve("hold_for_grace", rotated_now_twice_within_the_grace),
+    patched(
+        "_newer_stands_there",
+        projection,
+        lambda _seen, _history: False,
+        lambda: restores.test_one_version_behind_in_the_same_cluster_stops_until_takeover("dual create"),
+    ),
+    patched(
+        "_look_for_newer",
+        Effects,
+        never,
+        lambda: restores.test_one_version_behind_and_without_its_secret_never_takes_a_number_that_the_target_knows(
+            "single create"
+        ),
+    ),
+    patched(
+        "_judge_own",
+        marks,
+        never,
+        lambda: restores.test_a_fork_of_the_same_number_stops_the_one_who_comes_second("dual create"),
+    ),
+    patched(
+        "_judge_existing",
+        marks,
+        never,
+        life.test_after_the_window_an_account_of_the_dead_lineage_is_not_taken_by_create_but_by_import,
+    ),
+    patched(
+        "denies",
+        Memory,
+        lambda self, version, digest: (version.sequence, digest) in self.denied,
+        lambda: races.test_two_that_run_at_once_in_any_order_do_no_harm("single create", created=False),
+    ),
+    patched(
+        "other_data",
+        settling,
+        never,
+        lambda: changes.test_endpoints_that_lead_to_other_data_get_nothing_applied("dual import", "before"),
+    ),
+    patched(
+        "is_dead",
+        lineage.History,
+        lambda _self, _version: False,
+        changes.test_going_back_to_a_dead_value_is_refused_in_words_and_changes_nothing,
+    ),
+    patched(
+        "expect",
+        Server,
+        never,
+        lambda: races.test_one_that_pauses_anywhere_while_the_other_goes_on_does_no_harm("dual create", created=True),
+    ),
+    patched(
+        "keep",
+        retention,
+        lambda _seen, history: (history.highest, history.current),
+        retired_values_are_pruned_and_the_needed_ones_kept,
+    ),
+    patched(
+        "_cannot_undo",
+        deletion,
+        lambda *_args: False,
+        lambda: life.test_the_finalizer_lets_go_when_the_target_never_answers_again(life.AccountsPolicy.DROP),
+    ),
+    patched(
+        "why",
+        doubt,
+        lambda _seen, _history: None,
+        lambda: restores.test_in_another_cluster_nothing_is_touched_while_the_old_one_lives("dual create"),
+    ),
+    patched(
+        "import_incomplete",
+        settling,
+        lambda _seen, _history: False,
+        changes.test_the_first_named_of_two_valid_imports_is_current,
+    ),
+]
+
+
+@pytest.mark.parametrize("removal", REMOVALS, ids=lambda r: r.guard.strip("_"))
+def test_the_scenario_holds_with_its_guard_and_fails_without_it(removal, monkeypatch):
+    removal.play()
+    monkeypatch.setattr(removal.owner, removal.name, removal.without)
+    with pytest.raises((AssertionError, KeyError, AttributeError, TypeError, StopIteration)):
+        removal.play()
+
+
+def test_every_guard_of_the_planner_has_a_scenario_that_shows_it():
+    shown = {r.guard for r in REMOVALS} | {"hold_for_consumers"}
+    assert {g.__name__ for g in (*rotation.GUARDS, *reserving.GUARDS)} <= shown
+
+
+def test_who_still_holds_the_previous_value_stops_the_next_reserve():
+    class Seen:
+        gate = "pod web-0 holds version v3"
+
+    class Situation:
+        seen, now = Seen(), timedelta()
+
+    need = reserving.Need(CauseKind.SCHEDULE, None)  # type: ignore[arg-type]
+    wait = reserving.hold_for_consumers(Situation(), need)  # type: ignore[arg-type]
+    assert isinstance(wait, Wait)
+    assert wait.message == Seen.gate
+    forced = reserving.Need(CauseKind.TOKEN, None, "leak#force")  # type: ignore[arg-type]
+    assert reserving.hold_for_consumers(Situation(), forced) is None  # type: ignore[arg-type]
+    assert Mode.DUAL

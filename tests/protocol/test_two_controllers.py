@@ -1,0 +1,67 @@
+"""Two controllers without a Lease: names and compare-and-swap, marks and sessions keep everything right."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.world.scenario import HOUR, INTERVAL, KINDS, MINUTE, NAME, Interleaving, Scenario
+
+MANAGED = [k for k in KINDS if k != "generic"]
+
+
+def two(kind: str, *, created: bool) -> Scenario:
+    s = Scenario(kind)
+    s.apply()
+    if created:
+        s.settle(10 * MINUTE)
+        if kind == "generic":
+            s.world.source = b"source-1"
+        else:
+            s.world.clock.advance(INTERVAL)
+    return s
+
+
+@pytest.mark.parametrize("created", [False, True], ids=["creation", "rotation"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_that_pauses_anywhere_while_the_other_goes_on_does_no_harm(kind, created):
+    for away in (MINUTE, 2 * INTERVAL + HOUR):
+        for steps in range(60):
+            s = two(kind, created=created)
+            sleeper = Interleaving(s, 1)
+            ended = sleeper.step(0, steps)
+            s.settle(away)
+            sleeper.finish()
+            s.rotate()
+            s.finish()
+            if ended:
+                break
+
+
+@pytest.mark.parametrize("created", [False, True], ids=["creation", "rotation"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_that_run_at_once_in_any_order_do_no_harm(kind, created):
+    for seed in range(40):
+        rng = random.Random(seed)
+        s = two(kind, created=created)
+        race = Interleaving(s, 2)
+        while not race.done:
+            race.step(rng.randrange(2), rng.choice((1, 1, 2, 5)))
+        s.settle(10 * MINUTE)
+        expected = (2 if created else 1) + (kind == "dual import")
+        assert s.history.highest.sequence == expected, (seed, [v.name for v in s.history.versions])
+        s.rotate()
+        s.finish()
+
+
+@pytest.mark.parametrize("kind", MANAGED)
+def test_two_that_both_stay_alive_rotate_once_each_time(kind):
+    s = two(kind, created=True)
+    s.controllers.append(s.start(s.world.api))
+    s.settle(10 * MINUTE)
+    number = s.history.highest.sequence
+    s.rotate()
+    s.rotate()
+    assert s.history.highest.sequence == number + 2
+    s.finish()
+    assert NAME in s.world.api.credentials

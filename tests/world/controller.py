@@ -1,0 +1,140 @@
+"""One controller process: its ports onto the world, its memory, its death.
+
+Every port call is either a read or an effect; both can fail, and at both another controller may come in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from tests.world.api import ApiServer
+from tests.world.engine import MemoryEngine
+from tests.world.faults import Killed, Kind, Side, Switch, lost
+from tests.world.views import secret_view
+
+from keyward.domain.model import SecretView, Version, Wish
+from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
+from keyward.errors import Blocked, Reason
+
+if TYPE_CHECKING:
+    from tests.world.world import World
+
+T = TypeVar("T")
+TICK = timedelta(milliseconds=20)
+
+
+class Process:
+    """`yields` makes every port call a point where the driver may run somebody else."""
+
+    def __init__(self, world: World, api: ApiServer, *, yields: bool = False) -> None:
+        self.world, self.api = world, api
+        self.alive = True
+        self.refuses_secrets = False  # admission, quota: Secrets cannot be written
+        self.yields = yields
+        self.engine = MemoryEngine(self)
+        self.versions = Versions(self)
+        self.credentials = Credentials(self)
+        self.secrets = Secrets(self)
+
+    def die(self) -> None:
+        self.alive = False
+        raise Killed
+
+    async def _arrive(self, side: Side, name: str) -> None:
+        if self.yields:
+            await Switch(name)
+        if not self.alive:
+            raise Killed
+        self.world.clock.advance(TICK)
+        if self.world.faults.unavailable(side, self.world.clock.real):
+            raise lost(side, sent=False)
+
+    async def read(self, side: Side, name: str, look: Callable[[], T]) -> T:
+        await self._arrive(side, name)
+        return look()
+
+    async def effect(self, side: Side, name: str, act: Callable[[], T]) -> T:
+        await self._arrive(side, name)
+        fault = self.world.faults.next_effect(name)
+        if fault is Kind.KILL_BEFORE:
+            self.die()
+        if fault is Kind.REQUEST_LOST:
+            raise lost(side)
+        result = act()
+        self.world.check()
+        if fault is Kind.KILL_AFTER:
+            self.die()
+        if fault is Kind.ANSWER_LOST:
+            raise lost(side)
+        return result
+
+
+class Versions:
+    def __init__(self, process: Process) -> None:
+        self._p = process
+
+    async def list(self, namespace: str, credential: str) -> tuple[Version, ...]:
+        return await self._p.read(Side.API, "list versions", lambda: self._p.api.list_versions(credential))
+
+    async def read(self, version: Version) -> StoredVersion | None:
+        return await self._p.read(Side.API, "read version", lambda: self._p.api.versions.get(version.name))
+
+    async def create(self, new: NewVersion) -> StoredVersion:
+        return await self._p.effect(Side.API, f"create v{new.sequence}", lambda: self._p.api.create_version(new))
+
+    async def update(self, version: Version, change: RecordChange) -> Version:
+        what = next(k for k in change.__slots__ if getattr(change, k))
+        name = f"record {what} v{version.sequence}"
+        return await self._p.effect(Side.API, name, lambda: self._p.api.update_version(version, change))
+
+    async def delete(self, version: Version) -> None:
+        name = f"prune v{version.sequence}"
+        await self._p.effect(Side.API, name, lambda: self._p.api.delete_version(version))
+
+
+class Credentials:
+    def __init__(self, process: Process) -> None:
+        self._p = process
+
+    async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
+        await self._p.effect(Side.API, "annotate", lambda: self._p.api.annotate(wish, lineage, finalizer))
+
+    async def release(self, wish: Wish) -> None:
+        await self._p.effect(Side.API, "release", lambda: self._p.api.release(wish))
+
+    async def write_status(self, wish: Wish, status: Json) -> None:
+        await self._p.effect(Side.API, "status", lambda: self._p.api.write_status(wish, status))
+
+
+class Secrets:
+    def __init__(self, process: Process) -> None:
+        self._p = process
+
+    async def read(self, namespace: str, name: str) -> StoredSecret | None:
+        return await self._p.read(Side.API, "read secret", lambda: self._p.api.secrets.get(name))
+
+    def _admit(self) -> None:
+        if self._p.refuses_secrets:
+            raise Blocked(Reason.API_REFUSED, "Secrets cannot be written now")
+
+    async def create(self, content: SecretContent) -> SecretView:
+        self._admit()
+        stored = await self._p.effect(
+            Side.API, f"post secret {content.name}", lambda: self._p.api.create_secret(content)
+        )
+        return secret_view(stored)
+
+    async def replace(self, content: SecretContent, judged: StoredSecret) -> SecretView:
+        self._admit()
+        stored = await self._p.effect(
+            Side.API, f"put secret {content.name}", lambda: self._p.api.replace_secret(content, judged)
+        )
+        return secret_view(stored)
+
+    async def delete(self, namespace: str, secret: SecretView) -> None:
+        self._p.world.removed.add(secret.name)
+        await self._p.effect(
+            Side.API, "delete secret", lambda: self._p.api.delete_secret(secret.name, secret.resource_version)
+        )

@@ -1,0 +1,109 @@
+"""A system with accounts, in memory: comments as marks, transactions, replicas, password policy.
+
+It knows nothing of versions. What it does and whom it let in is written down for the invariants.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Inspection, Removal
+from keyward.errors import Blocked, Conflict, Reason, Rejected
+
+
+@dataclass
+class Account:
+    password: bytes | None = None
+    can_login: bool = False
+    comment: str | None = None
+    superuser: bool = False
+    owns_objects: bool = False
+    by_us: bool = False  # made by an engine, not by a person
+
+    def state(self) -> AccountState:
+        return AccountState(
+            exists=True,
+            can_login=self.can_login,
+            superuser=self.superuser,
+            mark=self.comment,
+            owns_objects=self.owns_objects,
+        )
+
+
+@dataclass
+class Server:
+    """One system's data. Several endpoints may lead to it, and an endpoint may come to lead to another one."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    policy: Callable[[bytes], bool] = lambda _password: True
+    logged_in: set[tuple[str, bytes]] = field(default_factory=set)
+    learnt: list[tuple[str, bytes]] = field(default_factory=list)  # every password that was set by an engine
+    refused_logins: int = 0
+
+    def inspect(self, names: tuple[str, ...]) -> Inspection:
+        return Inspection({n: self.accounts[n].state() if n in self.accounts else ABSENT for n in names})
+
+    def would_let_in(self, name: str, password: bytes) -> bool:
+        account = self.accounts.get(name)
+        return account is not None and account.can_login and account.password == password
+
+    def login(self, name: str, password: bytes) -> None:
+        account = self.accounts.get(name)
+        if account is None or account.password != password:
+            self.refused_logins += 1
+            raise Blocked(Reason.LOGIN_REFUSED, f"the server refuses the login of {name!r}")
+        if not account.can_login:
+            raise Blocked(Reason.ACCOUNT_DISABLED, f"account {name!r} may not log in")
+        self.logged_in.add((name, password))
+
+    def expect(self, accounts: AccountSet, expected: Inspection) -> None:
+        """The check under the lock: what was judged is still so."""
+        now = self.inspect(accounts.all_roles).accounts
+        for name in accounts.all_roles:
+            was, is_ = expected.accounts[name], now[name]
+            if (was.exists, was.can_login, was.mark) != (is_.exists, is_.can_login, is_.mark):
+                raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"account {name!r} was changed meanwhile")
+
+    def refuse_candidate(self, change: Change) -> None:
+        if not self.policy(change.password.reveal()):
+            raise Rejected(Reason.PASSWORD_REFUSED, "the server's policy refuses the password")
+
+    def apply(self, change: Change) -> None:
+        """The whole change, or nothing: one transaction."""
+        self.expect(change.accounts, change.expected)
+        self.refuse_candidate(change)
+        draft = copy.deepcopy(self.accounts)
+        for name in change.accounts.all_roles:
+            if name not in draft:
+                if not change.create:
+                    raise Blocked(Reason.ACCOUNT_MISSING, f"account {name!r} is not there")
+                draft[name] = Account(can_login=name != change.accounts.rights_role, by_us=True)
+        if change.enable:
+            draft[change.account].can_login = True
+        draft[change.account].password = change.password.reveal()
+        for name, comment in change.comments.items():
+            draft[name].comment = comment
+        self.accounts = draft
+        self.learnt.append((change.account, change.password.reveal()))
+
+    def remove(self, removal: Removal) -> Action:
+        self.expect(removal.accounts, removal.expected)
+        action = removal.action
+        names = removal.accounts.all_roles
+        if action is Action.DROP and any(self.accounts[n].owns_objects for n in names if n in self.accounts):
+            action = Action.DISABLE
+        draft = copy.deepcopy(self.accounts)
+        for name in names:
+            if name not in draft:
+                continue
+            if action is Action.DROP:
+                del draft[name]
+                continue
+            if action is Action.ENABLE and not (draft[name].comment or "").endswith(" disabled"):
+                continue  # somebody else took its login: that is theirs to give back
+            draft[name].can_login = action is Action.ENABLE and name != removal.accounts.rights_role
+            draft[name].comment = removal.comments.get(name, draft[name].comment)
+        self.accounts = draft
+        return action
