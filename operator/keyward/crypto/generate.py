@@ -49,12 +49,12 @@ class PasswordPolicy:
         """Raises Blocked with INVALID_SPEC, naming the field, if no password or too few of them satisfy this."""
         if not 1 <= self.length <= MAX_LENGTH:
             raise Blocked(Reason.INVALID_SPEC, f"length: a generated password has 1 to {MAX_LENGTH} characters")
-        if len(self.classes) > MAX_CLASSES or not self.groups:
+        if len(self.classes) > MAX_CLASSES or not (self.classes or self.extra):
             raise Blocked(
                 Reason.INVALID_SPEC, f"classes: characters are needed, and at most {MAX_CLASSES} classes of them"
             )
-        if any(set(members) <= set(self.excluded) for members in self.classes):
-            raise Blocked(Reason.INVALID_SPEC, "excluded: it leaves no character of a class that is asked for")
+        if not self.groups or any(set(members) <= set(self.excluded) for members in self.classes):
+            raise Blocked(Reason.INVALID_SPEC, "excluded: it leaves no character, or none of a class that is asked for")
         possible = _counts(self.groups, self.length)[-1][_all(self)]
         if possible == 0:
             raise Blocked(Reason.INVALID_SPEC, "length: too short for one character of each class")

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
 from typing import Final
 
 from keyward.crypto.envelope import KEY_SIZE, Random
+from keyward.crypto.keys import MAX_NAME, NAME
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -58,9 +60,8 @@ class Keyring:
     @classmethod
     def mint(cls, names: Iterable[str], random: Random, now: datetime) -> Keyring:
         """A new store, with version 1 of each key. Only ever where no sealed value exists."""
-        store = str(uuid.UUID(bytes=random(16), version=4))
-        fresh = {name: (_fresh(1, random, now),) for name in names}
-        return cls(store, Sensitive(random(KEY_SIZE)), fresh)
+        empty = cls(str(uuid.UUID(bytes=random(16), version=4)), Sensitive(random(KEY_SIZE)), {})
+        return reduce(lambda keyring, name: keyring.with_key(name, random, now), names, empty)
 
     def versions(self, name: str) -> tuple[KeyVersion, ...]:
         """All versions of a key. Raises Blocked with KEY_UNAVAILABLE if there is no such key."""
@@ -81,7 +82,13 @@ class Keyring:
         return next((v for v in reversed(self.versions(name)) if v.state is State.ENABLED), None)
 
     def with_key(self, name: str, random: Random, now: datetime) -> Keyring:
-        """A further key with its version 1; the keyring itself if the key is there already."""
+        """A further key with its version 1; the keyring itself if the key is there already.
+
+        Raises:
+            Blocked: INVALID_SPEC for a name that no wrap could be read with.
+        """
+        if NAME.fullmatch(name) is None or len(name) > MAX_NAME:
+            raise Blocked(Reason.INVALID_SPEC, "a key's name is that of a Kubernetes object: a-z, 0-9, '-' and '.'")
         return self if name in self.keys else self._with(name, (_fresh(1, random, now),))
 
     def with_new_version(self, name: str, random: Random, now: datetime) -> Keyring:

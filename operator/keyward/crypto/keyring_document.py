@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from keyward.crypto import strict
 from keyward.crypto.envelope import KEY_SIZE
-from keyward.crypto.keyring import CHECK_SIZE, Keyring, KeyVersion, State, check_value
+from keyward.crypto.keyring import Keyring, KeyVersion, State
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -25,7 +25,7 @@ DATA_KEY: Final = "keyring.json"
 FORMAT: Final = "keyward.dev/keyring/v1"
 MAX_SIZE: Final = 512 * 1024
 _KEY: Final = range(KEY_SIZE, KEY_SIZE + 1)
-_CHECK: Final = range(CHECK_SIZE, CHECK_SIZE + 1)
+_LABEL: Final = b"keyward.dev/keyring/v1/document"
 _MAX_VERSIONS: Final = 10_000
 
 
@@ -35,10 +35,16 @@ def to_secret(keyring: Keyring) -> dict[str, Sensitive]:
         "format": FORMAT,
         "store": keyring.store,
         "secret": strict.b64(keyring.secret.reveal()),
-        "check": strict.b64(check_value(keyring.secret)),
         "keys": {name: [_written(v) for v in versions] for name, versions in sorted(keyring.keys.items())},
     }
-    return {DATA_KEY: Sensitive(json.dumps(found, indent=1))}
+    return {DATA_KEY: Sensitive(json.dumps(found | {"check": strict.b64(_check(found, keyring.secret))}, indent=1))}
+
+
+def _check(found: Mapping[str, Any], secret: Sensitive) -> bytes:
+    """What the document must carry: over all of it but the check, so that no accident of storage changes a key or a store."""
+    rest = {name: part for name, part in found.items() if name != "check"}
+    content = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.digest(secret.reveal(), _LABEL + content, "sha256")
 
 
 def _written(version: KeyVersion) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def _written(version: KeyVersion) -> dict[str, Any]:
         "state": version.state.value,
     }
     if version.key is not None:
-        found |= {"key": strict.b64(version.key.reveal()), "check": strict.b64(check_value(version.key))}
+        found["key"] = strict.b64(version.key.reveal())
     return found
 
 
@@ -72,14 +78,17 @@ def _read(found: Any) -> Keyring:
     fields = strict.members(found, ("format", "store", "secret", "check", "keys"))
     if fields["format"] != FORMAT:
         raise strict.MalformedError("format is not one that is known here")
-    keys = fields["keys"]
+    secret, keys = Sensitive(strict.raw(fields, "secret", _KEY)), fields["keys"]
+    # A flipped bit in a key would show only as values that no longer open, and in new wraps that nobody can open later.
+    if not hmac.compare_digest(_check(fields, secret), strict.raw(fields, "check", _KEY)):
+        raise strict.MalformedError("it does not match its check")
     if not isinstance(keys, dict) or not all(
         isinstance(v, list) and 0 < len(v) <= _MAX_VERSIONS for v in keys.values()
     ):
         raise strict.MalformedError("keys is not a list of versions for each name")
     return Keyring(
         store=_store(strict.text(fields, "store", 36)),
-        secret=_checked(fields, "secret"),
+        secret=secret,
         keys={name: _versions(versions) for name, versions in keys.items()},
     )
 
@@ -103,24 +112,16 @@ def _versions(found: list[Any]) -> tuple[KeyVersion, ...]:
 
 def _version(found: Any) -> KeyVersion:
     destroyed = isinstance(found, dict) and found.get("state") == State.DESTROYED
-    wanted = ("number", "createdAt", "state", *(() if destroyed else ("key", "check")))
+    wanted = ("number", "createdAt", "state", *(() if destroyed else ("key",)))
     fields = strict.members(found, wanted)
-    if type(fields["number"]) is not int or fields["state"] not in set(State):
+    if type(fields["number"]) is not int or fields["state"] not in list(State):
         raise strict.MalformedError("number or state of a version is not one that is known here")
     return KeyVersion(
         number=fields["number"],
         created_at=_moment(strict.text(fields, "createdAt", 40)),
         state=State(fields["state"]),
-        key=None if destroyed else _checked(fields, "key"),
+        key=None if destroyed else Sensitive(strict.raw(fields, "key", _KEY)),
     )
-
-
-def _checked(fields: Mapping[str, Any], name: str) -> Sensitive:
-    key = Sensitive(strict.raw(fields, name, _KEY))
-    # A flipped bit in a key would show only as values that no longer open, and in new wraps that nobody can open later.
-    if not hmac.compare_digest(check_value(key), strict.raw(fields, "check", _CHECK)):
-        raise strict.MalformedError(f"{name} does not match its check value")
-    return key
 
 
 def _moment(text: str) -> datetime:

@@ -14,8 +14,9 @@ from keyward.crypto.context import Context
 from keyward.sensitive import Sensitive
 
 MAX_WRAPPED: Final = 4096
+MAX_NAME: Final = 253
 _FIELDS: Final = ("key", "keyVersion", "provider", "wrapped")
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _VERSION: Final = re.compile(r"[!-~]+")
 _PROVIDER: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -40,7 +41,7 @@ class Wrap:
         try:
             fields = strict.members(found, _FIELDS)
             return cls(
-                key=_matching(fields, "key", 253, _NAME),
+                key=_matching(fields, "key", MAX_NAME, NAME),
                 key_version=_matching(fields, "keyVersion", 253, _VERSION),
                 provider=_matching(fields, "provider", 32, _PROVIDER),
                 wrapped=strict.raw(fields, "wrapped", range(1, MAX_WRAPPED + 1)),
