@@ -97,7 +97,14 @@ class FakeApi:
 
 def status(code: int, reason: str = "", message: str = "", **details: Any) -> web.Response:
     headers = {"Retry-After": str(details.pop("after"))} if "after" in details else {}
-    body = {"kind": "Status", "status": "Failure", "reason": reason, "message": message, "code": code, "details": details}
+    body = {
+        "kind": "Status",
+        "status": "Failure",
+        "reason": reason,
+        "message": message,
+        "code": code,
+        "details": details,
+    }
     return web.json_response(body, status=code, headers=headers)
 
 

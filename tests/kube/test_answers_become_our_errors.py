@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import web
+from tests.kube.fake_api import connection, serving, status
 
 from keyward.errors import Blocked, Conflict, Reason, Retry
 from keyward.kube.answers import AlreadyExists, Asked, NotFound
 from keyward.kube.client import Client, Seen
 from keyward.kube.kinds import CREDENTIALS, SECRETS
-from tests.kube.fake_api import connection, serving, status
 
 CANARY = "c4n4ry-value"
 
@@ -144,4 +144,7 @@ async def test_pages_are_read_to_the_end(api, client):
 
 
 async def test_the_reader_of_a_question_sees_where_it_was_asked():
-    assert str(Asked("patch", CREDENTIALS, "shop", "orders", "status")) == "patch credentials.keyward.dev/status in namespace shop"
+    assert (
+        str(Asked("patch", CREDENTIALS, "shop", "orders", "status"))
+        == "patch credentials.keyward.dev/status in namespace shop"
+    )

@@ -7,11 +7,11 @@ import contextlib
 import json
 
 import pytest
+from tests.kube.fake_api import connection, serving, status
 
 from keyward.kube.client import Client
 from keyward.kube.informer import Informer, Timing, Watched
 from keyward.kube.kinds import SECRETS
-from tests.kube.fake_api import connection, serving, status
 
 QUICK = Timing(silence=5, lifetime=60, resync=600, grace=0.1, first_pause=0.01, longest_pause=0.05)
 
@@ -25,7 +25,7 @@ async def api():
 class Followed:
     """An informer at work and what it told."""
 
-    def __init__(self, informer, told):
+    def __init__(self, informer, told) -> None:
         self.informer, self.told = informer, told
 
     async def until(self, *changes):

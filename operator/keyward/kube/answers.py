@@ -135,6 +135,9 @@ def _invalid(asked: Asked, code: int, status: Json | None) -> KeywardError:
     if code == 413 or (status or {}).get("reason") == "RequestEntityTooLarge":
         return Blocked(_invalid_reason(asked), f"{asked.object} is larger than the API server takes")
     named = [str(c.get("field", "")) for c in _causes(status)]
+    if asked.verb == "patch" and set(named) <= {"metadata.uid"}:
+        # The uid in a patch is our precondition, and these are the ways in which the server says that it does not hold.
+        return Conflict(Reason.WRITTEN_BY_ANOTHER, f"{asked.object} was made anew by another writer")
     fields = [f for f in named if _FIELD.fullmatch(f)][:_MAX_FIELDS]
     where = f": {', '.join(fields)}" if fields else ""
     return Blocked(_invalid_reason(asked), f"the API server refuses to {asked} as invalid{where}")

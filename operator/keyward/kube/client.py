@@ -26,6 +26,7 @@ Json = dict[str, Any]
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MANAGER: Final = "keyward"
@@ -60,7 +61,8 @@ class Call:
     @property
     def url(self) -> str:
         asked = self.asked
-        name = "" if asked.verb == "create" else asked.name
+        # A subresource is created below its object's name, an object below nobody's.
+        name = "" if asked.verb == "create" and not asked.subresource else asked.name
         path = asked.kind.path(asked.namespace, name, asked.subresource)
         return f"{path[1:]}?{self.query}" if self.query else path[1:]
 
@@ -126,6 +128,10 @@ class Client:
         """JSON merge patch; a resourceVersion in it makes it a compare-and-swap."""
         return await self.request(self._write(asked, patch, MERGE_PATCH))
 
+    async def json_patch(self, asked: Asked, patch: list[Json]) -> Json:
+        """JSON patch, all of it or nothing; raises Conflict where a `test` in it fails."""
+        return await self.request(self._write(asked, patch, JSON_PATCH))
+
     async def delete(self, kind: Kind, namespace: str, name: str, preconditions: Json | None = None) -> bool:
         """Delete; False if it was not there. Raises Conflict where a precondition (uid, resourceVersion) fails."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
@@ -152,7 +158,7 @@ class Client:
             if not more:
                 return
 
-    def _write(self, asked: Asked, body: Json, content_type: str = JSON) -> Call:
+    def _write(self, asked: Asked, body: Json | list[Json], content_type: str = JSON) -> Call:
         return Call(asked, orjson.dumps(body), f"fieldManager={MANAGER}", content_type, timeout=self._timeout)
 
     # --- the wire ---

@@ -6,7 +6,6 @@ The status is a whole: what the new one does not have is removed. It is not sent
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +19,14 @@ from keyward.kube.client import METADATA, Client
 from keyward.kube.kinds import CREDENTIALS
 
 Json = dict[str, Any]
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A status that stands: digests of what we sent and of what the server made of it, and the keys in it."""
+    """A status that stands: digests of what we sent and of what the server made of it."""
 
     sent: bytes
     stored: bytes
-    paths: frozenset[Path]
 
 
 class KubeCredentialStore:
@@ -38,7 +35,6 @@ class KubeCredentialStore:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[str, _Known] = {}
-        self._shapes: dict[frozenset[Path], frozenset[Path]] = {}
 
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
         """Annotation and finalizer (added or removed) in one write.
@@ -69,35 +65,35 @@ class KubeCredentialStore:
             return
 
     async def write_status(self, wish: Wish, status: Json) -> None:
-        """Write the status unless it is the one that stands. A Credential that is gone needs none."""
+        """Replace the status unless it is the one that stands. A Credential that is gone needs none.
+
+        Raises:
+            Conflict: the Credential was made anew.
+        """
         digest, known = _digest(status), self._known.get(wish.uid)
         if known is not None and digest in (known.sent, known.stored):
             return
-        paths = frozenset(_paths(status))
-        patch = _with_removals(status, known.paths - paths) if known is not None else status
         asked = Asked("patch", CREDENTIALS, wish.namespace, wish.name, "status")
+        # Not a merge: a status' writer cannot name a uid in it, and what is gone would have to be named to go.
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": wish.uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         try:
-            answer = await self._client.merge(asked, {"metadata": {"uid": wish.uid}, "status": patch})
+            answer = await self._client.json_patch(asked, patch)
         except NotFound:
             self.forget(wish.uid)
             return
-        self._remember(wish.uid, digest, answer.get("status") or {})
+        self._known[wish.uid] = _Known(digest, _digest(answer.get("status") or {}))
 
     def note(self, uid: str, status: Json | None) -> None:
         """A status as the watch shows it."""
-        known, stored = self._known.get(uid), status or {}
-        digest = _digest(stored)
+        known, digest = self._known.get(uid), _digest(status or {})
         if known is None or known.stored != digest:
-            self._remember(uid, digest, stored)
+            self._known[uid] = _Known(digest, digest)
 
     def forget(self, uid: str) -> None:
         self._known.pop(uid, None)
-
-    def _remember(self, uid: str, sent: bytes, stored: Json) -> None:
-        paths = frozenset(_paths(stored))
-        # Ten thousand Credentials have a handful of different shapes.
-        shared = self._shapes.setdefault(paths, paths) if len(self._shapes) < 256 else paths
-        self._known[uid] = _Known(sent, _digest(stored), shared)
 
     async def _live(self, wish: Wish) -> Json | None:
         item = await self._client.get(CREDENTIALS, wish.namespace, wish.name, accept=METADATA)
@@ -121,27 +117,3 @@ def _with_finalizers(live: Json, keep: bool) -> Json:
 
 def _digest(status: Json) -> bytes:
     return hashlib.blake2b(orjson.dumps(status, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
-
-
-def _paths(status: Json, above: Path = ()) -> Iterator[Path]:
-    for key, value in status.items():
-        path = (*above, key)
-        yield path
-        if isinstance(value, dict):
-            yield from _paths(value, path)
-
-
-def _with_removals(status: Json, gone: frozenset[Path]) -> Json:
-    """The status with null where a merge has to remove a key."""
-    patch: Json = dict(status)
-    for path in sorted(gone, key=len):
-        *above, last = path
-        place: Json | None = patch
-        for key in above:
-            inner = place.get(key) if place is not None else None
-            if place is not None and isinstance(inner, dict):
-                place[key] = inner = dict(inner)
-            place = inner if isinstance(inner, dict) else None
-        if place is not None:
-            place[last] = None
-    return patch

@@ -107,7 +107,7 @@ def _pem(entry: Json, key: str) -> Sensitive | None:
     data = entry.get(f"{key}-data")
     try:
         if data:
-            return Sensitive(base64.b64decode(data))
+            return Sensitive(base64.b64decode("".join(str(data).split()), validate=True))
         return Sensitive(Path(entry[key]).read_bytes()) if entry.get(key) else None
     except (OSError, binascii.Error, TypeError, ValueError):
         raise _refuse(f"the kubeconfig's {key} cannot be read") from None
