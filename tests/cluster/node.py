@@ -23,6 +23,8 @@ from tests.cluster.process import Running, Server, ServerError, free_port, start
 
 NAME = "localhost"
 _READY_SECONDS = 60.0
+# A socket's path may have 107 bytes, and the kubelet's own add up to 30.
+_LONGEST_PATH = 75
 _PATH = {"PATH": debian.SEARCH}
 
 
@@ -43,8 +45,10 @@ class Node:
         """Start containerd and import the images; the control plane need not run yet.
 
         Raises:
-            ServerError: containerd did not start, or refuses an image.
+            ServerError: containerd did not start, or refuses an image; or the folder's path is too long for sockets.
         """
+        if len(os.fsencode(self.folder)) > _LONGEST_PATH:
+            raise ServerError(f"{self.folder} is too long a path for the sockets below it; set TMPDIR to a shorter one")
         remains.mark(self.folder, self._name())
         _write_runtime_config(self)
         containerd = shutil.which("containerd", path=debian.SEARCH) or "containerd"

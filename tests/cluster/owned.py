@@ -13,12 +13,12 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+_GRACE_SECONDS = 5.0
 _CLEANERS: list[Callable[[Path], None]] = []
 
 
@@ -91,8 +91,7 @@ def sweep() -> list[Path]:
         pid, _, born = folder.name.partition("-")
         if not (pid.isdigit() and born.isdigit()) or start_time(int(pid)) == int(born):
             continue
-        for path in folder.glob("*.pid"):
-            _end_recorded(path)
+        _end_all([one for path in folder.glob("*.pid") for one in _recorded(path)], _GRACE_SECONDS)
         for clean in _CLEANERS:
             clean(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,27 +99,36 @@ def sweep() -> list[Path]:
     return swept
 
 
-def end(pid: int, born: int, *, grace_seconds: float = 5.0) -> None:
+def end(pid: int, born: int, *, grace_seconds: float = _GRACE_SECONDS) -> None:
     """Ask the process to stop, then kill it and its group; nothing happens when it is not the one that was meant."""
-    deadline = time.monotonic() + grace_seconds
-    with contextlib.suppress(ProcessLookupError):
+    _end_all([(pid, born)], grace_seconds)
+
+
+def _end_all(processes: list[tuple[int, int]], grace_seconds: float) -> None:
+    for pid, born in processes:
         if start_time(pid) == born:
-            os.kill(pid, signal.SIGTERM)
-    while start_time(pid) == born:
+            _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace_seconds
+    while left := [(pid, born) for pid, born in processes if start_time(pid) == born]:
         if time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL) if _leads(pid) else os.kill(pid, signal.SIGKILL)
+            for pid, _ in left:
+                _signal(pid, signal.SIGKILL)
             deadline = time.monotonic() + grace_seconds
         time.sleep(0.05)
 
 
-def _leads(pid: int) -> bool:
-    return os.getpgid(pid) == pid
+def _signal(pid: int, which: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        # What we start leads a group of its own; a process that does not may share its group with strangers.
+        if which == signal.SIGKILL and os.getpgid(pid) == pid:
+            os.killpg(pid, which)
+        else:
+            os.kill(pid, which)
 
 
-def _end_recorded(path: Path) -> None:
+def _recorded(path: Path) -> list[tuple[int, int]]:
     try:
         seen = json.loads(path.read_text(encoding="utf-8"))
-        end(int(seen["pid"]), int(seen["start"]))
-    except (OSError, ValueError, TypeError, KeyError, subprocess.SubprocessError):
-        return
+        return [(int(seen["pid"]), int(seen["start"]))]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []

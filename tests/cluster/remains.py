@@ -42,7 +42,9 @@ class Marks:
 
 def mark(folder: Path, name: str) -> None:
     """Write the marks down before the node makes anything, and make its control groups."""
-    marks = Marks(name, tuple(str(path) for path in _STRAYS if not path.exists()))
+    # What another live node of ours found missing is there now, and goes with the last of them.
+    shared = {stray for path in owned.runs_folder().glob(f"*/*/{_MARK}") for stray in _read(path).strays}
+    marks = Marks(name, tuple(str(path) for path in _STRAYS if not path.exists() or str(path) in shared))
     (folder / _MARK).write_text(json.dumps(asdict(marks)), encoding="utf-8")
     for group in _groups(name):
         group.mkdir(exist_ok=True)
@@ -64,7 +66,7 @@ def clean(folder: Path) -> None:
     path = folder / _MARK
     if not path.exists():
         return
-    marks = Marks(**json.loads(path.read_text(encoding="utf-8")))
+    marks = _read(path)
     _kill_groups(marks.name)
     for pid in _shims(folder):
         with contextlib.suppress(ProcessLookupError):
@@ -93,6 +95,14 @@ def mounts(folder: Path) -> list[Path]:
         if point.is_relative_to(folder):
             found.append(point)
     return found[::-1]
+
+
+def _read(path: Path) -> Marks:
+    try:
+        seen = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Marks("", ())
+    return Marks(seen["name"], tuple(seen["strays"]))
 
 
 def _unmount(folder: Path) -> None:

@@ -1,0 +1,48 @@
+"""What takes long is shown with the time spent; what is quick is not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from tests.cluster import progress
+from tests.cluster_tests.helpers import until
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+def test_quick_work_is_silent(kind: type[io.StringIO]) -> None:
+    out = kind()
+    with progress.progress("work", stream=out):
+        pass
+    assert out.getvalue() == ""
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_TERMINAL_SECONDS", 0.01)
+    out = Terminal()
+    with progress.progress("work", stream=out):
+        until(lambda: out.getvalue().count("\r") > 3)
+    assert out.getvalue().count("\n") == 1
+    assert out.getvalue().endswith("work: done in 0 s\n")
+
+
+def test_a_file_gets_a_line_now_and_then_and_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SILENT_SECONDS", 0.0)
+    out = io.StringIO()
+    with progress.progress("work", stream=out):
+        until(lambda: "work: 0 s\n" in out.getvalue())
+    assert out.getvalue() == "work: 0 s\nwork: done in 0 s\n"
+
+
+def test_work_that_failed_is_not_called_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SILENT_SECONDS", 0.0)
+    out = io.StringIO()
+    with pytest.raises(ValueError, match="x"), progress.progress("work", stream=out):
+        raise ValueError("x")
+    assert out.getvalue().endswith("work: stopped after 0 s\n")
