@@ -69,11 +69,11 @@ def prepared(password: Sensitive) -> bytes:
 
 def _saslprep(text: str) -> str:
     mapped = "".join(_mapped(c) for c in text)
-    # Today's Unicode, where RFC 4013 names 3.2: libpq and the server do so, and a login must find the same bytes.
-    normal = unicodedata.normalize("NFKC", mapped)
-    if not normal or any(table(c) for c in normal for table in _PROHIBITED) or _mixes_directions(normal):
+    # Judged before it is normalised, and normalised by today's Unicode: RFC 4013 says otherwise, but libpq and the server
+    # do so, and a login must find the same bytes.
+    if not mapped or any(table(c) for c in mapped for table in _PROHIBITED) or _mixes_directions(mapped):
         raise ValueError("SASLprep refuses it")
-    return normal
+    return unicodedata.normalize("NFKC", mapped)
 
 
 def _mapped(char: str) -> str:
