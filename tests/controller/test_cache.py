@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from datetime import UTC, datetime
+from typing import Any
 
 from keyward.controller.cache import Cache, Source
 from keyward.controller.objects import Verdict
@@ -11,7 +12,7 @@ from keyward.domain.model import Cause, CauseKind, Mode, Origin, SecretView, Ver
 KEY = ("shop", "orders")
 
 
-def credential(name="orders", version="10", *, spec=None, status=None, **metadata):
+def credential(name="orders", version="10", *, spec=None, status=None, **metadata: Any):
     found = {
         "metadata": {
             "name": name,
@@ -27,12 +28,12 @@ def credential(name="orders", version="10", *, spec=None, status=None, **metadat
     return found | ({"status": status} if status else {})
 
 
-def rds(name, account, **metadata):
+def rds(name, account, version="10", **metadata: Any):
     spec = {
         "rds": {"targetRef": {"kind": "Target", "name": "pg"}, "create": {"name": account}},
         "projections": [{"secretName": f"{name}-secret"}],
     }
-    return credential(name, spec=spec, **metadata)
+    return credential(name, version, spec=spec, **metadata)
 
 
 def version(sequence=1, resource_version="5"):

@@ -1,0 +1,59 @@
+"""`keyward target`: vouch for where a Target points to, as somebody who may write its admin Secret (protocol of Targets)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keyward.cli import options
+from keyward.controller import targets
+from keyward.errors import Blocked, Reason
+from keyward.kube.client import Client
+from keyward.kube.kinds import CLUSTER_TARGETS, TARGETS
+from keyward.kube.targets import AdminSecrets
+
+app = typer.Typer(help="Targets: the systems whose accounts are managed.", no_args_is_help=True)
+
+
+@app.callback()
+def _target() -> None:
+    """Targets: the systems whose accounts are managed."""
+
+
+@app.command("approve")
+def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    name: Annotated[str, typer.Argument(help="Name of the Target.")],
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="The Target's namespace. Default: the kubeconfig's.")
+    ] = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="NAME is a ClusterTarget.")] = False,
+    operator_namespace: Annotated[
+        str,
+        typer.Option(envvar="KEYWARD_NAMESPACE", help="The operator's namespace, where ClusterTargets' Secrets are."),
+    ] = options.DEFAULT_NAMESPACE,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+) -> None:
+    """Approve a Target's endpoints and CA as they are now.
+
+    Until then the admin's password is not sent to endpoints that were changed. Look at them before you approve them:
+    `kubectl get target NAME -o yaml`. What was approved before stays known as the same system.
+    """
+    connection = options.connection(kubeconfig, context)
+    kind = CLUSTER_TARGETS if cluster else TARGETS
+    place = "" if cluster else namespace or connection.namespace
+
+    async def work(client: Client) -> str:
+        item = await client.get(kind, place, name)
+        if item is None:
+            where = f" in namespace {place}" if place else ""
+            raise Blocked(Reason.UNKNOWN_TARGET, f"there is no {kind.name} {name}{where}")
+        found = targets.admin_of(item, operator_namespace)
+        admins = AdminSecrets(client)
+        admin = await admins.read(found.namespace, found.secret)
+        await admins.approve(admin, kind.name, name, found.digest)
+        return found.digest
+
+    digest = options.with_client(connection, work)
+    typer.echo(f"approved {kind.name} {name} as it is now ({digest[:12]})")

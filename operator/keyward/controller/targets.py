@@ -1,0 +1,46 @@
+"""What a raw Target says of its admin login and of where it points to: the same reading for the controller and the CLI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from keyward.errors import Blocked, Reason
+from keyward.kube import targets
+from keyward.kube.kinds import CLUSTER_TARGETS
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminOf:
+    """Where a Target's admin login is, and the digest of its endpoints and CA."""
+
+    namespace: str
+    secret: str
+    digest: str
+
+
+def admin_of(item: Json, operator_namespace: str) -> AdminOf:
+    """The admin Secret and the digest of a Target or ClusterTarget as it is now.
+
+    A ClusterTarget's Secret is in the operator's namespace and nowhere else: no reference carries a namespace.
+
+    Raises:
+        Blocked: the object is not one that the CRD lets through.
+    """
+    metadata, spec = item["metadata"], item.get("spec") or {}
+    try:
+        rds = spec["rds"]
+        endpoints = [(str(e["host"]), int(e["port"])) for e in rds["endpoints"]]
+        tls = rds.get("tls") or {}
+        secret = str(spec["admin"]["secretRef"]["name"])
+    except (KeyError, TypeError, ValueError):
+        raise Blocked(
+            Reason.INVALID_SPEC,
+            f"Target {metadata['name']} has no spec.rds.endpoints or no spec.admin.secretRef: add them",
+        ) from None
+    namespace = metadata.get("namespace") or operator_namespace
+    if item.get("kind") == CLUSTER_TARGETS.name:
+        namespace = operator_namespace
+    return AdminOf(namespace, secret, targets.digest(endpoints, tls.get("ca"), tls.get("serverName")))

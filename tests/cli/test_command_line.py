@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from keyward.cli import main
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    [],
+    ["controller"],
+    ["keyring"],
+    ["keyring", "init"],
+    ["keyring", "rotate"],
+    ["target"],
+    ["target", "approve"],
+    ["version"],
+]
+
+
+@dataclass(frozen=True)
+class Answer:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def keyward(capsys, monkeypatch):
+    """The entry point as it is called, without the price of a process."""
+    for name in [n for n in os.environ if n.startswith(("KUBE", "KEYWARD"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*args: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["keyward", *args])
+        with pytest.raises(SystemExit) as ended:
+            main.run()
+        said = capsys.readouterr()
+        return Answer(int(ended.value.code or 0), said.out, said.err)
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(keyward, command):
+    answer = keyward(*command, "--help")
+    assert answer.returncode == 0
+    assert answer.stderr == ""
+    assert len(answer.stdout.splitlines()) > 5
+    assert "Usage: keyward" in answer.stdout
+
+
+def test_help_of_the_controller_names_what_an_operator_looks_for(keyward):
+    text = keyward("controller", "--help").stdout
+    for option in ("--kubeconfig", "--context", "--namespace", "--metrics-address", "--freeze", "--keyring-file"):
+        assert option in text
+
+
+def test_the_version_is_printed_for_people_and_for_programs(keyward):
+    assert keyward("version").stdout.startswith("keyward ")
+    assert set(json.loads(keyward("version", "--json").stdout)) == {"version", "python", "platform"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["nonsense"],
+        ["controller", "--metrics-address", "8080"],
+        ["target", "approve"],
+        ["controller", "--workers", "0"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_ends_with_2_and_names_what_is_wrong(keyward, command):
+    answer = keyward(*command)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+    assert "Error: " in answer.stderr
+    assert any(word in answer.stderr for word in (*command[-2:], "Missing argument"))
+
+
+@pytest.mark.parametrize("command", [["controller"], ["keyring", "init"], ["target", "approve", "pg"]], ids=" ".join)
+def test_a_kubeconfig_that_is_not_there_is_one_clear_line(keyward, command):
+    answer = keyward(*command, "--kubeconfig", "/nonexistent/config")
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    (line,) = answer.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert "/nonexistent/config" in line
+
+
+def test_the_light_commands_do_not_load_the_operator():
+    script = "import sys, keyward.cli.main; sys.exit(any(m in sys.modules for m in ('kopf', 'psycopg', 'jinja2')))"
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=False, env=os.environ | {"PYTHONPATH": str(ROOT / "operator")}
+    )
+    assert found.returncode == 0

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.controller.test_cache import credential, rds, secret
+from tests.controller.test_heap import Clock, after
+
+from keyward.controller.cache import Cache
+from keyward.controller.heap import Schedule
+from keyward.controller.intake import Intake
+from keyward.controller.limits import RotationLimits
+from keyward.controller.queue import WorkQueue
+from keyward.kube.secrets import view
+
+A, B = ("shop", "a"), ("shop", "b")
+
+
+@pytest.fixture
+def intake():
+    return Intake(Cache(), WorkQueue(), Schedule(Clock()), RotationLimits(), view)
+
+
+async def waiting(intake: Intake) -> list[tuple[str, str]]:
+    found = []
+    while len(intake.queue):
+        key = await intake.queue.take()
+        assert key is not None
+        intake.queue.done(key)
+        found.append(key)
+    return found
+
+
+def metadata(name, version, **labels: Any):
+    item = {"metadata": {"name": name, "namespace": "shop", "resourceVersion": version}}
+    item["metadata"]["labels"] = {key.replace("_", "-"): value for key, value in labels.items()}
+    return item
+
+
+def managed(name, version, owner):
+    item = metadata(name, version)
+    item["metadata"]["labels"] = {
+        "app.kubernetes.io/managed-by": "keyward",
+        "keyward.dev/credential": owner,
+        "keyward.dev/lineage": "a" * 32,
+    }
+    return item
+
+
+async def test_a_change_wakes_its_credential_and_our_own_status_does_not(intake):
+    intake.credential("Added", credential("a", "1"))
+    assert await waiting(intake) == [A]
+    intake.credential("Modified", credential("a", "2", status={"state": "Enabled"}))
+    intake.credential("Modified", credential("a", "2", generation=2))
+    assert await waiting(intake) == []
+    intake.credential("Modified", credential("a", "3", generation=2))
+    assert await waiting(intake) == [A]
+
+
+async def test_a_change_goes_before_what_is_seen_for_the_first_time(intake):
+    intake.credential("Added", credential("b", "1"))
+    await waiting(intake)
+    intake.credential("Added", credential("a", "2"))
+    intake.credential("Modified", credential("b", "3", generation=2))
+    assert await waiting(intake) == [B, A]
+
+
+async def test_a_deletion_wakes_its_credential_and_the_sweep_and_ends_its_schedule(intake):
+    intake.credential("Added", credential("a", "1"))
+    intake.schedule.set(A, after(60))
+    await waiting(intake)
+    intake.credential("Deleted", credential("a", "2"))
+    assert await waiting(intake) == [A]
+    assert intake.sweep.is_set()
+    assert len(intake.schedule) == 0
+
+
+async def test_a_credential_is_woken_when_the_older_one_gives_its_account_up(intake):
+    intake.credential("Added", rds("a", "orders", creationTimestamp="2026-01-01T00:00:00Z", version="1"))
+    intake.credential("Added", rds("b", "orders", creationTimestamp="2026-01-02T00:00:00Z", version="2"))
+    await waiting(intake)
+    intake.credential("Deleted", rds("a", "orders", version="3"))
+    assert set(await waiting(intake)) == {A, B}
+
+
+async def test_a_target_and_a_key_wake_those_that_use_them(intake):
+    intake.credential("Added", rds("a", "orders", version="1"))
+    intake.credential("Added", credential("b", "2"))
+    await waiting(intake)
+    intake.target("Target", "Added", metadata("pg", "3"))
+    assert await waiting(intake) == [A]
+    intake.target("Target", "Deleted", metadata("pg", "4"))
+    assert await waiting(intake) == [A]
+    intake.target("ClusterTarget", "Added", metadata("pg", "5"))
+    assert await waiting(intake) == []
+    intake.encryption_key("Added", {"metadata": {"name": "default", "resourceVersion": "6"}, "spec": {}})
+    assert await waiting(intake) == [B]
+    assert intake.keys.is_set()
+
+
+async def test_a_secret_that_somebody_changed_or_deleted_wakes_its_credential_and_our_own_write_does_not(intake):
+    intake.credential("Added", credential("a", "1"))
+    await waiting(intake)
+    intake.cache.put_secret("shop", secret("a", "5", "a"))
+    intake.secret("Added", managed("a", "5", "a"))
+    assert await waiting(intake) == []
+    intake.secret("Modified", managed("a", "6", "a"))
+    assert await waiting(intake) == [A]
+    intake.secret("Deleted", managed("a", "7", "a"))
+    assert await waiting(intake) == [A]
+
+
+async def test_a_secret_that_was_relabelled_wakes_the_one_that_projects_into_it_as_well(intake):
+    intake.credential("Added", credential("a", "1"))
+    intake.credential("Added", credential("b", "2"))
+    await waiting(intake)
+    intake.secret("Added", managed("a", "6", "b"))
+    assert set(await waiting(intake)) == {A, B}
+
+
+async def test_a_source_wakes_the_credential_that_its_label_names(intake):
+    intake.credential("Added", credential("a", "1"))
+    await waiting(intake)
+    source = metadata("given", "5")
+    source["metadata"]["labels"] = {"keyward.dev/source-for": "a"}
+    intake.source("Added", source)
+    assert await waiting(intake) == [A]
+    intake.source("Deleted", source)
+    assert await waiting(intake) == [A]
+
+
+async def test_what_belongs_to_no_credential_wakes_nobody(intake):
+    intake.secret("Added", managed("lost", "6", "lost"))
+    assert await waiting(intake) == []
