@@ -22,26 +22,28 @@ DEFINITIONS = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "C
 
 @pytest.fixture(scope="session")
 def kubeconfig(control_plane):
-    asyncio.run(_install(control_plane.kubeconfig))
+    documents = [d for file in sorted(CRDS.glob("*.yaml")) for d in yaml.safe_load_all(file.read_text())]
+    asyncio.run(_install(control_plane.kubeconfig, documents))
     return str(control_plane.kubeconfig)
 
 
-async def _install(kubeconfig):
+async def _install(kubeconfig, documents):
     async with Client(connection.from_kubeconfig(str(kubeconfig))) as client:
-        for file in sorted(CRDS.glob("*.yaml")):
-            for document in yaml.safe_load_all(file.read_text()):
-                with contextlib.suppress(AlreadyExists):
-                    await client.create(DEFINITIONS, "", document)
+        for document in documents:
+            with contextlib.suppress(AlreadyExists):
+                await client.create(DEFINITIONS, "", document)
         async with asyncio.timeout(30):
             for kind in (CREDENTIALS, VERSIONS):
-                while not await _served(client, kind):
-                    await asyncio.sleep(0.1)
+                await _until_served(client, kind)
 
 
-async def _served(client, kind):
-    item = await client.get(DEFINITIONS, "", kind.resource)
-    conditions = (item or {}).get("status", {}).get("conditions", [])
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+async def _until_served(client, kind):
+    while True:
+        item = await client.get(DEFINITIONS, "", kind.resource)
+        conditions = (item or {}).get("status", {}).get("conditions", [])
+        if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+            return
+        await asyncio.sleep(0.1)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from tests.kube.fake_api import connection, serving, status
+from tests.kube.waiting import eventually
 
 from keyward.kube.client import Client
 from keyward.kube.informer import Informer, Timing, Watched
@@ -28,15 +29,11 @@ class Followed:
     def __init__(self, informer, told) -> None:
         self.informer, self.told = informer, told
 
-    async def until(self, *changes):
-        async with asyncio.timeout(5):
-            while self.told[-len(changes) :] != list(changes):
-                await asyncio.sleep(0.005)
+    async def until(self, *changes: tuple[str, str]):
+        await eventually(lambda: self.told[-len(changes) :] == list(changes))
 
     async def streaming(self, api, count=1):
-        async with asyncio.timeout(5):
-            while len(api.streams) < count:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: len(api.streams) >= count)
 
 
 @contextlib.asynccontextmanager
@@ -167,7 +164,7 @@ async def test_an_error_within_the_stream_is_told_from_an_object(api):
         assert seen.told == []
 
 
-async def test_a_line_that_broke_off_ends_the_stream_and_loses_nothing(api):
+async def test_a_line_that_broke_off_ends_the_stream_and_loses_nothing(api, caplog):
     async with following(api) as seen:
         await seen.streaming(api)
         api.muted = True
@@ -175,9 +172,8 @@ async def test_a_line_that_broke_off_ends_the_stream_and_loses_nothing(api):
         api.muted = False
         api.send(b'{"type":"ADDED","object":{"meta\n')
         api.oldest = api.version
-        async with asyncio.timeout(5):
-            while "middle of a line" not in seen.informer.health.problem and len(api.streams) < 2:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: len(api.streams) == 2)
+        assert "middle of a line" in caplog.text
 
 
 async def test_an_object_in_many_pieces_and_larger_than_any_buffer_arrives_whole(api):

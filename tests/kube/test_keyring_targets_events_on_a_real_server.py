@@ -76,13 +76,13 @@ def admins(client):
     return targets.AdminSecrets(client)
 
 
-async def admin_secret(client, namespace, **data):
+async def admin_secret(client, namespace, **data: str):
     body = {"metadata": {"name": "pg-admin"}, "data": {k: encoded(v) for k, v in data.items()}}
     await client.create(SECRETS, namespace, body)
 
 
 async def test_an_admin_login_is_read_and_what_it_lacks_is_named(admins, client, namespace):
-    with pytest.raises(Blocked, match="pg-admin.*not there"):
+    with pytest.raises(Blocked, match=r"pg-admin.*not there"):
         await admins.read(namespace, "pg-admin")
     await admin_secret(client, namespace, username="postgres", password="")
     with pytest.raises(Blocked, match="no key 'password'") as error:

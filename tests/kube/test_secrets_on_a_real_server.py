@@ -6,6 +6,7 @@ import asyncio
 
 import orjson
 import pytest
+from tests.kube.waiting import eventually
 from tests.kube.worlds import LINEAGE, encoded, secret_content
 
 from keyward.errors import Blocked, Conflict, Reason
@@ -203,11 +204,9 @@ async def test_the_watch_of_secrets_never_carries_their_data(store, client, name
             await informer.synced.wait()
             await client.create(SECRETS, namespace, {"metadata": {"name": "theirs"}, "data": {"x": encoded("x")}})
             await as_somebody(client, namespace, {"data": {"password": encoded("theirs")}})
-            while len(told) < 2:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: len(told) == 2)
             await client.delete(SECRETS, namespace, "orders")
-            while len(told) < 3:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: len(told) == 3)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -25,7 +25,7 @@ from keyward.sensitive import Sensitive
 TOKEN = "t0k3n-c4n4ry"
 
 
-def written(path, user, *, server="https://api.test:6443", name="one", **cluster):
+def written(path, user, *, server="https://api.test:6443", name="one", **cluster: str):
     doc = {
         "current-context": name,
         "contexts": [{"name": name, "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.kube.waiting import eventually
 from tests.kube.worlds import LINEAGE, NOW, PROMOTION, account_version, new_version, vault
 
 from keyward.domain.model import RetiredAs
@@ -141,13 +142,11 @@ async def test_the_index_is_fed_by_the_watch_and_never_falls_behind_our_own_writ
             # Somebody else's write arrives by the watch.
             asked = Asked("patch", VERSIONS, namespace, version.name)
             await client.merge(asked, {"metadata": {"labels": {"keyward.dev/keep": "true"}}})
-            while not index.list(namespace, "orders")[0].pinned:
-                await asyncio.sleep(0.01)
+            await eventually(lambda: index.list(namespace, "orders")[0].pinned)
             assert index.lineages() == {LINEAGE}
             await store.delete(index.list(namespace, "orders")[0])
             assert index.list(namespace, "orders") == ()
-            while len(informer):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: not len(informer))
             assert index.list(namespace, "orders") == ()
     finally:
         task.cancel()

@@ -22,7 +22,7 @@ PLACE = Place("shop", "orders", "ab" * 16, ("orders", "uid-1"))
 SERVER = fields.Server("PostgreSQL", (("pg.db", 5432, "Primary"), ("pg-ro.db", 5433, "Replica")), "orders", "PEM\n")
 
 
-def generic(**values):
+def generic(**values: str):
     return fields.generic(fields.encode_key_value({k: v.encode() for k, v in values.items()}), plain_text=False)
 
 
@@ -35,7 +35,7 @@ def rendered(projection, current, previous=None):
     return content.render(projection, PLACE, content.shape(projection), (Edition("v2", 2, current), before), NOW)
 
 
-def data(*args):
+def data(*args: object):
     return {key: value.reveal_text() for key, value in rendered(*args).data.items()}
 
 
@@ -194,7 +194,7 @@ def test_metadata_that_others_obey_is_refused(key):
 def test_a_secret_of_more_than_a_mebibyte_is_refused_with_its_size():
     current = generic(big="x" * 30_000)
     projection = Projection("s", templates={str(n): "{{ big }}" * 30 for n in range(2)})
-    with pytest.raises(Blocked, match="would hold 18[0-9]+ bytes") as error:
+    with pytest.raises(Blocked, match=r"would hold 18[0-9]+ bytes") as error:
         rendered(projection, current)
     assert error.value.reason is Reason.SECRET_TOO_LARGE
 

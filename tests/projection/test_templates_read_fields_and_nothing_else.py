@@ -172,7 +172,7 @@ def test_an_error_names_the_line_and_the_field():
         render("a\nb\n{{ pasword }}\nc")
     with pytest.raises(Blocked, match="line 2"):
         render("a\n{{ if }}")
-    with pytest.raises(Blocked, match="line 2: While|line 2: "):
+    with pytest.raises(Blocked, match="line 2: Include"):
         render("a\n{% include 'x' %}")
 
 
@@ -193,7 +193,6 @@ def test_an_error_never_quotes_a_value(source):
     with pytest.raises(Blocked) as error:
         render(source)
     assert CANARY not in repr(error.value)
-    assert CANARY not in str(error.value.__context__ and ())
 
 
 @given(st.text(max_size=200))
@@ -204,8 +203,28 @@ def test_whatever_is_written_is_rendered_or_refused(source):
         assert error.reason is Reason.TEMPLATE_INVALID  # noqa: PT017
 
 
-@given(st.lists(st.sampled_from(["{{", "}}", "{%", "%}", " ", "for", "in", "values", "if", "endif", "endfor", "|", "~", "(", ")", "[", "]",
-                                 "'", "a", "username", ".", "not", "is", "defined", "tojson", "1", "+", "loop", "{#", "#}", "-"]), max_size=30))  # fmt: skip
+WORDS = (
+    *("{{", "}}", "{%", "%}", "{#", "#}", "|", "~", "(", ")", "[", "]", "'", ".", "1", "+", "-"),
+    *(
+        "for",
+        "in",
+        "values",
+        "if",
+        "endif",
+        "endfor",
+        "else",
+        "a",
+        "username",
+        "not",
+        "is",
+        "defined",
+        "tojson",
+        "loop",
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=30))
 def test_whatever_looks_like_a_template_is_rendered_or_refused(words):
     try:
         templates.render(" ".join(words), VARIABLES, WHERE)
