@@ -52,17 +52,17 @@ def one_version_per_rotation(s: Scenario) -> bool:
 def test_any_two_faults_are_survived(kind):
     hits = [Hit(fault, index) for index in range(len(effects_of(kind)) + 2) for fault in Kind]
     pairs = [pair for pair in itertools.combinations(hits, 2) if pair[0].index < pair[1].index]
-    for pair in pairs if DEEP else pairs[7 :: max(1, len(pairs) // 300)]:
+    for pair in pairs if DEEP else pairs[7 :: max(1, len(pairs) // 200)]:
         life(kind, *pair)
 
 
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_outage_of_any_start_and_length_is_survived(kind, side):
-    step = 0.02 if DEEP else 0.06
+    step = 0.02 if DEEP else 0.08
     creation = [step * n for n in range(int(0.6 / step))]
     due = INTERVAL.total_seconds()
-    rotations = [base + offset for base in (due, 2 * due) for offset in range(-1000, 700, 100 if DEEP else 300)]
+    rotations = [base + offset for base in (due, 2 * due) for offset in range(-1000, 700, 100 if DEEP else 400)]
     for start in (*creation, *rotations):
         for length in (0.03, 2, 400, 3600, 8 * 3600):
             begins = START + timedelta(seconds=start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.protocol.test_faults import DEEP, effects_of
 from tests.world.scenario import HOUR, INTERVAL, KINDS, MINUTE, NAME, Interleaving, Scenario
 
 MANAGED = [k for k in KINDS if k != "generic"]
@@ -65,3 +66,20 @@ def test_two_that_both_stay_alive_rotate_once_each_time(kind):
     assert s.history.highest.sequence == number + 2
     s.finish()
     assert NAME in s.world.api.credentials
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_whose_streams_fell_silent_acts_on_what_was_and_does_no_harm(kind):
+    for moment in range(0, len(effects_of(kind)), 1 if DEEP else 2):
+        s = Scenario(kind)
+        s.apply()
+        stale = s.start(s.world.api)
+        s.world.faults.at_index(moment, stale.p.freeze)
+        s.settle(10 * MINUTE)
+        for _ in range(3):
+            s.rotate()
+        s.controllers.append(stale)
+        s.settle(5 * MINUTE)
+        stale.p.thaw()
+        s.rotate()
+        s.finish()

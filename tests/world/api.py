@@ -103,6 +103,8 @@ class ApiServer:
             raise refused("the Credential is not there any more")
         if finalizer and not found.finalizer and found.deleting_since is not None:
             raise refused("no finalizer can be added to an object that is being deleted")
+        if found.annotations.get("keyward.dev/lineage") == lineage and found.finalizer == finalizer:
+            return  # a patch that changes nothing is no write
         self.writes.append(f"annotate {wish.name}")
         found.annotations["keyward.dev/lineage"] = lineage
         found.finalizer = finalizer
@@ -118,7 +120,7 @@ class ApiServer:
 
     def write_status(self, wish: Wish, status: Json) -> None:
         found = self._live(wish)
-        if found is not None:
+        if found is not None and found.status != status:
             self.writes.append(f"status {wish.name}")
             found.status = copy.deepcopy(status)
 

@@ -6,10 +6,11 @@ Every port call is either a read or an effect; both can fail, and at both anothe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.world.api import ApiServer
+from tests.world.api import ApiServer, CredentialObject
 from tests.world.engine import MemoryEngine
 from tests.world.faults import Killed, Kind, Side, Switch, lost
 from tests.world.views import secret_view
@@ -25,6 +26,18 @@ T = TypeVar("T")
 TICK = timedelta(milliseconds=20)
 
 
+@dataclass
+class Frozen:
+    """A cache whose streams are silent."""
+
+    credentials: dict[str, CredentialObject]
+    versions: dict[str, StoredVersion]
+    secrets: dict[str, StoredSecret]
+
+    def list_versions(self, credential: str) -> tuple[Version, ...]:
+        return tuple(s.version for s in self.versions.values() if s.version.credential == credential)
+
+
 class Process:
     """`yields` makes every port call a point where the driver may run somebody else."""
 
@@ -33,10 +46,23 @@ class Process:
         self.alive = True
         self.refuses_secrets = False  # admission, quota: Secrets cannot be written
         self.yields = yields
+        self.frozen: Frozen | None = None
         self.engine = MemoryEngine(self)
         self.versions = Versions(self)
         self.credentials = Credentials(self)
         self.secrets = Secrets(self)
+
+    @property
+    def cache(self) -> ApiServer | Frozen:
+        """What its streams have shown: the truth, or what was true when they fell silent, and its own writes since."""
+        return self.frozen or self.api
+
+    def freeze(self) -> None:
+        """Its streams fall silent."""
+        self.frozen = Frozen(*self.api.snapshot())
+
+    def thaw(self) -> None:
+        self.frozen = None
 
     def die(self) -> None:
         self.alive = False
@@ -76,22 +102,36 @@ class Versions:
         self._p = process
 
     async def list(self, namespace: str, credential: str) -> tuple[Version, ...]:
-        return await self._p.read(Side.API, "list versions", lambda: self._p.api.list_versions(credential))
+        return await self._p.read(Side.API, "list versions", lambda: self._p.cache.list_versions(credential))
 
     async def read(self, version: Version) -> StoredVersion | None:
         return await self._p.read(Side.API, "read version", lambda: self._p.api.versions.get(version.name))
 
     async def create(self, new: NewVersion) -> StoredVersion:
-        return await self._p.effect(Side.API, f"create v{new.sequence}", lambda: self._p.api.create_version(new))
+        made = await self._p.effect(Side.API, f"create v{new.sequence}", lambda: self._p.api.create_version(new))
+        self._note(made.version.name)
+        return made
+
+    def _note(self, name: str) -> None:
+        """A cache is never behind its own process's writes."""
+        if self._p.frozen is not None:
+            stored = self._p.api.versions.get(name)
+            if stored is None:
+                self._p.frozen.versions.pop(name, None)
+            else:
+                self._p.frozen.versions[name] = stored
 
     async def update(self, version: Version, change: RecordChange) -> Version:
         what = next(k for k in change.__slots__ if getattr(change, k))
         name = f"record {what} v{version.sequence}"
-        return await self._p.effect(Side.API, name, lambda: self._p.api.update_version(version, change))
+        changed = await self._p.effect(Side.API, name, lambda: self._p.api.update_version(version, change))
+        self._note(version.name)
+        return changed
 
     async def delete(self, version: Version) -> None:
         name = f"prune v{version.sequence}"
         await self._p.effect(Side.API, name, lambda: self._p.api.delete_version(version))
+        self._note(version.name)
 
 
 class Credentials:
@@ -100,12 +140,18 @@ class Credentials:
 
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
         await self._p.effect(Side.API, "annotate", lambda: self._p.api.annotate(wish, lineage, finalizer))
+        self._note(wish)
+
+    def _note(self, wish: Wish) -> None:
+        if self._p.frozen is not None:
+            self._p.frozen.credentials = self._p.api.snapshot()[0]
 
     async def release(self, wish: Wish) -> None:
         await self._p.effect(Side.API, "release", lambda: self._p.api.release(wish))
 
     async def write_status(self, wish: Wish, status: Json) -> None:
         await self._p.effect(Side.API, "status", lambda: self._p.api.write_status(wish, status))
+        self._note(wish)
 
 
 class Secrets:
@@ -124,13 +170,19 @@ class Secrets:
         stored = await self._p.effect(
             Side.API, f"post secret {content.name}", lambda: self._p.api.create_secret(content)
         )
+        self._note(stored)
         return secret_view(stored)
+
+    def _note(self, stored: StoredSecret) -> None:
+        if self._p.frozen is not None:
+            self._p.frozen.secrets[stored.metadata["name"]] = stored
 
     async def replace(self, content: SecretContent, judged: StoredSecret) -> SecretView:
         self._admit()
         stored = await self._p.effect(
             Side.API, f"put secret {content.name}", lambda: self._p.api.replace_secret(content, judged)
         )
+        self._note(stored)
         return secret_view(stored)
 
     async def delete(self, namespace: str, secret: SecretView) -> None:

@@ -58,10 +58,14 @@ class Faults:
     def unavailable(self, side: Side, now: datetime) -> bool:
         return any(o.side is side and o.start <= now < o.end for o in self.outages)
 
+    def at_index(self, index: int, act: Callable[[], object]) -> None:
+        """Something happens right before the n-th effect."""
+        self.moments.append((f"#{index}", act))
+
     def next_effect(self, name: str) -> Kind | None:
         index = len(self.trace)
         self.trace.append(name)
-        for moment in [m for m in self.moments if name.startswith(m[0])]:
+        for moment in [m for m in self.moments if name.startswith(m[0]) or m[0] == f"#{index}"]:
             self.moments.remove(moment)
             moment[1]()
         return next((h.kind for h in self.hits if h.index == index), None)

@@ -59,12 +59,9 @@ class Backup:
 
     def parts(self) -> list[Callable[[ApiServer], None]]:
         found: list[Callable[[ApiServer], None]] = []
-        for name, credential in self.credentials.items():
-            found.append(lambda api, n=name, c=credential: api.restore_credential(n, c))
-        for stored in self.versions.values():
-            found.append(lambda api, s=stored: api.restore_version(s))
-        for name, secret in self.secrets.items():
-            found.append(lambda api, n=name, s=secret: api.restore_secret(n, s))
+        found += [lambda api, n=n, c=c: api.restore_credential(n, c) for n, c in self.credentials.items()]
+        found += [lambda api, s=s: api.restore_version(s) for s in self.versions.values()]
+        found += [lambda api, n=n, s=s: api.restore_secret(n, s) for n, s in self.secrets.items()]
         return found
 
     def into(self, api: ApiServer) -> None:
@@ -145,10 +142,10 @@ class Scenario:
     def _round(self) -> datetime | None:
         """Everybody works until nobody writes."""
         for _ in range(40):
-            before = self._written()
+            before = self._changes()
             wakes = [self._pass(n, name) for n, c in enumerate(self.controllers) for name in list(c.p.api.credentials)]
             wakes += [self._run(n, lambda c: c.sweep()) for n in range(len(self.controllers))]
-            if self._written() == before:
+            if self._changes() == before:
                 return min((w - self.world.clock.skew for w in wakes if w is not None), default=None)
         raise AssertionError(
             f"no rest: {self.world.api.writes[-8:]}, {[c.status for c in self.world.api.credentials.values()]}"
@@ -165,8 +162,12 @@ class Scenario:
             self.controllers[n] = self.start(controller.p.api)
             return self.world.clock() + timedelta(seconds=1)
 
+    def _changes(self) -> tuple[int, ...]:
+        return (*(len(api.writes) for api in self.world.clusters.values()), len(self.world.server.learnt))
+
     def _written(self) -> tuple[int, ...]:
-        return (*(len(api.writes) for api in self.world.clusters.values()), len(self.world.faults.trace))
+        """Attempts as well: what is refused every time is not quiet."""
+        return (*self._changes(), len(self.world.faults.trace))
 
     # --- what must be so ---
 
