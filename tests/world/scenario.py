@@ -163,7 +163,8 @@ class Scenario:
             return self.world.clock() + timedelta(seconds=1)
 
     def _changes(self) -> tuple[int, ...]:
-        return (*(len(api.writes) for api in self.world.clusters.values()), len(self.world.server.learnt))
+        learnt = sum(len(server.learnt) for server in self.world.network.values())
+        return (*(len(api.writes) for api in self.world.clusters.values()), learnt)
 
     def _written(self) -> tuple[int, ...]:
         """Attempts as well: what is refused every time is not quiet."""
