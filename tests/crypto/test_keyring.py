@@ -188,6 +188,12 @@ def test_what_is_no_keyring_at_all_is_refused(data: bytes) -> None:
     assert "restore it from a backup" in refused(data)
 
 
+def test_a_field_that_is_there_twice_is_refused_though_both_say_the_same() -> None:
+    text = document.to_secret(USED)[document.DATA_KEY].reveal_text()
+    field = f'"format": "{document.FORMAT}",'
+    assert "twice" in refused(text.replace(field, field * 2).encode())
+
+
 def test_a_secret_without_the_document_is_refused() -> None:
     with pytest.raises(Blocked) as caught:
         document.from_secret({})

@@ -44,6 +44,7 @@ def test_the_proofs_of_rfc_7677_follow_from_the_verifier() -> None:
         ("\u2168", "IX"),
         ("a\u00a0b", "a b"),
         ("\u1d2c", "\u1d2c"),  # assigned after Unicode 3.2, though not what it would become: taken as it is
+        ("\u0627\u00aa", "\u0627\u00aa"),  # mixed directions: taken as it is, though ª would become a
         ("\u0627\u0031", "\u0627\u0031"),  # refused for its directions: taken as it is
         ("\u0007é\u0000", "\u0007é\u0000"),  # prohibited characters: taken as it is
         ("\u00ad", "\u00ad"),  # nothing would be left: taken as it is
