@@ -69,7 +69,7 @@ class Recipe:
 
 KUBERNETES = Recipe(
     name="kubernetes",
-    module=_HERE / "binaries",
+    module=_HERE / "kubernetes",
     programs={
         **{
             name: f"{_KUBERNETES}/cmd/{name}"

@@ -1,4 +1,4 @@
-module keyward.dev/tests/cluster/binaries
+module keyward.dev/tests/cluster/kubernetes
 
 go 1.26.0
 
