@@ -1,9 +1,12 @@
+"""The simulated world needs the executor's types alone."""
+
+from __future__ import annotations
+
+import importlib.util
 import sys
 import types
 
-try:
-    import keyward.api.credential
-except ImportError:
-    m = types.ModuleType("keyward.api.credential")
-    m.Credential = object
-    sys.modules["keyward.api.credential"] = m
+if importlib.util.find_spec("keyward.api.credential") is None:
+    stand_in = types.ModuleType("keyward.api.credential")
+    stand_in.Credential = object  # type: ignore[attr-defined]
+    sys.modules["keyward.api.credential"] = stand_in

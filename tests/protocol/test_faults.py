@@ -42,6 +42,13 @@ def test_any_single_fault_at_any_effect_is_survived(kind, fault):
         assert one_version_per_rotation(s), (index, effects_of(kind)[index])
 
 
+@pytest.mark.parametrize("delay", [timedelta(seconds=4), timedelta(minutes=2), timedelta(hours=7)], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_that_arrives_long_after_its_answer_was_given_up_does_no_harm(kind, delay):
+    for index in range(len(effects_of(kind))):
+        life(kind, Hit(Kind.LATE, index, delay))
+
+
 def one_version_per_rotation(s: Scenario) -> bool:
     """Each rotation ended with the value that was reserved for it, and reserved no second one."""
     imported = 1 if s.kind == "dual import" else 0

@@ -83,10 +83,13 @@ class Process:
 
     async def effect(self, side: Side, name: str, act: Callable[[], T]) -> T:
         await self._arrive(side, name)
-        fault = self.world.faults.next_effect(name)
+        hit = self.world.faults.next_effect(name)
+        fault = hit.kind if hit else None
         if fault is Kind.KILL_BEFORE:
             self.die()
-        if fault is Kind.REQUEST_LOST:
+        if hit is not None and fault is Kind.LATE:
+            self.world.late.append((self.world.clock.real + hit.delay, act))
+        if fault in (Kind.REQUEST_LOST, Kind.LATE):
             raise lost(side)
         result = act()
         self.world.check()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from keyward.errors import Reason, Retry, Unsettled
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     KILL_AFTER = "kill after"
     ANSWER_LOST = "answer lost"  # done, but an error came back
     REQUEST_LOST = "request lost"  # not done, and the same error came back
+    LATE = "late"  # not done when the error came back, but some time afterwards
 
 
 class Side(StrEnum):
@@ -35,6 +36,7 @@ class Hit:
 
     kind: Kind
     index: int
+    delay: timedelta = timedelta(seconds=1)  # of what comes late
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ class Faults:
         """Something happens right before the n-th effect."""
         self.moments.append((f"#{index}", act))
 
-    def next_effect(self, name: str) -> Kind | None:
+    def next_effect(self, name: str) -> Hit | None:
         index = len(self.trace)
         self.trace.append(name)
         for moment in [m for m in self.moments if name.startswith(m[0]) or m[0] == f"#{index}"]:
             self.moments.remove(moment)
             moment[1]()
-        return next((h.kind for h in self.hits if h.index == index), None)
+        return next((h for h in self.hits if h.index == index), None)
 
 
 def lost(side: Side, *, sent: bool = True) -> Retry:

@@ -135,8 +135,10 @@ class Scenario:
             wake = self._round()
             if self.world.clock.real >= end:
                 return
-            target = min(end, max(wake or end, self.world.clock.real + timedelta(seconds=1)))
-            self.world.clock.advance(target - self.world.clock.real)
+            arrival = min((at for at, _ in self.world.late), default=end)
+            target = min(end, arrival, wake or end)
+            self.world.clock.advance(max(target - self.world.clock.real, timedelta(seconds=1)))
+            self.world.deliver()
             self.world.check()
 
     def _round(self) -> datetime | None:

@@ -6,6 +6,7 @@ A scenario acts as the people and the machinery around the operator do; `settle`
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from tests.world.vault import ToyVault
 from keyward.domain.model import Mode, TargetView
 from keyward.domain.writes import StoredSecret
 from keyward.engines.base import Change, Endpoint, Place, Removal
+from keyward.errors import KeywardError
 
 if TYPE_CHECKING:
     from tests.world.controller import Process
@@ -57,6 +59,7 @@ class World:
     shapes: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (cluster, Secret) → its keys
     removed: set[str] = field(default_factory=set)  # Secrets that may go: unwished, or their Credential deleted
     excused: set[str] = field(default_factory=set)  # accounts that a person broke
+    late: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)  # requests still on their way
     generated: int = 0
     promised: set[str] = field(default_factory=lambda: {"c1"})  # clusters whose consumers must never be refused
     problems: list[str] = field(default_factory=list)
@@ -81,6 +84,14 @@ class World:
     def new_value(self) -> bytes:
         self.generated += 1
         return f"generated-{self.generated}".encode()
+
+    def deliver(self) -> None:
+        """What was on its way arrives; nobody hears the answer."""
+        for arrival in [a for a in self.late if a[0] <= self.clock.real]:
+            self.late.remove(arrival)
+            with suppress(KeywardError):
+                arrival[1]()
+            self.check()
 
     # --- promises ---
 
