@@ -80,6 +80,21 @@ async def test_a_change_and_a_deletion_while_the_stream_was_down_are_told_when_h
         await seen.until(("Added", "last"), ("Modified", "stays"), ("Deleted", "goes"))
 
 
+async def test_what_has_not_changed_is_not_told_again_by_a_new_list(api):
+    api.put("same")
+    api.put("other")
+    async with following(api) as seen:
+        await seen.streaming(api)
+        seen.told.clear()
+        api.muted = True
+        api.put("other")
+        api.oldest = api.version
+        api.cut()
+        api.muted = False
+        await seen.until(("Modified", "other"))
+        assert seen.told == [("Modified", "other")]
+
+
 async def test_a_cut_stream_goes_on_where_it_was_without_a_new_list(api):
     api.put("a")
     async with following(api) as seen:
