@@ -150,12 +150,14 @@ def _build(recipe: Recipe, finished: Path) -> None:
 
 
 def _run(argv: list[str], folder: Path, env: dict[str, str], log: Path) -> int:
+    # Before the start, so that there is next to no time in which a process runs that nobody wrote down.
+    record = owned.own_folder() / "none.pid"
     with log.open("wb") as out:
         child = subprocess.Popen(
             argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    record = owned.record(child.pid)
     try:
+        record = owned.record(child.pid)
         return child.wait()
     finally:
         if child.returncode is None:
@@ -163,6 +165,7 @@ def _run(argv: list[str], folder: Path, env: dict[str, str], log: Path) -> int:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         record.unlink(missing_ok=True)
+        owned.drop_if_empty(record.parent)
 
 
 def _name_after(out: Path, name: str, package: str) -> None:

@@ -64,8 +64,13 @@ def new_folder(name: str) -> Path:
 def drop_folder(folder: Path) -> None:
     """Remove a folder of this run, and the run's own when nothing is left in it."""
     shutil.rmtree(folder, ignore_errors=True)
+    drop_if_empty(folder.parent)
+
+
+def drop_if_empty(run: Path) -> None:
+    """Remove a run's folder unless something of it is still there."""
     with contextlib.suppress(OSError):
-        folder.parent.rmdir()
+        run.rmdir()
 
 
 def record(pid: int) -> Path:

@@ -93,8 +93,7 @@ class Running:
                     os.killpg(self.child.pid, signal.SIGKILL)
                 self.child.wait()
         self._record.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._record.parent.rmdir()
+        owned.drop_if_empty(self._record.parent)
 
 
 def start(server: Server) -> Running:
@@ -105,6 +104,8 @@ def start(server: Server) -> Running:
     """
     uid = None if server.uid == os.geteuid() else server.uid
     server.log.parent.mkdir(parents=True, exist_ok=True)
+    # Before the start, so that there is next to no time in which a process runs that nobody wrote down.
+    nowhere = owned.own_folder() / "none.pid"
     with server.log.open("ab") as log:
         try:
             child = subprocess.Popen(
@@ -121,12 +122,12 @@ def start(server: Server) -> Running:
             )
         except OSError as error:
             raise ServerError(f"{server.name} cannot be started: {error.strerror} ({server.argv[0]})") from None
-    running = Running(server, child, Path(os.devnull))
+    running = Running(server, child, nowhere)
     try:
         running._record = owned.record(child.pid)
         _await_ready(running)
     except BaseException:
-        running.kill() if running._record == Path(os.devnull) else running.stop()
+        running.stop()
         raise
     return running
 

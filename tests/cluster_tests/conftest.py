@@ -10,10 +10,11 @@ import pytest
 
 
 @pytest.fixture
-def own_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A temporary folder of this test's own, for other Pythons too, so that sweeps see no other run.
 
-    Its path is short, unlike tmp_path's, because sockets are made below it.
+    Its path is short, unlike tmp_path's, because sockets are made below it. It comes after tmp_path, because pytest
+    asks for the temporary folder once and would take ours for the whole session.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("TMPDIR", folder)

@@ -68,11 +68,11 @@ def test_another_lock_is_another_build(module: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_build_is_not_taken_for_a_finished_one(
-    module: Path, tmp_path: Path, cache: Path, how: signal.Signals
+    module: Path, tmp_path: Path, cache: Path, own_runs: Path, how: signal.Signals
 ) -> None:
     (tmp_path / "hang").touch()
     child = python(ENSURE, str(module))
-    until((tmp_path / "pid").exists)
+    until(lambda: (tmp_path / "pid").exists() and any(own_runs.glob("kw-*/*/*.pid")))
     child.send_signal(how)
     finish(child)
     compiler = int((tmp_path / "pid").read_text())
