@@ -1,0 +1,247 @@
+"""A Credential: what to keep, how to rotate it, where to project it, and what happens when it is deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, WrapValidator
+
+from keyward.api.base import Model, Rule
+from keyward.api.generic import Generic
+from keyward.api.metadata import Conditions, Failures, Metadata
+from keyward.api.projection import Projection
+from keyward.api.rds import Rds
+from keyward.api.rotation import Rotation
+from keyward.api.values import Duration, ObjectName, SecretKey, Text, Time, within
+
+_SET = {"x-kubernetes-list-type": "set"}
+_DAY = timedelta(days=1)
+Principal = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+
+
+class AccessPolicy(Model):
+    """Who may read and manage the value, beyond the RBAC of the namespace. Not supported yet: it is refused, never ignored."""
+
+    readers: Annotated[tuple[Principal, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    """Users and service accounts that may read the value."""
+    managers: Annotated[tuple[Principal, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    """Users and service accounts that may manage the value."""
+
+
+class Deletion(Model):
+    """What happens when the Credential is deleted."""
+
+    accounts: Literal["Retain", "Disable", "Drop"] | None = None
+    """What becomes of the accounts. Absent: Retain for imported ones, Disable for those that were created."""
+    secrets: Literal["Retain", "Delete"] = "Delete"
+    """What becomes of the projected Secrets."""
+    recovery_window: Duration = timedelta(days=30)
+    """How long the versions are kept, so that the same Credential can be made again: 7d to 30d, or 0s for not at all."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"self.recoveryWindow.matches('^0[a-z]?$') || ({within('self.recoveryWindow', '168h', '720h')})",
+            "spec.deletion.recoveryWindow: must be between 7d and 30d, or 0s",
+            lambda d: not d.recovery_window or 7 * _DAY <= d.recovery_window <= 30 * _DAY,
+        ),
+    )
+
+
+def _scheduled_at_will(spec: Any) -> bool:
+    rotation = spec.rotation
+    if spec.rds is None:
+        return True
+    return (rotation.automatic is not False) == (rotation.interval is not None or rotation.cron is not None)
+
+
+def _generic_unscheduled(spec: Any) -> bool:
+    rotation = spec.rotation
+    return spec.generic is None or (not rotation.automatic and rotation.interval is None and rotation.cron is None)
+
+
+class CredentialSpec(Model):
+    """What is wished. Set exactly one of generic and rds."""
+
+    description: Text = ""
+    """What it is for, at most 256 characters."""
+    encryption_key_name: ObjectName = "default"
+    """EncryptionKey that protects the value. A change wraps all versions anew."""
+    generic: Generic | None = None
+    """A value that somebody gives or that is generated, such as an API token."""
+    rds: Rds | None = None
+    """An account on a database server."""
+    rotation: Rotation = Rotation()
+    """When the value is replaced."""
+    projections: Annotated[
+        tuple[Projection, ...],
+        Field(
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["secretName"]},
+        ),
+    ] = ()
+    """Secrets that hold the current value."""
+    access_policy: AccessPolicy | None = None
+    """Who may read and manage the value; absent means the RBAC of the namespace."""
+    deletion: Deletion = Deletion()
+    """What happens when the Credential is deleted."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.generic) != has(self.rds)",
+            "spec: set exactly one of generic and rds",
+            lambda s: (s.generic is None) != (s.rds is None),
+        ),
+        Rule(
+            "!has(self.generic) || !((has(self.rotation.automatic) && self.rotation.automatic) || "
+            "has(self.rotation.interval) || has(self.rotation.cron))",
+            "spec.rotation: a generic value is not replaced on schedule: remove automatic, interval and cron",
+            _generic_unscheduled,
+        ),
+        Rule(
+            "!has(self.rds) || (!has(self.rotation.automatic) || self.rotation.automatic) == "
+            "(has(self.rotation.interval) || has(self.rotation.cron))",
+            "spec.rotation.interval: is needed if rotation is automatic, and only then: set it, or set spec.rotation.automatic to "
+            "false and remove it",
+            _scheduled_at_will,
+        ),
+        Rule(
+            "!has(self.projections) || self.projections.all(p, self.projections.exists_one(q, q.secretName == p.secretName))",
+            "spec.projections: every secretName may be there once",
+            lambda s: len({p.secret_name for p in s.projections}) == len(s.projections),
+        ),
+    )
+
+
+class ProjectedSecret(Model):
+    """A Secret that holds a value of this Credential."""
+
+    secret_name: ObjectName
+    """Name of the Secret."""
+    version: Text = ""
+    """Version that it holds."""
+    sequence: int = 0
+    """Sequence of the version that it holds."""
+    resource_version: Text = ""
+    """The Secret's resourceVersion when it was written."""
+    written_at: Time | None = None
+    """When it was written."""
+
+
+class Waiting(Model):
+    """What is waited for."""
+
+    reason: Text = ""
+    """Why nothing is done now, as one word."""
+    until: Time | None = None
+    """When it is looked at again."""
+
+
+class CredentialStatus(Model):
+    """What is. A summary for people and tools: everything in it can be derived again."""
+
+    state: Literal["Enabled", "Disabled", "Invalid", "PendingDeletion"] | None = None
+    """Enabled, Disabled (suspended), Invalid (the spec cannot be followed) or PendingDeletion."""
+    type: Text = ""
+    """Type and engine, such as rds/PostgreSQL."""
+    current_version: Text = ""
+    """Version that is published."""
+    last_rotated: Time | None = None
+    """When the current version was promoted."""
+    next_rotation: Text = ""
+    """When the next rotation is due, or why none is."""
+    observed_generation: int = 0
+    """Generation of the spec that this status speaks of."""
+    lineage: Text = ""
+    """Identity of the credential that survives deletion and restore."""
+    conditions: Conditions = ()
+    """Ready: what is published logs in. Rotated: the last rotation succeeded. KeyAvailable, Stalled and others as they apply."""
+    projections: Annotated[tuple[ProjectedSecret, ...], Field(max_length=64)] = ()
+    """The Secrets and what they hold."""
+    failures: Failures | None = None
+    """Failures since the last success."""
+    consumed_source: Annotated[SecretKey | None, Field()] = None
+    """Secret that the value was last read from."""
+    waiting: Waiting | None = None
+    """What is waited for."""
+
+
+def _status(found: Any, read: Any) -> CredentialStatus:
+    # A status is a summary: one that is damaged must not stop the Credential that it speaks of.
+    try:
+        return read(found)  # type: ignore[no-any-return]
+    except ValueError:
+        return CredentialStatus()
+
+
+_TYPE = "spec.{0} cannot be changed: delete the Credential and make another"
+
+
+def _kept(parent: str, field: str) -> str:
+    """CEL on the root: a field below an optional parent is as it was, and there if it was."""
+    new, old = f"self.{parent}", f"oldSelf.{parent}"
+    return (
+        f"!(has({new}) && has({old})) || (has({new}.{field}) == has({old}.{field}) && "
+        f"(!has({new}.{field}) || {new}.{field} == {old}.{field}))"
+    )
+
+
+def _kept_deep(path: tuple[str, str, str], compare: str) -> str:
+    """CEL on the root for a value two optional levels down; that both levels stay is said by rules of their own."""
+    top, block, _ = path
+    there = " && ".join(f"has({root}.{top}) && has({root}.{top}.{block})" for root in ("self", "oldSelf"))
+    return f"!({there}) || {compare}"
+
+
+class Credential(Model):
+    """A credential: an encrypted, numbered value that is rotated on the system that it opens and projected as a Secret."""
+
+    metadata: Metadata
+    spec: CredentialSpec
+    """What is wished."""
+    status: Annotated[CredentialStatus, WrapValidator(_status)] = CredentialStatus()
+    """What is."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "size(self.metadata.name) <= 63",
+            "metadata.name: must have at most 63 characters",
+            lambda c: len(c.metadata.name) <= 63,
+        ),
+        Rule(
+            "has(self.spec.generic) == has(oldSelf.spec.generic) && has(self.spec.rds) == has(oldSelf.spec.rds)",
+            "spec.generic, spec.rds: the type cannot be changed: delete the Credential and make another",
+        ),
+        Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
+        Rule(_kept("spec.rds", "accountManagement"), _TYPE.format("rds.accountManagement")),
+        Rule(
+            "!(has(self.spec.rds) && has(oldSelf.spec.rds)) || (has(self.spec.rds.create) == has(oldSelf.spec.rds.create) && "
+            "has(self.spec.rds.__import__) == has(oldSelf.spec.rds.__import__))",
+            "spec.rds.create, spec.rds.import: one cannot take the other's place: delete the Credential and make another",
+        ),
+        Rule(
+            _kept_deep(
+                ("spec.rds", "create", "name"),
+                "(self.spec.rds.create.name == oldSelf.spec.rds.create.name && "
+                "self.spec.rds.create.privileged == oldSelf.spec.rds.create.privileged)",
+            ),
+            "spec.rds.create.name, spec.rds.create.privileged cannot be changed: delete the Credential and make another",
+        ),
+        Rule(
+            _kept_deep(
+                ("spec.rds", "__import__", "accounts"),
+                "self.spec.rds.__import__.accounts.map(a, a.name) == oldSelf.spec.rds.__import__.accounts.map(a, a.name)",
+            ),
+            "spec.rds.import.accounts[].name cannot be changed: delete the Credential and make another",
+        ),
+        Rule(
+            "!has(self.spec.generic) || !has(oldSelf.spec.generic) || "
+            "self.spec.generic.versionId == oldSelf.spec.generic.versionId",
+            "spec.generic.versionId names the first version and cannot be changed",
+        ),
+        Rule(
+            "!has(self.spec.projections) || !has(oldSelf.spec.projections) || self.spec.projections.all(p, "
+            "!oldSelf.spec.projections.exists(o, o.secretName == p.secretName && o.type != p.type))",
+            "spec.projections[].type cannot be changed, as that of a Secret cannot: use another secretName",
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Targets: managed servers, their admin login, and what of them Credentials may manage. Written by the platform's team."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from keyward.api.base import Model, Rule
+from keyward.api.generic import LocalReference
+from keyward.api.metadata import Conditions, Metadata
+from keyward.api.values import DatabaseName, Namespace, RoleName, Text
+
+_SET = {"x-kubernetes-list-type": "set"}
+Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]*$")]
+AccountGlob = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+Certificates = Annotated[
+    str, StringConstraints(min_length=1, max_length=65_536, pattern=r"^\s*-----BEGIN CERTIFICATE-----")
+]
+
+
+class Endpoint(Model):
+    """One address of the server."""
+
+    host: Host
+    """Host name or IP address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 5432
+    """TCP port."""
+    role: Literal["Primary", "Replica"] = "Primary"
+    """Primary takes changes; there is exactly one. A value is proven on every endpoint before it is published."""
+
+
+class Tls(Model):
+    """How the server proves its identity before a password is sent."""
+
+    mode: Literal["VerifyFull"] = "VerifyFull"
+    """VerifyFull: encrypted, the certificate and the name in it are checked. There is no weaker mode."""
+    ca: Certificates | None = None
+    """Certificates of the CA in PEM, at most 64 KiB; absent means the trust store of the operator's image."""
+    server_name: Host | None = None
+    """Name in the certificate, where it differs from the endpoint's host."""
+
+
+class RdsTarget(Model):
+    """A database server."""
+
+    engine: Literal["PostgreSQL"]
+    """Kind of server."""
+    endpoints: Annotated[
+        tuple[Endpoint, ...],
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host", "port"]},
+        ),
+    ]
+    """Where it is. A change has to be approved with `keyward target approve` before the admin's password is sent there."""
+    tls: Tls = Tls()
+    """How it proves its identity."""
+    database_name: DatabaseName = "postgres"
+    """Database that the admin login connects to."""
+    privileged_role: RoleName | None = None
+    """Role that privileged accounts get. Absent: none may be made."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.endpoints.filter(e, e.role == 'Primary').size() == 1",
+            "spec.rds.endpoints: exactly one must have role Primary: give the others role Replica",
+            lambda r: sum(e.role == "Primary" for e in r.endpoints) == 1,
+        ),
+        Rule(
+            "self.endpoints.all(e, self.endpoints.exists_one(o, o.host == e.host && o.port == e.port))",
+            "spec.rds.endpoints: the same host and port may be there once",
+            lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
+        ),
+    )
+
+
+class Admin(Model):
+    """The admin login, which makes and changes accounts."""
+
+    secret_ref: LocalReference
+    """Secret with the keys username and password: in the same namespace; for a ClusterTarget in that of the operator."""
+
+
+class TargetSpec(Model):
+    """What the server is and what of it may be managed."""
+
+    rds: RdsTarget
+    """A database server."""
+    admin: Admin
+    """The admin login."""
+    allowed_accounts: Annotated[tuple[AccountGlob, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none."""
+    allow_unverified_import: Annotated[tuple[RoleName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
+    suspend: bool = False
+    """Stops all work on this server until it is false again."""
+    max_concurrent_rotations: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many Credentials are rotated at once on this server, 1 to 64."""
+
+
+class ClusterTargetSpec(TargetSpec):
+    """What the server is, what of it may be managed, and from which namespaces."""
+
+    allowed_namespaces: Annotated[tuple[Namespace, ...], Field(max_length=256, json_schema_extra=_SET)] = ()
+    """Namespaces whose Credentials may use it. Absent or empty: none. All: ["*"]."""
+
+
+class TargetStatus(Model):
+    """What is known of the server."""
+
+    observed_generation: int = 0
+    """Generation of the spec that this status speaks of."""
+    digest: Text = ""
+    """Digest of endpoints and CA as they are now."""
+    approved_digest: Text = ""
+    """Digest of endpoints and CA that was approved."""
+    conditions: Conditions = ()
+    """Ready: endpoints and CA are approved and the admin login works."""
+
+
+class Target(Model):
+    """A managed server, for Credentials of its namespace."""
+
+    metadata: Metadata
+    spec: TargetSpec
+    """What the server is and what of it may be managed."""
+    status: TargetStatus = TargetStatus()
+    """What is known of the server."""
+
+
+class ClusterTarget(Model):
+    """A managed server, for Credentials of the namespaces that it allows."""
+
+    metadata: Metadata
+    spec: ClusterTargetSpec
+    """What the server is, what of it may be managed, and from which namespaces."""
+    status: TargetStatus = TargetStatus()
+    """What is known of the server."""
