@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyward.api import names
+from keyward.api.projection import Projection as Spec
+from keyward.api.projection import SecretType
 from keyward.domain import content, fields
 from keyward.domain.content import Edition, Place, Projection
 from keyward.errors import Blocked, Reason
@@ -246,6 +249,31 @@ def test_key_value_comes_back_as_it_was(values):
 def test_a_value_of_the_other_shape_is_told_without_itself(stored):
     with pytest.raises(Blocked, match=r"spec\.generic\.type"):
         fields.generic(Sensitive(stored), plain_text=False)
+
+
+def test_a_projection_of_the_api_is_taken_over_field_by_field():
+    spec = {
+        "secretName": "db",
+        "type": "kubernetes.io/basic-auth",
+        "keys": {"username": "username"},
+        "templates": {"password": "{{ password }}"},
+        "composite": False,
+        "includePrevious": True,
+        "labels": {"team": "a"},
+        "annotations": {"note": "b"},
+    }
+    assert content.wished(Spec.model_validate(spec)) == Projection(
+        "db",
+        "kubernetes.io/basic-auth",
+        {"username": "username"},
+        {"password": "{{ password }}"},
+        False,
+        True,
+        {"team": "a"},
+        {"note": "b"},
+    )
+    assert content.wished(Spec(secret_name="db")) == Projection("db")
+    assert set(get_args(SecretType)) == set(content.REQUIRED)
 
 
 def test_the_shape_follows_everything_but_the_value():

@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from keyward.api import names
+from keyward.api.projection import Projection as Spec
 from keyward.domain import templates
 from keyward.domain.fields import Fields
 from keyward.domain.writes import SecretContent
@@ -49,6 +50,20 @@ class Projection:
     include_previous: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def wished(found: Spec) -> Projection:
+    """A projection of the API in the words of this page. `check` judges it."""
+    return Projection(
+        secret_name=found.secret_name,
+        type=found.type,
+        keys=found.keys,
+        templates=found.templates,
+        composite=found.composite,
+        include_previous=found.include_previous,
+        labels=found.labels,
+        annotations=found.annotations,
+    )
 
 
 @dataclass(frozen=True, slots=True)
