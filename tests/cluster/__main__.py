@@ -29,10 +29,10 @@ _STOP_SECONDS = 60.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{build,up,down}")
     commands.add_parser("build", help="build the programs of the plain cluster")
-    for name in ("up", "hold"):
-        command = commands.add_parser(name, help="leave a cluster running" if name == "up" else argparse.SUPPRESS)
+    # `hold` is how `up` calls what it leaves behind; without a help text it is not listed.
+    for command in (commands.add_parser("up", help="leave a cluster running"), commands.add_parser("hold")):
         command.add_argument("--control-plane", action="store_true", help="no node: needs no root, runs no pods")
     commands.add_parser("down", help="stop the cluster that `up` left running")
     chosen = parser.parse_args()
@@ -91,7 +91,7 @@ def _prepare(*, pods: bool) -> None:
 
 
 def _spawn(*, pods: bool) -> dict[str, Any]:
-    log = owned.runs_folder() / "up.log"
+    log = _log_path()
     argv = [sys.executable, "-m", "tests.cluster", "hold", *([] if pods else ["--control-plane"])]
     with log.open("wb") as out:
         child = subprocess.Popen(
@@ -151,12 +151,17 @@ def _down() -> None:
         if state is not None:
             owned.end(state["pid"], state["start"], grace_seconds=_STOP_SECONDS)
         swept = owned.sweep()
-    _state_path().unlink(missing_ok=True)
+    for path in (_state_path(), _log_path()):
+        path.unlink(missing_ok=True)
     sys.stdout.write("stopped\n" if state or swept else "no cluster is running\n")
 
 
 def _state_path() -> Path:
     return owned.runs_folder() / "up.json"
+
+
+def _log_path() -> Path:
+    return owned.runs_folder() / "up.log"
 
 
 def _state() -> dict[str, Any] | None:
