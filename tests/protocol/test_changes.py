@@ -204,6 +204,31 @@ def test_rotate_now_happens_once_for_each_text(kind):
     s.finish()
 
 
+@pytest.mark.parametrize("text", ["a", "leak#force"])
+@pytest.mark.parametrize("kind", MANAGED)
+def test_a_rotate_text_that_stays_in_the_manifest_is_never_acted_on_again(kind, text):
+    s = ran(kind)
+    s.world.excused = set(s.wish.accounts)
+    s.apply(rotate=text)
+    s.settle(HOUR)
+    number = s.history.highest.sequence
+    for n in range(1, 7):
+        s.rotate()
+        assert s.history.highest.sequence == number + n
+
+
+def test_a_leak_is_ended_although_the_first_candidate_was_refused():
+    s = ran("dual create", 2)
+    s.world.excused = set(s.wish.accounts)
+    leaked, account = s.value(), s.history.current.account
+    refused = f"generated-{s.world.generated + 1}".encode()
+    s.world.server.policy = lambda password: password != refused
+    s.apply(rotate="leak#force")
+    s.settle(15 * MINUTE)
+    assert not s.world.server.would_let_in(account, leaked)
+    s.finish()
+
+
 def test_a_leaked_value_ends_by_two_rotations_back_to_back():
     s = ran("dual create", 2)
     leaked = s.value()

@@ -89,14 +89,13 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: self.exists and self.s.world.api.credentials)
     @rule(back=st.integers(0, 3))
     def clock_is_set_back(self, back):
-        self.s.world.clock.skew = -timedelta(hours=back)
+        self.s.world.clock.skew -= timedelta(hours=back)
 
     def teardown(self):
         if not hasattr(self, "s"):
             return
         self.s.settle(2 * HOUR)
         self.s.world.faults.hits = ()
-        self.s.world.clock.skew = timedelta(0)
         self.s.settle(4 * HOUR)
         self.s.rotate()
         self.s.finish()

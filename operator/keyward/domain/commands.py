@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyward.domain.model import CauseKind, Mode, Observed, Obstacle, Version
+from keyward.domain.model import Mode, Observed, Obstacle, Version
 from keyward.errors import Reason
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ def rotate_text(observed: Observed, history: History) -> str | None:
     top = history.highest
     if top is None or top.cause.handled.rotate != text:
         return text
-    done = sum(
-        1 for v in history.versions if v.cause.kind is CauseKind.TOKEN and v.cause.text == text and not v.retired
-    )
+    if top.cause.text != text:
+        # Whatever was reserved since then, the versions that it caused may have been pruned: it is done.
+        return None
+    done = sum(1 for v in history.versions if v.cause.text == text and not v.retired)
     return text if done < _rotations_wanted(text, observed.wish.mode) else None
 
 

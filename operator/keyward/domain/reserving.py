@@ -66,7 +66,8 @@ def next_need(s: Situation) -> Need | None:
     if not wish.logs_in:
         return _generic_need(s)
     if top.retired in (RetiredAs.REFUSED, RetiredAs.SUPERSEDED, RetiredAs.TAKEN_OVER) or current is None:
-        return Need(CauseKind.REPLACEMENT, s.now)
+        # A candidate that replaces another one is due to the same command.
+        return Need(CauseKind.REPLACEMENT, s.now, top.cause.text)
     token = commands.rotate_text(s.seen, history)
     if token is not None:
         return Need(CauseKind.TOKEN, s.now, token)
