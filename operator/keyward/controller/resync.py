@@ -89,7 +89,7 @@ class Resync:
         """List everything into the cache. Raises Retry or Blocked."""
         for followed_kind in self._kinds:
             async for page in self._client.pages(followed_kind.kind):
-                for item in page.get("items", ()):
+                for item in page.get("items") or ():
                     followed_kind.take("Added", item)
                 await asyncio.sleep(0)
 
@@ -121,7 +121,7 @@ class Resync:
         unseen = {place: followed_kind.version(place) for place in followed_kind.places()}
         newer: list[Json] = []
         async for page in self._client.pages(followed_kind.kind):
-            for item in page.get("items", ()):
+            for item in page.get("items") or ():
                 place = key_of(item)
                 unseen.pop(place, None)
                 if number(item["metadata"]["resourceVersion"]) > followed_kind.version(place):

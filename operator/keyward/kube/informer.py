@@ -111,7 +111,7 @@ class Informer:
         """Bring the handler up to what is there, deletions included."""
         gone = dict(self._known)
         async for page in self._pages():
-            for item in page.get("items", ()):
+            for item in page.get("items") or ():
                 gone.pop(_key(item), None)
                 self._deliver_if_new(item)
             position = str(page.get("metadata", {}).get("resourceVersion", ""))
@@ -216,7 +216,7 @@ class Informer:
         before = dict(self._known)
         suspects: dict[str, str | None] = dict(before)
         async for page in self._pages():
-            for item in page.get("items", ()):
+            for item in page.get("items") or ():
                 key = _key(item)
                 if before.get(key) == item["metadata"].get("resourceVersion", ""):
                     del suspects[key]
