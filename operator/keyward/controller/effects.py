@@ -1,0 +1,234 @@
+"""Steps that change the outside system: apply, verify, enable, disable, drop (protocol §5, §7, §8).
+
+Order within each: open the admin session, read and judge the world, then send on that same session; the engine refuses
+to write if the world is no longer as judged. Nothing here decides what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from keyward.controller.passes import Hook, Pass
+from keyward.controller.ports import Access, Vault
+from keyward.domain import marks
+from keyward.domain.model import MarkView, Mode, Version
+from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
+from keyward.sensitive import Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class Bearings:
+    """What is known beyond this Credential when a mark is judged."""
+
+    known_lineages: frozenset[str] = frozenset()
+    takeover: bool = False
+
+
+class Effects:
+    """The outside half of the executor."""
+
+    def __init__(self, vault: Vault, hook: Hook) -> None:
+        self._vault = vault
+        self._hook = hook
+
+    async def check(self, run: Pass, top: Version | None = None) -> None:
+        """CHECK: the admin logs in to a writable primary and has every right that this Credential needs.
+
+        With the newest version that is stored, a mark that is ahead of it is noticed before its number is taken again:
+        a backup that is still being restored would find the name of a lost version occupied.
+        """
+        _, accounts = _reach(run)
+        session = await run.admin()
+        inspection = await session.inspect(accounts)
+        if top is not None:
+            self._look_for_newer(run, top, inspection)
+        await session.check(accounts, inspection)
+
+    def _look_for_newer(self, run: Pass, top: Version, inspection: Inspection) -> None:
+        found = [marks.parse(state.mark) for state in inspection.accounts.values()]
+        ours = [m for m in found if m is not None and m.lineage == top.lineage]
+        newest = max(ours, key=lambda m: m.sequence, default=None)
+        known = run.memory.mark.sequence if run.memory.mark else top.sequence
+        if newest is not None and newest.sequence > max(known, top.sequence):
+            run.learn(mark=MarkView(newest.sequence, newest.digest8))
+            raise Conflict(Reason.FENCED, "the target carries a later version than any that is stored here")
+
+    async def apply(self, run: Pass, version: Version, password: Sensitive, bearings: Bearings) -> None:
+        """Set this value on its account; the outcome goes to the pass's memory."""
+        _, accounts = _reach(run)
+        try:
+            session = await run.admin()
+            inspection = await session.inspect(accounts)
+            self._judge(run, version, inspection, bearings)
+            await session.check(accounts, inspection)
+            change = self._change(version, password, accounts, inspection)
+            await self._hook("apply:before")
+            await session.apply(change, self._send_hook("apply:send"))
+        except Rejected:
+            run.forget_sent(version.sequence)
+            run.learn(refused=run.memory.refused | {version.sequence})
+            raise
+        except Unsettled:
+            run.forget_sent(version.sequence)
+            raise
+        finally:
+            await run.drop_session()
+        await self._hook("apply:after")
+        login = (version.sequence, _digest(run))
+        run.learn(
+            unsent=run.memory.unsent - {version.sequence},
+            sent=run.memory.sent | {version.sequence},
+            denied=run.memory.denied - {login},
+        )
+
+    def _send_hook(self, point: str) -> _Send:
+        return _Send(self._hook, point)
+
+    def _judge(self, run: Pass, version: Version, inspection: Inspection, bearings: Bearings) -> None:
+        accounts = run.accounts
+        assert accounts is not None
+        claim = marks.Claim(
+            store=self._vault.store,
+            version=version,
+            names=accounts.names,
+            others=() if accounts.rights_role is None else (accounts.rights_role,),
+            imported=not accounts.created,
+            known_lineages=bearings.known_lineages,
+            takeover=bearings.takeover,
+            returning=bool(version.disabled_by_us),
+        )
+        try:
+            marks.judge(claim, _accounts(inspection))
+        except marks.Fenced as fenced:
+            run.learn(mark=fenced.mark)
+            raise Blocked(Reason.FENCED, "the target carries a later version, or another one of the same number") from None
+
+    def _change(self, version: Version, password: Sensitive, accounts: AccountSet, seen: Inspection) -> Change:
+        mark = self._mark(version)
+        absent = [name for name in accounts.all_roles if not seen.accounts[name].exists]
+        touched = {*absent, version.account} if accounts.created else {version.account}
+        return Change(
+            account=version.account,
+            password=password,
+            accounts=accounts,
+            expected=seen,
+            comments={name: marks.write(seen.accounts[name].mark, mark) for name in sorted(touched)},
+            create=accounts.created,
+        )
+
+    def _mark(self, version: Version, *, disabled: bool = False) -> marks.Mark:
+        return marks.Mark(self._vault.store, version.lineage, version.sequence, version.digest[:8], disabled)
+
+    async def verify(self, run: Pass, version: Version, password: Sensitive) -> None:
+        """Log in on every endpoint, the primary first. Success and a certain refusal go to the pass's memory."""
+        access, accounts = _reach(run)
+        sent = version.sequence in run.memory.sent
+        login = Login(version.account, password)
+        expect = Expectation(accounts, current_user=_acts_as(accounts, version))
+        primary_first = sorted(access.place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
+        for endpoint in primary_first:
+            try:
+                await access.engine.verify(access.place, endpoint, login, expect)
+            except Blocked as error:
+                self._note_refusal(run, version, error, primary=endpoint.role is Role.PRIMARY)
+                if sent:
+                    raise Retry(error.reason, f"the value was set, but does not log in as it should: {error.message}") from None
+                if error.reason is not Reason.LOGIN_REFUSED:
+                    raise
+                return
+        run.proved(version.sequence, _digest(run))
+
+    def _note_refusal(self, run: Pass, version: Version, error: KeywardError, *, primary: bool) -> None:
+        if error.reason is Reason.ACCOUNT_DISABLED:
+            run.learn(disabled=run.memory.disabled | {version.sequence})
+        if error.reason is not Reason.LOGIN_REFUSED:
+            return
+        if not primary:
+            raise Retry(
+                Reason.PROPAGATION_TIMEOUT,
+                "a replica does not accept the new value yet: nothing is published before it does",
+            )
+        run.was_denied(version, _digest(run))
+
+    async def remove(self, run: Pass, version: Version, action: Action) -> Action:
+        """Disable, enable or drop the accounts that carry this lineage's mark, and only those."""
+        _, accounts = _reach(run)
+        try:
+            session = await run.admin()
+            inspection = await session.inspect(accounts)
+            ours = self._ours(accounts, inspection, version)
+            removal = Removal(
+                action=action,
+                accounts=ours,
+                expected=inspection,
+                comments=self._comments(version, ours, inspection, disabled=action is Action.DISABLE),
+            )
+            await self._hook(f"{action.value.lower()}:before")
+            done = await session.remove(removal, self._send_hook(f"{action.value.lower()}:send"))
+        finally:
+            await run.drop_session()
+        await self._hook(f"{action.value.lower()}:after")
+        return done
+
+    def _ours(self, accounts: AccountSet, inspection: Inspection, version: Version) -> AccountSet:
+        """What carries our lineage's mark; everything else is somebody's and stays as it is."""
+
+        def is_ours(name: str) -> bool:
+            mark = marks.parse(inspection.accounts[name].mark)
+            if mark is not None and mark.lineage == version.lineage and mark.sequence > version.sequence:
+                raise Blocked(Reason.FENCED, f"account {name!r} carries a later version than any that is stored here")
+            return mark is not None and mark.lineage == version.lineage
+
+        rights = accounts.rights_role
+        return replace(
+            accounts,
+            names=tuple(name for name in accounts.names if is_ours(name)),
+            rights_role=rights if rights is not None and is_ours(rights) else None,
+        )
+
+    def _comments(
+        self, version: Version, accounts: AccountSet, seen: Inspection, *, disabled: bool
+    ) -> Mapping[str, str]:
+        """Each account keeps the sequence of its own mark: only the word `disabled` comes or goes."""
+        comments = {}
+        for name in accounts.names:
+            mark = marks.parse(seen.accounts[name].mark) or self._mark(version)
+            comments[name] = marks.write(seen.accounts[name].mark, replace(mark, disabled=disabled))
+        return comments
+
+
+class _Send:
+    """The engine's last question before it sends: the named point of fault injection and of the lease's deadline."""
+
+    def __init__(self, hook: Hook, point: str) -> None:
+        self._hook, self._point = hook, point
+
+    async def __call__(self) -> None:
+        await self._hook(self._point)
+
+
+def _reach(run: Pass) -> tuple[Access, AccountSet]:
+    assert run.access is not None
+    assert run.accounts is not None
+    return run.access, run.accounts
+
+
+def _digest(run: Pass) -> str:
+    target = run.subject.wish.target
+    return target.digest if target else ""
+
+
+def _acts_as(accounts: AccountSet, version: Version) -> str | None:
+    if accounts.rights_role is not None:
+        return accounts.rights_role
+    # An imported pair acts as its first-named account, so that objects never change owner.
+    return accounts.names[0] if version.mode is Mode.DUAL else None
+
+
+def _accounts(inspection: Inspection) -> dict[str, marks.Account]:
+    return {
+        name: marks.Account(state.exists, state.can_login, state.superuser, state.mark)
+        for name, state in inspection.accounts.items()
+    }

@@ -1,0 +1,76 @@
+"""What lives for one pass over one Credential: the admin session that is held, and the values in hand.
+
+A session that failed is never opened again within the same pass: its step ends, and the next pass begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+from keyward.controller.ports import Access, Subject
+from keyward.domain.model import Memory, Version
+from keyward.engines.base import AccountSet, AdminSession
+from keyward.sensitive import Sensitive
+
+ADMIN_TIMEOUT = 15.0
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass. `memory` is replaced, never changed in place, so that a plan's observation stays what it was."""
+
+    subject: Subject
+    memory: Memory
+    stack: AsyncExitStack
+    access: Access | None = None
+    accounts: AccountSet | None = None
+    session: AdminSession | None = None
+    values: dict[int, Sensitive] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+
+    async def admin(self) -> AdminSession:
+        """The admin session of this pass, opened when it is first asked for."""
+        if self.session is None:
+            assert self.access is not None
+            opened = self.access.engine.open(self.access.place, self.access.admin, ADMIN_TIMEOUT)
+            self.session = await self.stack.enter_async_context(opened)
+        return self.session
+
+    async def drop_session(self) -> None:
+        """Close the admin session: what it was held for is done, or it failed."""
+        self.session = None
+        await self.stack.aclose()
+
+    def learn(self, **changes: object) -> None:
+        """Note what this process now knows."""
+        self.memory = replace(self.memory, **changes)  # type: ignore[arg-type]
+
+    def forget_sent(self, sequence: int) -> None:
+        self.learn(unsent=self.memory.unsent - {sequence}, sent=self.memory.sent - {sequence})
+
+    def proved(self, sequence: int, digest: str) -> None:
+        login = (sequence, digest)
+        self.learn(
+            proven=self.memory.proven | {login},
+            denied=self.memory.denied - {login},
+            disabled=self.memory.disabled - {sequence},
+        )
+
+    def was_denied(self, version: Version, digest: str) -> None:
+        sequence, early = version.sequence, self.memory.denied_early
+        login = (sequence, digest)
+        self.learn(
+            denied_early=early - {sequence} if version.promoted is not None else early | {sequence},
+            denied=self.memory.denied | {login},
+            proven=self.memory.proven - {login},
+            sent=self.memory.sent - {sequence},
+        )
+
+
+Hook = Callable[[str], Awaitable[None]]
+
+
+async def no_hook(_point: str) -> None:
+    """The hook of ordinary service: nothing happens at the named points."""
