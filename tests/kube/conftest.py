@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import uuid
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from keyward.kube.answers import AlreadyExists
 from keyward.kube.client import Client
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES, VERSIONS, Kind
 
-CRDS = Path(os.environ.get("KW_CRDS") or Path(__file__).parents[2] / "crds")
+CRDS = Path(__file__).parents[2] / "crds"
 DEFINITIONS = Kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
 
 
