@@ -47,7 +47,7 @@ class Model(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         use_attribute_docstrings=True,
-        json_schema_extra=_extend,  # type: ignore[typeddict-item]
+        json_schema_extra=_extend,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 

@@ -41,7 +41,8 @@ class Deletion(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"self.recoveryWindow.matches('^0[a-z]?$') || ({within('self.recoveryWindow', '168h', '720h')})",
+            "!has(self.recoveryWindow) || self.recoveryWindow.matches('^0[dhms]?$') || "
+            f"({within('self.recoveryWindow', 7 * _DAY, 30 * _DAY)})",
             "spec.deletion.recoveryWindow: must be between 7d and 30d, or 0s",
             lambda d: not d.recovery_window or 7 * _DAY <= d.recovery_window <= 30 * _DAY,
         ),
@@ -101,12 +102,13 @@ class CredentialSpec(Model):
         Rule(
             "!has(self.rds) || (!has(self.rotation.automatic) || self.rotation.automatic) == "
             "(has(self.rotation.interval) || has(self.rotation.cron))",
-            "spec.rotation.interval: is needed if rotation is automatic, and only then: set it, or set spec.rotation.automatic to "
-            "false and remove it",
+            "spec.rotation.interval: is needed if rotation is automatic, and only then: set it, or set "
+            "spec.rotation.automatic to false and remove it",
             _scheduled_at_will,
         ),
         Rule(
-            "!has(self.projections) || self.projections.all(p, self.projections.exists_one(q, q.secretName == p.secretName))",
+            "!has(self.projections) || "
+            "self.projections.all(p, self.projections.exists_one(q, q.secretName == p.secretName))",
             "spec.projections: every secretName may be there once",
             lambda s: len({p.secret_name for p in s.projections}) == len(s.projections),
         ),

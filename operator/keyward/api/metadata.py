@@ -18,8 +18,8 @@ class Metadata(Model):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None

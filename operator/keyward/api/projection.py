@@ -51,11 +51,11 @@ class Projection(Model):
     """Name of the Secret, in the namespace of the Credential. A Secret of somebody else is never taken over."""
     type: SecretType = "Opaque"
     """Type of the Secret. It cannot be changed, as that of a Secret cannot: use another secretName."""
-    keys: Annotated[dict[str, SecretKey], Field(max_length=64)] = {}
+    keys: Annotated[dict[str, SecretKey], Field(max_length=64)] = Field(default_factory=dict)
     """Which field goes under which key of the Secret, such as password: PGPASSWORD. Empty: every field under its own name."""
     templates: Annotated[
         dict[str, Annotated[str, StringConstraints(min_length=1, max_length=16_384)]], Field(max_length=32)
-    ] = {}
+    ] = Field(default_factory=dict)
     """Further keys of the Secret, each made by a Jinja2 template that reads the fields, such as 'user={{ username }}'."""
     composite: bool = True
     """Whether the key credential.json holds all fields in one document: a reader of several files may see two versions."""
@@ -67,9 +67,11 @@ class Projection(Model):
             Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")],
         ],
         Field(max_length=32),
-    ] = {}
+    ] = Field(default_factory=dict)
     """Labels of the Secret."""
-    annotations: Annotated[dict[str, Annotated[str, StringConstraints(max_length=4_096)]], Field(max_length=32)] = {}
+    annotations: Annotated[dict[str, Annotated[str, StringConstraints(max_length=4_096)]], Field(max_length=32)] = (
+        Field(default_factory=dict)
+    )
     """Annotations of the Secret."""
 
     rules: ClassVar[tuple[Rule, ...]] = (

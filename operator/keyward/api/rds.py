@@ -46,7 +46,8 @@ class Privilege(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!(self.level in ['DDLOnly', 'DMLOnly'])",
-            "spec.rds.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or ReadOnly",
+            "spec.rds.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or "
+            "ReadOnly",
             lambda p: p.level not in ("DDLOnly", "DMLOnly"),
         ),
         Rule(

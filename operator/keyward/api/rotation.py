@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from keyward.api.base import Model, Rule
-from keyward.api.values import Duration, ZoneName, as_duration, within
+from keyward.api.values import Duration, ZoneName, within
 
 DAY = timedelta(days=1)
 _SET = {"x-kubernetes-list-type": "set"}
@@ -41,7 +41,7 @@ class Window(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"{within('self.duration', '1m', '168h')}",
+            within("self.duration", timedelta(minutes=1), 7 * DAY),
             "spec.rotation.windows[].duration: must be between 1m and 7d",
             _between("duration", timedelta(minutes=1), 7 * DAY),
         ),
@@ -56,7 +56,7 @@ class Rotation(Model):
     interval: Duration | None = None
     """Age at which the value is replaced, such as 24h or 30d; between 6h and 365d. Needed if automatic, unless cron is set."""
     cron: Annotated[str | None, Field(min_length=9, max_length=128, pattern=_CRON)] = None
-    """Times of rotation in place of interval, as five cron fields. The minute is one number; the hour is one number, */6, */8 or */12."""
+    """Times of rotation in place of interval, as five cron fields: one minute; one hour, */6, */8 or */12; days as you like."""
     time_zone: ZoneName = "UTC"
     """IANA time zone of cron, such as Europe/Berlin."""
     windows: Annotated[
@@ -74,17 +74,17 @@ class Rotation(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"!has(self.interval) || ({within('self.interval', '6h', '8760h')})",
+            f"!has(self.interval) || ({within('self.interval', timedelta(hours=6), 365 * DAY)})",
             "spec.rotation.interval: must be between 6h and 365d",
             _between("interval", timedelta(hours=6), 365 * DAY),
         ),
         Rule(
-            f"{as_duration('self.gracePeriod')} <= duration('720h')",
+            f"!has(self.gracePeriod) || {within('self.gracePeriod', timedelta(0), 30 * DAY)}",
             "spec.rotation.gracePeriod: must be at most 30d",
             _between("grace_period", timedelta(0), 30 * DAY),
         ),
         Rule(
-            within("self.driftInterval", "1m", "720h"),
+            f"!has(self.driftInterval) || ({within('self.driftInterval', timedelta(minutes=1), 30 * DAY)})",
             "spec.rotation.driftInterval: must be between 1m and 30d",
             _between("drift_interval", timedelta(minutes=1), 30 * DAY),
         ),

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from pydantic import TypeAdapter
 
 from keyward.api.base import Model
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.names import GROUP, VERSION
 from keyward.api.target import ClusterTarget, Target
+from keyward.api.values import DURATION, duration_text
 from keyward.api.version import CredentialVersion
 
 Json = dict[str, Any]
 Column = tuple[str, str, str]  # heading, type, JSON path; a heading in lower case is shown with -o wide
+_SPAN: Final = TypeAdapter(timedelta)
 _READY = '.status.conditions[?(@.type=="{}")].{}'
 _AGE: Column = ("AGE", "date", ".metadata.creationTimestamp")
 _DROPPED: Final = (
@@ -131,7 +135,8 @@ def schema(model: type[Model]) -> Json:
         "apiVersion": {"type": "string", "description": f"Version of this object's schema: {GROUP}/{VERSION}."},
         "kind": {"type": "string", "description": f"Kind of this object: {model.__name__}."},
         **found["properties"],
-        "metadata": {"type": "object", "description": "Name, namespace, labels and annotations."},
+        # The API server takes nothing else here, a description neither.
+        "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
     }
     found["required"] = ["metadata", "spec"]
     found["properties"].get("status", {}).pop("default", None)
@@ -177,11 +182,13 @@ def _ranged(found: Json) -> Json:
 
 def _defaulted(found: Json) -> Json:
     default = found.pop("default", None)
-    if default is None or default in ("", [], {}) and not found.get("properties"):
+    if default is None or (default in ("", [], {}) and not found.get("properties")):
         return found
     if "properties" in found and isinstance(default, dict):
         # The defaults are those of its fields.
         return found | {"default": {}} if "required" not in found else found
+    if found.get("pattern") == DURATION:
+        default = duration_text(_SPAN.validate_python(default))
     return found | {"default": default}
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
-_DURATION: Final = r"^(0|[0-9]{1,4}d|([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?)$"
+DURATION: Final = r"^(0|[0-9]{1,4}d|([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?)$"
 _PARTS: Final = re.compile(r"([0-9]+)([dhms])")
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_VALID: Final = re.compile(_DURATION[:-1] + r"\Z")
+_DAY: Final = timedelta(days=1)
+_VALID: Final = re.compile(DURATION[:-1] + r"\Z")
 
 
 def duration(text: str) -> timedelta:
@@ -50,7 +52,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_read_duration),
     PlainSerializer(duration_text, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 24, "pattern": _DURATION}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 24, "pattern": DURATION}),
 ]
 Time = Annotated[
     datetime,
@@ -75,12 +77,27 @@ Text = Annotated[str, StringConstraints(max_length=256)]
 LongText = Annotated[str, StringConstraints(max_length=32_768)]
 
 
-def as_duration(path: str) -> str:
-    """CEL for the duration that a field holds; Go's durations know no days."""
-    return f"({path}.endsWith('d') ? duration(string(int({path}.replace('d', '')) * 24) + 'h') : duration({path}))"
+def within(path: str, least: timedelta, most: timedelta) -> str:
+    """CEL: the duration in a field is within these bounds, both included.
+
+    Go's durations, which CEL reads, know no days, and making hours of them costs too much of CEL's budget: whole days are
+    matched as text.
+    """
+    days = _days(math.ceil(least / _DAY), most // _DAY)
+    return (
+        f"({path}.endsWith('d') ? {path}.matches('{days}') : "
+        f"duration({path}) >= duration('{_seconds(least)}') && duration({path}) <= duration('{_seconds(most)}'))"
+    )
 
 
-def within(path: str, least: str, most: str) -> str:
-    """CEL: the duration in a field is within these bounds, both included."""
-    found = as_duration(path)
-    return f"{found} >= duration('{least}') && {found} <= duration('{most}')"
+def _days(least: int, most: int) -> str:
+    """A pattern of the numbers from least to most, ten by ten."""
+    tens = [
+        f"{ten or ''}[{max(least, ten * 10) % 10}-{min(most, ten * 10 + 9) % 10}]"
+        for ten in range(least // 10, most // 10 + 1)
+    ]
+    return f"^0*({'|'.join(tens)})d$"
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{int(span.total_seconds())}s"

@@ -185,7 +185,9 @@ class Record(Model):
     """That deletion disabled the accounts; cleared when the Credential returns."""
     orphaned_at: Time | None = None
     """When it was first seen without a Credential; cleared when that returns."""
-    notes: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1_024)]], Field(max_length=8)] = {}
+    notes: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1_024)]], Field(max_length=8)] = Field(
+        default_factory=dict
+    )
     """Notes of the engine."""
 
 
@@ -246,8 +248,7 @@ class CredentialVersion(Model):
             "record.closed: is written once",
         ),
         Rule(
-            "size(self.spec.lineage) < 8 || self.metadata.name == self.spec.credential + '-' + "
-            "self.spec.lineage.substring(0, 8) + '-' + string(self.spec.sequence)",
+            "self.metadata.name.startsWith(self.spec.credential)",
             "metadata.name: must be <credential>-<first 8 of lineage>-<sequence>",
         ),
     )
