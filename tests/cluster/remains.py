@@ -47,11 +47,23 @@ def mark(folder: Path, name: str) -> None:
     marks = Marks(name, tuple(str(path) for path in _STRAYS if not path.exists() or str(path) in shared))
     (folder / _MARK).write_text(json.dumps(asdict(marks)), encoding="utf-8")
     for group in _groups(name):
+        if group.parent == _CGROUPS:
+            _delegate(group.parent)
         group.mkdir(exist_ok=True)
         for setting in ("cpuset.cpus", "cpuset.mems"):
             # A v1 cpuset starts empty, and takes no process until it names processors and memory.
             if group.parent.name.startswith("cpuset") and (group / setting).exists():
                 (group / setting).write_text((group.parent / setting).read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _delegate(parent: Path) -> None:
+    """In a v2 hierarchy a group has only the controllers that its parent hands down, and the kubelet wants them all."""
+    offered = parent / "cgroup.controllers"
+    if offered.exists():
+        for controller in offered.read_text(encoding="ascii").split():
+            # One that cannot be handed down (there is a process in the parent) is left as it is.
+            with contextlib.suppress(OSError):
+                (parent / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
 
 
 @owned.cleaner

@@ -136,3 +136,18 @@ def test_folders_that_the_system_did_not_have_go_with_the_last_node(
     assert others.exists()
     for node in nodes:
         owned.drop_folder(node)
+
+
+def test_where_groups_are_of_one_hierarchy_the_node_is_handed_its_controllers(
+    own_runs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for file, text in (("cgroup.procs", ""), ("cgroup.controllers", "memory\n"), ("cgroup.subtree_control", "")):
+        (tmp_path / file).write_text(text)
+    monkeypatch.setattr(remains, "_CGROUPS", tmp_path)
+    node = owned.new_folder("c")
+    remains.mark(node, "kwtest")
+    assert (tmp_path / "kwtest").is_dir()
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory"
+    remains.clean(node)
+    assert not (tmp_path / "kwtest").exists()
+    owned.drop_folder(node)
