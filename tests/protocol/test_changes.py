@@ -10,6 +10,7 @@ from tests.world.scenario import HOUR, INTERVAL, KINDS, MINUTE, PG, Scenario
 from tests.world.server import Account, Server
 
 from keyward.domain.model import RetiredAs, TargetIdentity, TargetView
+from keyward.domain.writes import StoredSecret
 from keyward.engines.base import Endpoint, Place, Role
 
 MANAGED = [k for k in KINDS if k != "generic"]
@@ -336,6 +337,26 @@ def test_a_deleted_secret_is_back_with_the_same_value(kind):
     s.settle(MINUTE)
     assert s.value() == value
     s.finish()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_edited_secret_is_put_right(kind):
+    s = ran(kind)
+    value, keys = s.value(), s.world.api.secrets["orders"].data
+    s.world.forget_secret("orders")
+    s.world.api.edit_secret("orders", dict.fromkeys(keys, "edited"))
+    s.settle(MINUTE)
+    assert s.value() == value
+    s.finish()
+
+
+def test_a_strangers_secret_is_never_written():
+    s = Scenario("dual create")
+    s.world.api.secrets["orders"] = StoredSecret({"name": "orders", "resourceVersion": "1"}, "Opaque", {})
+    s.apply()
+    s.settle(3 * INTERVAL)
+    assert not s.world.api.secrets["orders"].data
+    assert s.history.highest.sequence == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

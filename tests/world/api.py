@@ -204,6 +204,7 @@ class ApiServer:
         metadata["labels"] = {**metadata.get("labels", {}), **content.labels}
         metadata["annotations"] = {**metadata.get("annotations", {}), **content.annotations}
         metadata["ownerReferences"] = others + ours
+        metadata.pop("edited", None)
         metadata["resourceVersion"] = self.fresh()
         self.writes.append(f"{verb} {content.name}")
         self.secrets[content.name] = StoredSecret(metadata, content.type, dict(content.data))
@@ -223,6 +224,7 @@ class ApiServer:
         found = self.secrets[name]
         metadata = copy.deepcopy(found.metadata)
         metadata["resourceVersion"] = self.fresh()
+        metadata["edited"] = True  # the server's book says who wrote it
         self.secrets[name] = StoredSecret(metadata, found.type, {k: Sensitive(v) for k, v in data.items()})
 
     # --- backups ---

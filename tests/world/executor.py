@@ -5,51 +5,36 @@ What is judged is what is written: a Secret or version that was changed since it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.world.controller import Process
-from tests.world.views import PREFIX, secret_view
+from tests.world.views import secret_view
+from tests.world.world import World
 
-from keyward.controller.effects import Bearings, Effects
+from keyward.api import names
+from keyward.controller.effects import Effects
+from keyward.controller.execute import Executor, Means, Stores, is_projection_problem
 from keyward.controller.passes import Pass, no_hook
 from keyward.controller.ports import Access, Subject
 from keyward.domain import deletion, drift, lineage, projection, retention, rotation
 from keyward.domain.model import (
-    Annotate,
-    Apply,
-    Close,
-    Disable,
-    Drop,
-    Enable,
     Failures,
     Memory,
-    NoteDisabled,
     Observed,
     Origin,
     Orphan,
-    PreviousLink,
     Project,
-    Promote,
-    Prune,
-    Release,
     Reserve,
-    Retire,
-    Return,
-    Rewrap,
     SourceView,
-    Unproject,
-    Verify,
-    Version,
     Wait,
     Wish,
 )
-from keyward.domain.writes import NewVersion, RecordChange, SecretContent
-from keyward.engines.base import AccountSet, Action, Login
-from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected
+from keyward.domain.writes import RecordChange, SecretContent
+from keyward.engines.base import AccountSet, Login
+from keyward.errors import Blocked, Conflict, KeywardError, Rejected
 from keyward.sensitive import Sensitive
 
 SOON = timedelta(seconds=30)
@@ -66,34 +51,26 @@ class Turn:
     problem: KeywardError | None = None
 
 
-class Executor:
+class Controller:
     """A controller's hands: lives as long as its process."""
 
     def __init__(self, process: Process) -> None:
         self.p = process
         self.world = process.world
         self.vault = self.world.stores[process.api.cluster]
-        self.effects = Effects(self.vault, no_hook)
         self.memory: dict[str, Memory] = {}
-        self._acts: dict[type, Callable[[Pass, Observed, Any], Awaitable[object]]] = {
-            Reserve: self._reserve,
-            Annotate: lambda _run, seen, step: self.p.credentials.annotate(seen.wish, step.lineage, step.finalizer),
-            Apply: self._apply,
-            Verify: self._verify,
-            Promote: lambda _run, _seen, step: self._record(step.version, promotion=step.promotion),
-            Retire: lambda _run, _seen, step: self._record(step.version, retired=(step.as_, self.world.clock())),
-            Return: lambda _run, _seen, step: self._record(step.version, returned=True),
-            Enable: self._enable,
-            Prune: lambda _run, _seen, step: self.p.versions.delete(step.version),
-            Rewrap: self._rewrap,
-            Project: self._project,
-            Unproject: lambda _run, seen, step: self.p.secrets.delete(seen.wish.namespace, step.secret),
-            NoteDisabled: self._note_disabled,
-            Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
-            Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
-            Close: lambda _run, _seen, step: self._record(step.version, closed_at=self.world.clock()),
-            Release: lambda _run, seen, _step: self.p.credentials.release(seen.wish),
-        }
+        self.hands = Executor(
+            Means(
+                stores=Stores(process.versions, process.credentials, process.secrets),
+                vault=self.vault,
+                effects=Effects(self.vault, no_hook),
+                contents=Contents(self.world),
+                clock=self.world.clock,
+                hook=no_hook,
+                known_lineages=lambda: frozenset(s.version.lineage for s in process.api.versions.values()),
+                note_secret=lambda _namespace, _view, _name: None,
+            )
+        )
 
     # --- a pass ---
 
@@ -123,11 +100,11 @@ class Executor:
             if step is None:
                 return
             try:
-                await self._acts[type(step)](run, seen, step)
+                await self.hands.do(run, seen, step)
             except (Conflict, Rejected):
                 continue
-            except Blocked:
-                if not isinstance(step, Project):
+            except Blocked as error:
+                if not is_projection_problem(step, error):
                     raise
                 turn.blocked |= {step.projection.secret_name}
         if not self.p.frozen:
@@ -214,111 +191,49 @@ class Executor:
             for name in names:
                 for step in deletion.sweep(await self.p.versions.list("shop", name), live, self.world.clock()):
                     if isinstance(step, Orphan):
-                        await self._record(step.version, orphaned_at=self.world.clock())
+                        await self.p.versions.update(step.version, RecordChange(orphaned_at=self.world.clock()))
                     else:
                         await self.p.versions.delete(step.version)
         except KeywardError:
             return self.world.clock() + SOON
         return self.world.clock() + timedelta(hours=12) if names and not live else None
 
-    # --- steps ---
 
-    async def _record(self, version: Version, **change: Any) -> Version:
-        return await self.p.versions.update(version, RecordChange(**change))
+class Contents:
+    """New values, and the plainest Secret there is."""
 
-    async def _open(self, version: Version) -> Sensitive:
-        stored = await self.p.versions.read(version)
-        if stored is None:
-            raise Conflict(Reason.WRITTEN_BY_ANOTHER, "the version is gone")
-        return await self.vault.open(stored)
+    def __init__(self, world: World) -> None:
+        self._world = world
 
-    def _value(self, step: Reserve) -> Sensitive:
+    async def value_of(self, run: Pass, step: Reserve) -> Sensitive:
         if step.origin is Origin.IMPORTED:
-            return Sensitive(self.world.imports[step.account])
+            return Sensitive(self._world.imports[step.account])
         if step.origin is Origin.SOURCE:
-            return Sensitive(self.world.source or b"")
-        return Sensitive(self.world.new_value())
+            return Sensitive(self._world.source or b"")
+        return Sensitive(self._world.new_value())
 
-    async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
-        wish, above = seen.wish, step.previous
+    def render(
+        self, run: Pass, step: Project, values: tuple[Sensitive, Sensitive | None], at: datetime
+    ) -> SecretContent:
+        wish, data = run.subject.wish, {"value": values[0]}
         if wish.logs_in:
-            history = lineage.group(seen.versions).get(step.lineage)
-            await self.effects.check(run, history.highest if history else None)
-        new = NewVersion(
-            namespace=wish.namespace,
-            credential=wish.name,
-            lineage=step.lineage,
-            sequence=step.sequence,
-            version_id=step.version_id,
-            type=wish.type,
-            cluster=seen.cluster,
-            cause=step.cause,
-            mode=wish.mode,
-            origin=step.origin,
-            account=step.account,
-            accounts=wish.accounts,
-            target=wish.target,
-            source_digest=seen.source.digest if seen.source else "",
-            previous=PreviousLink(above.sequence, above.digest) if above else None,
-            envelope={},
-            wraps=(),
-            promotion=step.promotion,
-        )
-        await self.p.versions.create(await self.vault.seal(self._value(step), new, wish.key))
-        run.learn(unsent=run.memory.unsent | {step.sequence})
-
-    async def _apply(self, run: Pass, seen: Observed, step: Apply) -> None:
-        known = frozenset(v.lineage for v in seen.versions)
-        await self.effects.apply(run, step.version, await self._open(step.version), Bearings(known))
-
-    async def _verify(self, run: Pass, _seen: Observed, step: Verify) -> None:
-        await self.effects.verify(run, step.version, await self._open(step.version))
-        run.learn(drift_checked_at=self.world.clock())
-
-    async def _enable(self, run: Pass, _seen: Observed, step: Enable) -> None:
-        await self.effects.remove(run, step.version, Action.ENABLE)
-        await self._record(step.version, enabled=True)
-
-    async def _note_disabled(self, _run: Pass, seen: Observed, step: NoteDisabled) -> None:
-        await self._record(step.version, disabled_by=(seen.wish.uid, self.world.clock()))
-
-    async def _remove(self, run: Pass, version: Version, action: Action) -> None:
-        await self.effects.remove(run, version, action)
-        run.learn(accounts_removed=True)
-
-    async def _rewrap(self, _run: Pass, seen: Observed, step: Rewrap) -> None:
-        stored = await self.p.versions.read(step.version)
-        if stored is not None:
-            await self._record(step.version, wraps=await self.vault.rewrap(stored, seen.wish.key))
-
-    async def _project(self, _run: Pass, seen: Observed, step: Project) -> None:
-        content = self._content(seen.wish, step, await self._open(step.version))
-        there = await self.p.secrets.read(content.namespace, content.name)
-        if there is None:
-            await self.p.secrets.create(content)
-            return
-        judged = seen.secrets.get(content.name)
-        if judged is None or judged.resource_version != there.metadata["resourceVersion"]:
-            raise Conflict(Reason.WRITTEN_BY_ANOTHER, "the Secret was changed since it was judged")
-        await self.p.secrets.replace(content, there)
-
-    def _content(self, wish: Wish, step: Project, value: Sensitive) -> SecretContent:
-        data = {"value": value}
-        if wish.logs_in:
-            data = {"username": Sensitive(step.version.account), "password": value}
-        notes = {
-            "sequence": str(step.version.sequence),
-            "previous-sequence": str(step.previous.sequence if step.previous else 0),
-            "shape": step.projection.shape,
-            "written-at": self.world.clock().isoformat(),
-        }
+            data = {"username": Sensitive(step.version.account), "password": values[0]}
         return SecretContent(
             namespace=wish.namespace,
             name=step.projection.secret_name,
             type="Opaque",
             data=data,
-            labels={PREFIX + "lineage": step.version.lineage, PREFIX + "credential": wish.name},
-            annotations={PREFIX + key: text for key, text in notes.items()},
+            labels={
+                names.LABEL_MANAGED_BY: names.MANAGED_BY,
+                names.LABEL_LINEAGE: step.version.lineage,
+                names.LABEL_CREDENTIAL: wish.name,
+            },
+            annotations={
+                names.ANNOTATION_SEQUENCE: str(step.version.sequence),
+                names.ANNOTATION_PREVIOUS_SEQUENCE: str(step.previous.sequence if step.previous else 0),
+                names.ANNOTATION_SHAPE: step.projection.shape,
+                names.ANNOTATION_WRITTEN_AT: at.isoformat(),
+            },
             owner=(wish.name, wish.uid) if wish.deletion.secrets == "Delete" else None,
         )
 

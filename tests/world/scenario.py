@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.world.api import ApiServer, CredentialObject
 from tests.world.controller import Process
-from tests.world.executor import Executor
+from tests.world.executor import Controller
 from tests.world.faults import Faults, Hit, Killed, Outage
 from tests.world.server import Account
 from tests.world.world import GRACE, World, login_of
@@ -85,8 +85,8 @@ class Scenario:
                 self.world.server.accounts[name] = Account(password, can_login=True)
         self.controllers = [self.start(self.world.api)]
 
-    def start(self, api: ApiServer) -> Executor:
-        return Executor(Process(self.world, api))
+    def start(self, api: ApiServer) -> Controller:
+        return Controller(Process(self.world, api))
 
     # --- what people do ---
 
@@ -156,7 +156,7 @@ class Scenario:
     def _pass(self, n: int, name: str) -> datetime | None:
         return self._run(n, lambda c: c.pass_once(name))
 
-    def _run(self, n: int, work: Callable[[Executor], Coroutine[Any, Any, datetime | None]]) -> datetime | None:
+    def _run(self, n: int, work: Callable[[Controller], Coroutine[Any, Any, datetime | None]]) -> datetime | None:
         controller = self.controllers[n]
         try:
             return drive(work(controller))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from keyward.api import names
 from keyward.domain.model import SecretView
 from keyward.domain.writes import StoredSecret
-
-PREFIX = "keyward.dev/"
 
 
 def secret_view(stored: StoredSecret) -> SecretView:
     metadata = stored.metadata
     labels, notes = metadata.get("labels", {}), metadata.get("annotations", {})
-    written = notes.get(PREFIX + "written-at")
+    written = notes.get(names.ANNOTATION_WRITTEN_AT)
     owner = next((o["uid"] for o in metadata.get("ownerReferences", []) if o["kind"] == "Credential"), "")
     return SecretView(
         name=metadata["name"],
         resource_version=metadata["resourceVersion"],
-        managed=PREFIX + "lineage" in labels,
-        lineage=labels.get(PREFIX + "lineage", ""),
-        credential=labels.get(PREFIX + "credential", ""),
-        sequence=int(notes.get(PREFIX + "sequence", 0)),
-        previous_sequence=int(notes.get(PREFIX + "previous-sequence", 0)),
-        shape=notes.get(PREFIX + "shape", ""),
+        managed=labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY,
+        lineage=labels.get(names.LABEL_LINEAGE, ""),
+        credential=labels.get(names.LABEL_CREDENTIAL, ""),
+        sequence=int(notes.get(names.ANNOTATION_SEQUENCE, 0)),
+        previous_sequence=int(notes.get(names.ANNOTATION_PREVIOUS_SEQUENCE, 0)),
+        shape=notes.get(names.ANNOTATION_SHAPE, ""),
         written_at=datetime.fromisoformat(written) if written else None,
         owner_uid=owner,
+        intact=not metadata.get("edited", False),
     )

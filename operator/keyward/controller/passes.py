@@ -27,7 +27,7 @@ class Pass:
     access: Access | None = None
     accounts: AccountSet | None = None
     session: AdminSession | None = None
-    values: dict[int, Sensitive] = field(default_factory=dict)
+    values: dict[tuple[str, str], Sensitive] = field(default_factory=dict)  # by name and digest of the version
     steps: list[str] = field(default_factory=list)
 
     async def admin(self) -> AdminSession:

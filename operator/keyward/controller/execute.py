@@ -1,0 +1,240 @@
+"""The executor: each planned step becomes exactly one effect, on what was judged and nothing else.
+
+A Secret or version that was changed since it was observed ends in a Conflict, and the pass gathers again. Nothing here
+decides what to do next, and no value leaves by any other way than the vault, the engine and a Secret's content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from keyward.controller.effects import Bearings, Effects
+from keyward.controller.passes import Hook, Pass
+from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
+from keyward.domain import commands, doubt, lineage, ownership
+from keyward.domain.lineage import History
+from keyward.domain.model import (
+    Annotate,
+    Apply,
+    Close,
+    Disable,
+    Drop,
+    Enable,
+    NoteDisabled,
+    Observed,
+    Orphan,
+    PreviousLink,
+    Project,
+    Promote,
+    Prune,
+    Release,
+    Reserve,
+    Retire,
+    Return,
+    Rewrap,
+    SecretView,
+    Unproject,
+    Verify,
+    Version,
+)
+from keyward.domain.writes import NewVersion, RecordChange, SecretContent
+from keyward.engines.base import Action
+from keyward.errors import Blocked, Conflict, Reason
+from keyward.sensitive import Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The API server's side."""
+
+    versions: VersionStore
+    credentials: CredentialStore
+    secrets: SecretStore
+
+
+class Contents(Protocol):
+    """Where new values come from, and how a Secret is rendered."""
+
+    async def value_of(self, run: Pass, step: Reserve) -> Sensitive:
+        """The value of a version that is about to be reserved: generated, imported, or read from the source."""
+
+    def render(
+        self, run: Pass, step: Project, values: tuple[Sensitive, Sensitive | None], at: datetime
+    ) -> SecretContent:
+        """The whole Secret, from the values of current and previous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an executor works with."""
+
+    stores: Stores
+    vault: Vault
+    effects: Effects
+    contents: Contents
+    clock: Clock
+    hook: Hook
+    known_lineages: Callable[[], frozenset[str]]  # of this store: with versions or a live Credential
+    note_secret: Callable[[str, SecretView | None, str], None]  # (namespace, as it is now or None, its name)
+
+
+_NAMED_BY_EFFECTS = (Apply, Verify, Enable, Disable, Drop)  # these have their own named points
+
+
+class Executor:
+    """Does steps."""
+
+    def __init__(self, means: Means) -> None:
+        self._m = means
+        self._acts: dict[type, Callable[[Pass, Observed, Any], Awaitable[object]]] = {
+            Reserve: self._reserve,
+            Annotate: self._annotate,
+            Apply: self._apply,
+            Verify: self._verify,
+            Promote: lambda _run, _seen, step: self._record(step.version, RecordChange(promotion=step.promotion)),
+            Retire: lambda _run, _seen, step: self._record(
+                step.version, RecordChange(retired=(step.as_, means.clock()))
+            ),
+            Return: lambda _run, _seen, step: self._record(step.version, RecordChange(returned=True)),
+            Enable: self._enable,
+            Prune: lambda _run, _seen, step: means.stores.versions.delete(step.version),
+            Rewrap: self._rewrap,
+            Project: self._project,
+            Unproject: self._unproject,
+            Orphan: lambda _run, _seen, step: self._record(step.version, RecordChange(orphaned_at=means.clock())),
+            NoteDisabled: self._note_disabled,
+            Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
+            Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
+            Close: lambda _run, _seen, step: self._record(step.version, RecordChange(closed_at=means.clock())),
+            Release: lambda _run, seen, _step: means.stores.credentials.release(seen.wish),
+        }
+
+    async def do(self, run: Pass, seen: Observed, step: Any) -> None:
+        """One step.
+
+        Raises:
+            Conflict: somebody wrote first; gather and plan anew.
+            Rejected: the candidate was refused for certain; plan anew.
+            Retry, Blocked: as the ports say.
+        """
+        act, name = self._acts[type(step)], type(step).__name__.lower()
+        if isinstance(step, _NAMED_BY_EFFECTS):
+            await act(run, seen, step)
+            return
+        await self._m.hook(f"{name}:before")
+        await act(run, seen, step)
+        await self._m.hook(f"{name}:after")
+
+    # --- versions ---
+
+    async def _record(self, version: Version, change: RecordChange) -> Version:
+        return await self._m.stores.versions.update(version, change)
+
+    async def _open(self, run: Pass, version: Version) -> Sensitive:
+        """The value of a version, read and opened once in a pass."""
+        place = (version.name, version.digest)
+        if place not in run.values:
+            stored = await self._m.stores.versions.read(version)
+            if stored is None:
+                raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {version.name} is not there any more")
+            run.values[place] = await self._m.vault.open(stored)
+        return run.values[place]
+
+    async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
+        wish, above = seen.wish, step.previous
+        if wish.logs_in:
+            await self._m.effects.check(run, _history(seen, step.lineage).highest)
+        value = await self._m.contents.value_of(run, step)
+        new = NewVersion(
+            namespace=wish.namespace,
+            credential=wish.name,
+            lineage=step.lineage,
+            sequence=step.sequence,
+            version_id=step.version_id,
+            type=wish.type,
+            cluster=seen.cluster,
+            cause=step.cause,
+            mode=wish.mode,
+            origin=step.origin,
+            account=step.account,
+            accounts=wish.accounts,
+            target=wish.target,
+            source_digest=seen.source.digest if seen.source else "",
+            previous=PreviousLink(above.sequence, above.digest) if above else None,
+            envelope={},
+            wraps=(),
+            promotion=step.promotion,
+        )
+        await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
+        run.learn(unsent=run.memory.unsent | {step.sequence})
+
+    async def _rewrap(self, _run: Pass, seen: Observed, step: Rewrap) -> None:
+        stored = await self._m.stores.versions.read(step.version)
+        if stored is None:
+            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {step.version.name} is not there any more")
+        wraps = await self._m.vault.rewrap(stored, seen.wish.key)
+        await self._record(step.version, RecordChange(wraps=wraps))
+
+    async def _note_disabled(self, _run: Pass, seen: Observed, step: NoteDisabled) -> None:
+        await self._record(step.version, RecordChange(disabled_by=(seen.wish.uid, self._m.clock())))
+
+    # --- the Credential ---
+
+    async def _annotate(self, _run: Pass, seen: Observed, step: Annotate) -> None:
+        await self._m.stores.credentials.annotate(seen.wish, step.lineage, step.finalizer)
+
+    # --- outside ---
+
+    async def _apply(self, run: Pass, seen: Observed, step: Apply) -> None:
+        history = _history(seen, step.version.lineage)
+        named = commands.takeover_names(seen, commands.highest_seen(seen, history))
+        # A takeover that was acted on when this version was reserved speaks for its apply as well.
+        handled = step.version.cause.handled.takeover is not None and doubt.why(seen, history) is None
+        bearings = Bearings(self._m.known_lineages(), takeover=named or handled)
+        await self._m.effects.apply(run, step.version, await self._open(run, step.version), bearings)
+
+    async def _verify(self, run: Pass, _seen: Observed, step: Verify) -> None:
+        await self._m.effects.verify(run, step.version, await self._open(run, step.version))
+        run.learn(drift_checked_at=self._m.clock())
+
+    async def _enable(self, run: Pass, _seen: Observed, step: Enable) -> None:
+        await self._m.effects.remove(run, step.version, Action.ENABLE)
+        await self._record(step.version, RecordChange(enabled=True))
+
+    async def _remove(self, run: Pass, version: Version, action: Action) -> None:
+        await self._m.effects.remove(run, version, action)
+        run.learn(accounts_removed=True)
+
+    # --- Secrets ---
+
+    async def _project(self, run: Pass, seen: Observed, step: Project) -> None:
+        current = await self._open(run, step.version)
+        previous = await self._open(run, step.previous) if step.previous else None
+        content = self._m.contents.render(run, step, (current, previous), self._m.clock())
+        there = await self._m.stores.secrets.read(content.namespace, content.name)
+        if there is None:
+            written = await self._m.stores.secrets.create(content)
+        else:
+            ownership.judge(there, content)
+            judged = seen.secrets.get(content.name)
+            if judged is None or judged.resource_version != there.metadata["resourceVersion"]:
+                # One that slept since it planned would put an old value over a newer one.
+                raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"Secret {content.name} was changed since it was judged")
+            written = await self._m.stores.secrets.replace(content, there)
+        self._m.note_secret(content.namespace, written, content.name)
+
+    async def _unproject(self, _run: Pass, seen: Observed, step: Unproject) -> None:
+        await self._m.stores.secrets.delete(seen.wish.namespace, step.secret)
+        self._m.note_secret(seen.wish.namespace, None, step.secret.name)
+
+
+def _history(seen: Observed, name: str) -> History:
+    return lineage.group(seen.versions).get(name, History(name, ()))
+
+
+def is_projection_problem(step: object, error: Exception) -> bool:
+    """Whether an error ends only this projection, not the pass."""
+    return isinstance(step, Project) and isinstance(error, Blocked)
