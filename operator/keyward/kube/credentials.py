@@ -75,7 +75,7 @@ class KubeCredentialStore:
             return
         asked = Asked("patch", CREDENTIALS, wish.namespace, wish.name, "status")
         # Not a merge: a status' writer cannot name a uid in it, and what is gone would have to be named to go.
-        patch = [
+        patch: list[Json] = [
             {"op": "test", "path": "/metadata/uid", "value": wish.uid},
             {"op": "add", "path": "/status", "value": status},
         ]
@@ -116,4 +116,12 @@ def _with_finalizers(live: Json, keep: bool) -> Json:
 
 
 def _digest(status: Json) -> bytes:
-    return hashlib.blake2b(orjson.dumps(status, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+    text = orjson.dumps(_bare(status), option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _bare(found: Any) -> Any:
+    """Without what is empty: the schema's defaults, which the server adds to what we sent, are."""
+    if isinstance(found, dict):
+        return {key: bare for key, value in found.items() if (bare := _bare(value))}
+    return [_bare(value) for value in found] if isinstance(found, list) else found
