@@ -75,3 +75,9 @@ def test_text_for_a_terminal_hides_as_much():
     text = logs.TextFormatter().format(record)
     assert "error=RuntimeError" in text
     assert CANARY not in text
+
+
+def test_kopf_never_hands_on_the_text_of_a_foreign_exception(lines):
+    logging.getLogger("kopf.client").error("Request attempt #1 failed: GET /api -> ClientError(%r)", CANARY)
+    (line,) = lines()
+    assert line["message"] == "Request attempt #1 failed: GET /api"

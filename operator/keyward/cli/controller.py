@@ -77,6 +77,7 @@ def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
         ),
         periods=Periods(resync=resync),
     )
+    connection = options.connection(kubeconfig, context)
     from keyward.controller import app  # kopf and the drivers are loaded by this command alone
 
-    raise typer.Exit(app.run(settings, options.connection(kubeconfig, context)))
+    raise typer.Exit(app.run(settings, connection))

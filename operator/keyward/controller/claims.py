@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
+from keyward.api import accounts
 from keyward.controller.limits import TargetKey
 
 Json = dict[str, Any]
@@ -38,7 +39,7 @@ def claims_of(item: Json) -> Claims:
 
 def _target(rds: Json, namespace: str) -> TargetKey | None:
     reference = _dict(rds.get("targetRef"))
-    kind, name = _text(reference.get("kind")), _text(reference.get("name"))
+    kind, name = _text(reference.get("kind")) or "Target", _text(reference.get("name"))
     if not name:
         return None
     return (intern(kind), "" if kind == "ClusterTarget" else intern(namespace), intern(name))
@@ -48,7 +49,7 @@ def _accounts(rds: Json) -> tuple[str, ...]:
     created = _text(_dict(rds.get("create")).get("name"))
     if created:
         # A single account's clone is claimed as well: somebody may make it dual later.
-        return (created, f"{created}_clone", f"{created}_rights")
+        return (created, accounts.clone_of(created), accounts.rights_of(created))
     return tuple(_texts(_dict(rds.get("import")).get("accounts"), "name"))
 
 

@@ -52,6 +52,7 @@ class Schedule:
         self._heap: list[tuple[float, Key]] = []
         self._woken = asyncio.Event()
         self.beat = monotonic()  # of the last round of `run`, for /healthz
+        self.started = False
 
     def __len__(self) -> int:
         return len(self._due)
@@ -107,6 +108,7 @@ class Schedule:
 
     async def run(self, on_due: Callable[[Key], None]) -> NoReturn:
         """Hand out due keys for ever; cancel it."""
+        self.started = True
         while True:
             self.beat = monotonic()
             self._woken.clear()

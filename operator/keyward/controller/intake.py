@@ -34,6 +34,8 @@ class Intake:
     limits: RotationLimits
     view: View
     forget_secret: Callable[[str, str], None] = lambda _namespace, _name: None
+    note_status: Callable[[str, Json | None], None] = lambda _uid, _status: None
+    forget_status: Callable[[str], None] = lambda _uid: None
     sweep: asyncio.Event = field(default_factory=asyncio.Event)
     keys: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,14 +49,18 @@ class Intake:
         key = key_of(item)
         if change == "Deleted":
             rivals = self.cache.rivals(key)
+            known = self.cache.credential(key)
             if self.cache.drop_credential(key, item["metadata"].get("resourceVersion", "")):
                 self.schedule.forget(key)
                 self.limits.forget(key)
+                self.forget_status((known or {"metadata": {}})["metadata"].get("uid", ""))
                 self._add([key, *rivals])
                 self.sweep.set()
             return
         new, before = self.cache.credential_version(key) == 0, self.cache.rivals(key)
         verdict = self.cache.put_credential(item)
+        if verdict is not Verdict.STALE:
+            self.note_status(item["metadata"].get("uid", ""), item.get("status"))
         if verdict is Verdict.CHANGED:
             self._add([key], Priority.BULK if new else Priority.NOW)
             # Who lost a rival, or won one, is judged anew.

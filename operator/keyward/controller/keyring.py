@@ -140,6 +140,7 @@ class KeyKeeper:
         self._held: Held | None = None
         self._vault: VersionVault | None = None
         self.problem = "the keyring is not loaded yet"
+        self.started = False
 
     async def start(self, names: Iterable[str]) -> None:
         """Load the keyring, or make it with these keys if neither it nor any version exists.
@@ -156,8 +157,10 @@ class KeyKeeper:
                     held = await self._home.load()
         except Blocked as error:
             self._lose(error.message)
+            self.started = True
             return
         self._take(held)
+        self.started = True
 
     async def reload(self) -> bool:
         """Look again; True if there is a change. Raises Retry."""

@@ -65,13 +65,19 @@ def described(exc_info: ExcInfo | None) -> dict[str, str]:
     return found
 
 
+def _message(record: logging.LogRecord) -> str:
+    text = record.getMessage()
+    # What follows the arrow is the foreign exception, with a dump of the connection or of the server's answer.
+    return text.partition(" -> ")[0] if record.name.startswith("kopf") else text
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         line |= dict(_fields.get())
         line |= described(record.exc_info)
@@ -83,4 +89,4 @@ class TextFormatter(logging.Formatter):
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         fields = dict(_fields.get()) | described(record.exc_info)
         tail = "".join(f" {key}={value}" for key, value in fields.items())
-        return f"{at} {record.levelname:<7} {record.getMessage()}{tail}"
+        return f"{at} {record.levelname:<7} {_message(record)}{tail}"

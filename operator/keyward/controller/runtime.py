@@ -113,10 +113,10 @@ class Runtime:
 
     async def _start(self) -> None:
         parts = self._parts
-        for run in parts.background:
-            self._spawn(run())
         parts.health.lacks("start", "listing what is there")
         await self._persist(parts.prepare)
+        for run in parts.background:
+            self._spawn(run())
         await parts.synced()
         parts.intake.everything()
         schedule, queue = parts.intake.schedule, parts.intake.queue

@@ -32,10 +32,10 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
     metadata, spec = item["metadata"], item.get("spec") or {}
     try:
         rds = spec["rds"]
-        endpoints = [(str(e["host"]), int(e["port"])) for e in rds["endpoints"]]
+        endpoints = [(str(e["host"]), int(e.get("port", 5432))) for e in rds["endpoints"]]
         tls = rds.get("tls") or {}
         secret = str(spec["admin"]["secretRef"]["name"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise Blocked(
             Reason.INVALID_SPEC,
             f"Target {metadata['name']} has no spec.rds.endpoints or no spec.admin.secretRef: add them",

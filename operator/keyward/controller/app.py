@@ -1,0 +1,243 @@
+"""The composition root: every part is made here and nowhere else, and nothing is decided.
+
+Tests hand their own hook to `run`, to stop, kill or delay the process at named points.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import resource
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, NoReturn
+
+from keyward.api import names
+from keyward.api.schema import schemas
+from keyward.controller import crds, source
+from keyward.controller.cache import Cache
+from keyward.controller.health import Health, HealthServer, LoopLag, heartbeat
+from keyward.controller.heap import Schedule, TokenBucket
+from keyward.controller.intake import Intake
+from keyward.controller.keyring import FileHome, Home, KeyKeeper, SecretHome
+from keyward.controller.limits import RotationLimits
+from keyward.controller.metrics import Metrics
+from keyward.controller.platform import Platform
+from keyward.controller.ports import Hook
+from keyward.controller.queue import WorkQueue
+from keyward.controller.resync import Resync, followed
+from keyward.controller.runtime import Parts, Reconciler, Runtime
+from keyward.controller.settings import Settings
+from keyward.errors import KeywardError
+from keyward.kube.client import Client
+from keyward.kube.connection import Connection
+from keyward.kube.credentials import KubeCredentialStore
+from keyward.kube.events import EventRecorder
+from keyward.kube.informer import Informer, Watched
+from keyward.kube.keyring import KeyringStore
+from keyward.kube.kinds import SECRETS, VERSIONS
+from keyward.kube.secrets import KubeSecretStore
+from keyward.kube.targets import AdminSecrets, cluster_uid
+from keyward.kube.versions import KubeVersionStore
+
+_log = logging.getLogger(__name__)
+_PR_SET_DUMPABLE: Final = 4
+_LONGEST_SILENCE: Final = 1500.0  # of an informer: two resyncs and a half; each success of one is a sign of life
+_KEYRING_LOOK: Final = 60.0
+
+Build = Callable[[Platform], Reconciler]
+
+
+async def no_hook(_point: str) -> None:
+    """Nothing happens at the named points."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(settings: Settings, connection: Connection, build: Build | None = None, hook: Hook = no_hook) -> int:
+    """Run the controller; the exit status. Raises Blocked or Retry if it cannot start."""
+    harden()
+    return asyncio.run(_run(settings, connection, build or _reconciler, hook))
+
+
+def _reconciler(platform: Platform) -> Reconciler:
+    from keyward.controller import reconcile
+
+    return reconcile.build(platform)
+
+
+def harden() -> None:
+    """No core dump and no debugger of the same user: this process holds values."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+async def _run(settings: Settings, connection: Connection, build: Build, hook: Hook) -> int:
+    metrics = Metrics(per_credential=settings.per_credential_metrics)
+    client = Client(
+        connection,
+        limit=settings.limits.connections,
+        timeout=settings.periods.call,
+        observe=metrics.requested,
+    )
+    async with client:
+        made = _make(settings, client, metrics, hook)
+        server = HealthServer(made.health, metrics, settings.metrics_address)
+        await server.start()
+        try:
+            return await Runtime(made.parts(connection, build(made.platform))).run()
+        finally:
+            await server.stop()
+
+
+@dataclass(slots=True)
+class _Made:
+    """The parts and what the start learns."""
+
+    platform: Platform
+    health: Health
+    resync: Resync
+    informers: tuple[Informer, ...]
+    lag: LoopLag = field(default_factory=LoopLag)
+    cluster: str = ""
+
+    def parts(self, connection: Connection, reconciler: Reconciler) -> Parts:
+        platform = self.platform
+        return Parts(
+            settings=platform.settings,
+            intake=platform.intake,
+            reconciler=reconciler,
+            health=self.health,
+            metrics=platform.metrics,
+            prepare=self.prepare,
+            background=(
+                *(informer.run for informer in self.informers),
+                self.resync.run,
+                self.lag.run,
+                platform.events.run,
+                self.keep_keys,
+            ),
+            synced=self.synced,
+            stream=partial(source.run, platform.intake, connection),
+            flush=partial(platform.events.drain, 2.0),
+        )
+
+    async def prepare(self) -> None:
+        """CRDs, the cluster's identity, what is there, the keyring."""
+        platform = self.platform
+        await crds.wait(platform.client, schemas(), partial(self.health.lacks, "start"))
+        self.cluster = await cluster_uid(platform.client)
+        await self.resync.first()
+        await platform.keeper.start(platform.intake.cache.encryption_keys())
+
+    async def synced(self) -> None:
+        for informer in self.informers:
+            await informer.synced.wait()
+
+    async def keep_keys(self) -> NoReturn:
+        """Look after the keyring when an EncryptionKey or the keyring itself changed, and now and then."""
+        intake, keeper = self.platform.intake, self.platform.keeper
+        while True:
+            try:
+                async with asyncio.timeout(_KEYRING_LOOK):
+                    await intake.keys.wait()
+            except TimeoutError:
+                pass
+            intake.keys.clear()
+            if not self.cluster or not keeper.started:
+                continue
+            try:
+                changed = await keeper.reload()
+                changed = await keeper.ensure(intake.cache.encryption_keys()) or changed
+            except KeywardError as error:
+                _log.info("the keyring is looked at later: %s", error.message)
+                continue
+            if changed:
+                intake.everything()
+
+
+def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _Made:
+    cache, health = Cache(), Health()
+    queue = WorkQueue(metrics)
+    limits = RotationLimits(settings.limits.rotations, settings.limits.rotations_per_target, queue.add)
+    rate = settings.limits.releases_per_second
+    schedule = Schedule(_now, TokenBucket(rate, rate), settings.periods.longest_sleep)
+    secrets, credentials = KubeSecretStore(client), KubeCredentialStore(client)
+    intake = Intake(
+        cache,
+        queue,
+        schedule,
+        limits,
+        secrets.view,
+        forget_secret=secrets.forget,
+        note_status=credentials.note,
+        forget_status=credentials.forget,
+    )
+    metrics.follow(cache.summaries)
+    keeper = KeyKeeper(_home(settings, client), lambda *labels: metrics.kms_calls.labels(*labels).inc(), _now)
+    made: _Made
+    platform = Platform(
+        settings=settings,
+        client=client,
+        intake=intake,
+        keeper=keeper,
+        versions=KubeVersionStore(client, keeper.digest, cache.version_index),
+        credentials=credentials,
+        secrets=secrets,
+        admins=AdminSecrets(client),
+        events=EventRecorder(client, f"keyward-{socket.gethostname()}-{os.getpid()}", _now),
+        metrics=metrics,
+        clock=_now,
+        hook=hook,
+        cluster=lambda: made.cluster,
+    )
+    resync = Resync(client, followed(intake), metrics.missed_changes.inc, period=settings.periods.resync)
+    made = _Made(platform, health, resync, _informers(settings, client, intake))
+    _watch_over(made, schedule)
+    return made
+
+
+def _home(settings: Settings, client: Client) -> Home:
+    store = KeyringStore(client, settings.namespace, settings.keyring_secret)
+    return FileHome(settings.keyring_file, store) if settings.keyring_file else SecretHome(store)
+
+
+def _informers(settings: Settings, client: Client, intake: Intake) -> tuple[Informer, ...]:
+    ours = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
+    keyring = f"{names.LABEL_COMPONENT}={names.COMPONENT_KEYRING}"
+    return (
+        Informer(client, Watched(VERSIONS), intake.version),
+        Informer(client, Watched(SECRETS, ours, metadata_only=True), intake.secret),
+        Informer(client, Watched(SECRETS, names.LABEL_SOURCE_FOR, metadata_only=True), intake.source),
+        Informer(
+            client,
+            Watched(SECRETS, keyring, metadata_only=True, namespace=settings.namespace),
+            lambda _change, _item: intake.keys.set(),
+        ),
+    )
+
+
+def _watch_over(made: _Made, schedule: Schedule) -> None:
+    health = made.health
+    health.watch("loop", made.lag.check)
+    health.watch("schedule", heartbeat(lambda: schedule.beat if schedule.started else _ever(), 90.0, "the schedule"))
+    health.watch("watch", made.resync.check)
+    for name, informer in zip(("versions", "secrets", "sources", "keyring"), made.informers, strict=True):
+        health.watch(name, partial(_fresh, informer))
+
+
+def _ever() -> float:
+    return float("inf")
+
+
+def _fresh(informer: Informer) -> str | None:
+    if not informer.synced.is_set() or informer.age < _LONGEST_SILENCE:
+        return None
+    return f"no sign of life for {informer.age:.0f} s"
