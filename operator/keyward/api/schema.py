@@ -139,8 +139,18 @@ def schema(model: type[Model]) -> Json:
         "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
     }
     found["required"] = ["metadata", "spec"]
-    found["properties"].get("status", {}).pop("default", None)
+    if "status" in found["properties"]:
+        found["properties"]["status"] = _without_defaults(found["properties"]["status"])
     return found
+
+
+def _without_defaults(node: Any) -> Any:
+    """What we write is stored as we wrote it: a default added to it would look like a change after a restart."""
+    if isinstance(node, list):
+        return [_without_defaults(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _without_defaults(value) for key, value in node.items() if key != "default"}
 
 
 def _structural(node: Json, definitions: Json) -> Json:
