@@ -1,0 +1,205 @@
+"""The composed controller against a real API server. Passes are recorded here: what they do is tried elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.cluster import Cluster
+from tests.cluster.fixtures import control_plane  # noqa: F401 - a fixture
+
+from keyward.controller import app
+from keyward.controller.settings import Address, Limits, Settings
+from keyward.errors import Blocked
+from keyward.kube.client import Client
+from keyward.kube.connection import connect
+from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS
+
+ROOT = Path(__file__).parents[2]
+OPERATOR = "keyward-system"
+
+
+class Recorded:
+    """A reconciler that only notes who was looked at."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+        self.platform: Any = None
+
+    def __call__(self, platform: Any) -> Recorded:
+        self.platform = platform
+        return self
+
+    async def reconcile(self, key) -> datetime | None:
+        self.seen.append(key)
+        return None
+
+    async def sweep_orphans(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def crds(control_plane: Cluster) -> Cluster:  # noqa: F811
+    control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    control_plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+    return control_plane
+
+
+@pytest.fixture
+async def client(crds):
+    async with Client(connect(str(crds.kubeconfig), None)) as found:
+        for name in (OPERATOR, "shop"):
+            if await found.get(NAMESPACES, "", name) is None:
+                await found.create(
+                    NAMESPACES, "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+                )
+        if await found.get(ENCRYPTION_KEYS, "", "default") is None:
+            await found.create(
+                ENCRYPTION_KEYS, "", item("EncryptionKey", "default", {"provider": {"local": {}}}, namespace=None)
+            )
+        yield found
+
+
+def item(kind, name, spec, *, namespace: str | None = "shop"):
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": "keyward.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def generic(name):
+    return item("Credential", name, {"generic": {"generate": {}}, "projections": [{"secretName": name}]})
+
+
+class Service:
+    """A controller that runs in this process's loop."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.passes = Recorded()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        address = Address("127.0.0.1", self.port)
+        settings = Settings(namespace=OPERATOR, metrics_address=address, limits=Limits(workers=4))
+        connection = connect(str(cluster.kubeconfig), None)
+        self.task = asyncio.create_task(app._run(settings, connection, self.passes, app.no_hook))
+
+    async def __aenter__(self) -> Service:
+        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+            while not self.task.done() and not await self._ready(session):  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.05)
+        if self.task.done():
+            self.task.result()
+        return self
+
+    async def _ready(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self.task.done():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await asyncio.wait_for(self.task, 20) == 0
+
+    async def saw(self, key) -> None:
+        await until(lambda: key in self.passes.seen)
+
+
+async def until(true):
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_there_what_comes_what_changes_and_what_goes_is_looked_at(crds, client):
+    await client.create(CREDENTIALS, "shop", generic("before"))
+    async with Service(crds) as service:
+        await service.saw(("shop", "before"))
+        await client.create(CREDENTIALS, "shop", generic("after"))
+        await service.saw(("shop", "after"))
+        service.passes.seen.clear()
+        crds.kubectl("annotate", "credential", "-n", "shop", "before", "keyward.dev/rotate=1")
+        await service.saw(("shop", "before"))
+        await client.delete(CREDENTIALS, "shop", "after")
+        await service.saw(("shop", "after"))
+        assert service.passes.platform.intake.cache.credential(("shop", "after")) is None
+    await client.delete(CREDENTIALS, "shop", "before")
+
+
+async def test_the_first_start_makes_the_keyring_and_the_second_loads_it(crds, client):
+    async with Service(crds) as first:
+        store = first.passes.platform.keeper.store
+        assert first.passes.platform.keeper.writable("default") is not None
+    async with Service(crds) as second:
+        assert second.passes.platform.keeper.store == store
+
+
+async def test_a_key_version_that_is_added_is_used_without_a_restart(crds, client):
+    async with Service(crds) as service:
+        keeper = service.passes.platform.keeper
+        before = keeper.writable("default")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "keyward", "keyring", "rotate", "-n", OPERATOR, "--kubeconfig", str(crds.kubeconfig)),
+            env=os.environ | {"PYTHONPATH": str(ROOT / "operator")},
+        )
+        assert await process.wait() == 0
+        await until(lambda: keeper.writable("default") not in (before, None))
+        assert int(keeper.writable("default")[1]) == int(before[1]) + 1
+
+
+async def test_a_secret_that_somebody_deletes_is_looked_at(crds, client):
+    await client.create(CREDENTIALS, "shop", generic("lost"))
+    labels = {
+        "app.kubernetes.io/managed-by": "keyward",
+        "keyward.dev/credential": "lost",
+        "keyward.dev/lineage": "a" * 32,
+    }
+    metadata = {"name": "lost", "namespace": "shop", "labels": labels}
+    async with Service(crds) as service:
+        await service.saw(("shop", "lost"))
+        service.passes.seen.clear()
+        await client.create(SECRETS, "shop", {"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+        await service.saw(("shop", "lost"))
+        service.passes.seen.clear()
+        await client.delete(SECRETS, "shop", "lost")
+        await service.saw(("shop", "lost"))
+    await client.delete(CREDENTIALS, "shop", "lost")
+
+
+async def test_an_idle_controller_writes_nothing(crds, client):
+    async with Service(crds):
+        pass  # its keyring is there now
+    before = crds.audit_log.read_text().count("\n") if crds.audit_log else 0
+    async with Service(crds) as service:
+        service.passes.platform.intake.everything()
+        await asyncio.sleep(1.0)
+    after = crds.audit_log.read_text().splitlines()[before:] if crds.audit_log else []
+    assert [line for line in after if '"userAgent":"keyward' in line] == []
+
+
+async def test_health_and_metrics_are_served_while_it_runs(crds, client):
+    async with Service(crds) as service, aiohttp.ClientSession() as session:
+        for path in ("healthz", "readyz", "metrics"):
+            async with session.get(f"http://127.0.0.1:{service.port}/{path}") as answer:
+                assert answer.status == 200
+
+
+async def test_a_crd_that_is_older_ends_the_start_with_what_it_lacks(crds, client):
+    fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
+    patch = f'[{{"op":"remove","path":"{fields}/description"}}]'
+    crds.kubectl("patch", "crd", "credentials.keyward.dev", "--type=json", "-p", patch)
+    try:
+        with pytest.raises(Blocked, match=r"lacks field spec\.description: apply the CRDs of this release"):
+            async with Service(crds):
+                pass
+    finally:
+        crds.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
