@@ -9,7 +9,7 @@ import socket
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -89,7 +89,7 @@ class Service:
         connection = connect(str(cluster.kubeconfig), None)
         self.task = asyncio.create_task(app._run(settings, connection, self.passes, app.no_hook))
 
-    async def __aenter__(self) -> Service:
+    async def __aenter__(self) -> Self:
         async with asyncio.timeout(30), aiohttp.ClientSession() as session:
             while not self.task.done() and not await self._ready(session):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.05)
