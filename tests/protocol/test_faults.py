@@ -97,10 +97,10 @@ def _break_now(s: Scenario, side: Side, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "first", "rotation"),
-    [("generic", 3, 2), ("dual create", 5, 4), ("dual import", 7, 4), ("single create", 5, 4), ("single import", 5, 4)],
+    [("generic", 3, 3), ("dual create", 5, 5), ("dual import", 7, 5), ("single create", 5, 5), ("single import", 5, 5)],
 )
 def test_each_write_earns_its_place(kind, first, rotation):
-    """First creation of a generic credential: version, Secret, status. A rotation: reserve, promote, project, prune."""
+    """First creation of a generic credential: version, Secret, status. A rotation: reserve, promote, project, prune, status."""
     s = Scenario(kind)
     s.apply()
     s.settle(10 * MINUTE)

@@ -63,7 +63,7 @@ def test_after_the_window_an_account_of_the_dead_lineage_is_not_taken_by_create_
     s.settle(HOUR)
     assert {n: a.password for n, a in s.world.server.accounts.items()} == held
     assert "orders" not in s.world.api.secrets
-    assert any("AccountExists" in p for p in s.world.problems)
+    assert "AccountExists" in s.state(s.world.api)
 
 
 @pytest.mark.parametrize("kind", ["dual create", "single create", "dual import", "single import"])

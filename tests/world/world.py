@@ -62,7 +62,6 @@ class World:
     late: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)  # requests still on their way
     generated: int = 0
     promised: set[str] = field(default_factory=lambda: {"c1"})  # clusters whose consumers must never be refused
-    problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.clusters:

@@ -104,7 +104,6 @@ class Executor:
             Rewrap: self._rewrap,
             Project: self._project,
             Unproject: self._unproject,
-            Orphan: lambda _run, _seen, step: self._record(step.version, RecordChange(orphaned_at=means.clock())),
             NoteDisabled: self._note_disabled,
             Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
             Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
@@ -127,6 +126,13 @@ class Executor:
         await self._m.hook(f"{name}:before")
         await act(run, seen, step)
         await self._m.hook(f"{name}:after")
+
+    async def sweep(self, step: Orphan | Prune) -> None:
+        """A step for a lineage that has no Credential. Raises Conflict: somebody wrote first."""
+        if isinstance(step, Orphan):
+            await self._record(step.version, RecordChange(orphaned_at=self._m.clock()))
+        else:
+            await self._m.stores.versions.delete(step.version)
 
     # --- versions ---
 

@@ -1,0 +1,172 @@
+"""What the Credential's status says: a summary for people and tools, derived anew each time (design §2). Pure.
+
+The planner reads nothing of it but the failure count. A failed rotation does not take Ready away while the published
+value still works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from keyward.domain import commands, lineage, reserving, rotation, settling
+from keyward.domain.lineage import History
+from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
+from keyward.errors import Reason
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong in a concern during this pass."""
+
+    reason: Reason
+    message: str
+    step: str = ""
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a pass ended."""
+
+    rotation: Wait
+    rotation_problem: Problem | None = None
+    projection_problem: Problem | None = None
+    key_problem: Problem | None = None
+    failures: Json | None = None
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339 in whole seconds, UTC."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json:
+    """The whole status. `before` is the one that stands, for the times of unchanged conditions."""
+    resolution = lineage.resolve(seen)
+    history = resolution.history if not isinstance(resolution, Wait) else History(seen.wish.lineage or "", ())
+    current = history.current
+    status: Json = {
+        "observedGeneration": seen.wish.generation,
+        "type": f"{seen.wish.type}/PostgreSQL" if seen.wish.logs_in else seen.wish.type,
+        "state": _state(seen, outcome),
+        "lineage": history.lineage,
+        "currentVersion": current.version_id if current else "",
+        "nextRotation": _next_rotation(seen, history, now),
+        "projections": [
+            {"secretName": s.name, "sequence": s.sequence, "resourceVersion": s.resource_version}
+            for p in seen.wish.projections
+            if (s := seen.secrets.get(p.secret_name)) is not None and s.managed and s.lineage == history.lineage
+        ],
+        "conditions": _conditions(seen, history, outcome, _since(before, now)),
+    }
+    if current is not None and current.promoted is not None:
+        status["lastRotated"] = stamp(current.promoted.at)
+    if outcome.failures:
+        status["failures"] = outcome.failures
+    return status
+
+
+def _state(seen: Observed, outcome: Outcome) -> str:
+    if seen.wish.deleting_since is not None:
+        return "PendingDeletion"
+    if outcome.rotation_problem is not None and outcome.rotation_problem.reason is Reason.INVALID_SPEC:
+        return "Invalid"
+    return "Disabled" if seen.wish.suspended else "Enabled"
+
+
+def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
+    if seen.obstacle is not None or not history.versions or seen.wish.deleting_since is not None:
+        return ""
+    if seen.wish.suspended or seen.frozen:
+        return "suspended"
+    takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
+    need = reserving.next_need(rotation.Situation(seen, history, now, takeover))
+    if need is None:
+        return ""
+    # A need of this very moment has no time that stays: it would be another status at each look.
+    return stamp(need.at) if need.kind is CauseKind.SCHEDULE else "due"
+
+
+class _since:  # noqa: N801 - reads as a function: the time since when a condition has its status
+    def __init__(self, before: Json, now: datetime) -> None:
+        self._before = {c.get("type"): c for c in before.get("conditions", [])}
+        self._now = stamp(now)
+
+    def condition(self, kind: str, ok: bool | None, reason: str, message: str, generation: int) -> Json:
+        status = "Unknown" if ok is None else "True" if ok else "False"
+        old = self._before.get(kind, {})
+        same = old.get("status") == status
+        return {
+            "type": kind,
+            "status": status,
+            "reason": str(reason),
+            "message": message[:1024],
+            "observedGeneration": generation,
+            "lastTransitionTime": old.get("lastTransitionTime", self._now) if same else self._now,
+        }
+
+
+def _conditions(seen: Observed, history: History, outcome: Outcome, since: _since) -> list[Json]:
+    generation = seen.wish.generation
+    found = [
+        since.condition("Ready", *_ready(seen, history, outcome), generation),
+        since.condition("Rotated", *_rotated(seen, history, outcome), generation),
+    ]
+    if outcome.key_problem is not None:
+        problem = outcome.key_problem
+        found.append(since.condition("KeyAvailable", False, problem.reason, problem.message, generation))
+    problem_or_wait = _stalled(outcome)
+    if problem_or_wait is not None:
+        found.append(since.condition("Stalled", True, *problem_or_wait, generation))
+    return found
+
+
+def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, str, str]:
+    current = history.current
+    problem = outcome.projection_problem
+    if current is None:
+        cause = outcome.rotation_problem or problem or outcome.key_problem
+        if cause is not None:
+            return False, cause.reason, cause.message
+        return False, outcome.rotation.reason or "Pending", outcome.rotation.message or "no version is current yet"
+    digest = seen.wish.target.digest if seen.wish.target else ""
+    if (current.sequence, digest) in seen.memory.denied:
+        return False, Reason.LOGIN_REFUSED, "the target refuses the login of the current version"
+    if problem is not None:
+        return False, problem.reason, problem.message
+    unwritten = settling.unwritten(seen, history)
+    if unwritten:
+        names = ", ".join(p.secret_name for p in unwritten[:3])
+        cause = outcome.rotation_problem
+        if cause is not None:
+            return False, cause.reason, cause.message
+        return False, "ProjectionPending", f"these Secrets do not hold the current version yet: {names}"
+    return True, "Projected" if seen.wish.projections else "Stored", f"version {current.version_id} is current"
+
+
+def _rotated(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, str, str]:
+    problem = outcome.rotation_problem
+    if problem is not None:
+        return False, problem.reason, problem.message
+    command = commands.promote_candidate(seen, history)
+    if isinstance(command, Obstacle):
+        return False, command.reason, command.message
+    if outcome.rotation.stalled:
+        return False, outcome.rotation.reason, outcome.rotation.message
+    if history.current is None:
+        return False, outcome.rotation.reason or "Pending", outcome.rotation.message
+    return True, "UpToDate", ""
+
+
+def _stalled(outcome: Outcome) -> tuple[str, str] | None:
+    """Stalled, in the sense of kstatus: only what a person or a change of a spec can mend."""
+    problem = outcome.rotation_problem
+    if problem is not None and problem.stalled:
+        return problem.reason, problem.message
+    if outcome.rotation.stalled:
+        return outcome.rotation.reason, outcome.rotation.message
+    return None
