@@ -1,0 +1,152 @@
+"""Where a new value comes from, and what a projected Secret holds: between the API's words and those of domain and crypto.
+
+Values are read from Secrets of the Credential's own namespace, by name, and never kept here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from keyward.api import names
+from keyward.api.generic import Generate, Generic
+from keyward.controller.passes import Pass
+from keyward.controller.ports import SecretStore, Subject
+from keyward.crypto import generate
+from keyward.crypto.generate import PasswordPolicy
+from keyward.domain import content, fields
+from keyward.domain.content import Edition, Place
+from keyward.domain.fields import Fields, Server
+from keyward.domain.model import Origin, Project, Reserve, SecretsPolicy, Version
+from keyward.domain.writes import SecretContent
+from keyward.engines.base import Role
+from keyward.errors import Blocked, Reason
+from keyward.sensitive import Sensitive
+
+PLAIN_TEXT: Final = "PlainText"
+_PASSWORD: Final = PasswordPolicy()
+
+
+class Contents:
+    """The port of the executor."""
+
+    def __init__(self, secrets: SecretStore) -> None:
+        self._secrets = secrets
+
+    async def value_of(self, run: Pass, step: Reserve) -> Sensitive:
+        """The value of a version that is about to be reserved: generated, imported, or read from the source.
+
+        Raises:
+            Blocked: SOURCE_MISSING, SOURCE_INVALID, VALUE_TOO_LARGE or INVALID_SPEC, naming Secret and key.
+        """
+        spec = run.subject.credential.spec
+        if step.origin is Origin.IMPORTED:
+            return await self._imported(run.subject, step.account)
+        if step.origin is Origin.SOURCE:
+            assert spec.generic is not None
+            return await self.source_of(run.subject, spec.generic)
+        if spec.generic is not None and spec.generic.generate is not None:
+            return _generated(spec.generic, spec.generic.generate)
+        return generate.password(_PASSWORD, os.urandom)
+
+    async def source_of(self, subject: Subject, generic: Generic) -> Sensitive:
+        """What the source of a generic Credential holds now. Raises Blocked as `value_of` does."""
+        assert generic.source is not None
+        name, wanted = generic.source.secret_ref.name, generic.source.keys
+        data = await self._data(subject, name, "spec.generic.source.secretRef")
+        for key in wanted:
+            if key not in data:
+                raise Blocked(
+                    Reason.SOURCE_INVALID,
+                    f"Secret {name} has no key {key!r}: add it, or change spec.generic.source.keys",
+                )
+        chosen = {key: data[key].reveal() for key in (wanted or data)}
+        if generic.type == PLAIN_TEXT:
+            return fields.encode_plain_text(chosen[wanted[0]])
+        return fields.encode_key_value(chosen)
+
+    async def _imported(self, subject: Subject, account: str) -> Sensitive:
+        rds = subject.credential.spec.rds
+        assert rds is not None
+        assert rds.import_ is not None
+        reference = next(a.password_from for a in rds.import_.accounts if a.name == account)
+        where = "spec.rds.import.accounts[].passwordFrom"
+        data = await self._data(subject, reference.secret_name, where)
+        if not data.get(reference.key):
+            raise Blocked(
+                Reason.SOURCE_INVALID, f"Secret {reference.secret_name}, named by {where}, has no key {reference.key!r}"
+            )
+        return fields.encode_plain_text(data[reference.key].reveal())
+
+    async def _data(self, subject: Subject, name: str, where: str) -> Mapping[str, Sensitive]:
+        found = await self._secrets.read(subject.wish.namespace, name)
+        if found is None:
+            raise Blocked(Reason.SOURCE_MISSING, f"Secret {name}, named by {where}, is not there: create it")
+        label = (found.metadata.get("labels") or {}).get(names.LABEL_SOURCE_FOR)
+        if label != subject.wish.name:
+            # Who may write a Credential may not read every Secret by it: the Secret's own writer says so.
+            raise Blocked(
+                Reason.SOURCE_INVALID,
+                f"Secret {name}, named by {where}, does not say that it may be read: label it "
+                f"{names.LABEL_SOURCE_FOR}={subject.wish.name}",
+            )
+        return found.data
+
+    def render(
+        self, run: Pass, step: Project, values: tuple[Sensitive, Sensitive | None], at: datetime
+    ) -> SecretContent:
+        """The whole Secret, from the values of current and previous. Raises Blocked as `content.render` does."""
+        wish, spec = run.subject.wish, run.subject.credential.spec
+        projection = next(p for p in spec.projections if p.secret_name == step.projection.secret_name)
+        owner = (wish.name, wish.uid) if wish.deletion.secrets is SecretsPolicy.DELETE else None
+        current = _edition(run, step.version, values[0])
+        previous = None
+        if step.previous is not None and values[1] is not None:
+            previous = _edition(run, step.previous, values[1])
+        return content.render(
+            content.wished(projection),
+            Place(wish.namespace, wish.name, step.version.lineage, owner),
+            step.projection.shape,
+            (current, previous),
+            at,
+        )
+
+
+def _generated(generic: Generic, wanted: Generate) -> Sensitive:
+    policy = PasswordPolicy(
+        length=wanted.length,
+        classes=wanted.alphabets,
+        excluded=wanted.exclude,
+        allow_weak=wanted.allow_weak,
+    )
+    if generic.type == PLAIN_TEXT:
+        return generate.password(policy, os.urandom)
+    return generate.key_values({}, {wanted.key: policy}, os.urandom)
+
+
+def _edition(run: Pass, version: Version, value: Sensitive) -> Edition:
+    return Edition(version.version_id, version.sequence, _fields(run, version, value))
+
+
+def _fields(run: Pass, version: Version, value: Sensitive) -> Fields:
+    spec = run.subject.credential.spec
+    if spec.generic is not None:
+        return fields.generic(value, plain_text=spec.generic.type == PLAIN_TEXT)
+    return fields.account(version.account, value, server_of(run))
+
+
+def server_of(run: Pass) -> Server:
+    """Where consumers log in. Raises Blocked with UNKNOWN_TARGET if the Target is not at hand."""
+    rds = run.subject.credential.spec.rds
+    if run.access is None or rds is None:
+        raise Blocked(Reason.UNKNOWN_TARGET, "the Target is not at hand: what is projected stays as it is")
+    place = run.access.place
+    primary_first = sorted(place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
+    return Server(
+        engine="PostgreSQL",
+        endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
+        database=rds.database_name or place.database,
+        ca_pem=place.ca_pem,
+    )
