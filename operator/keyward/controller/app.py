@@ -169,7 +169,7 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
     limits = RotationLimits(settings.limits.rotations, settings.limits.rotations_per_target, queue.add)
     rate = settings.limits.releases_per_second
     schedule = Schedule(_now, TokenBucket(rate, rate), settings.periods.longest_sleep)
-    secrets, credentials = KubeSecretStore(client), KubeCredentialStore(client)
+    secrets, credentials = KubeSecretStore(client), KubeCredentialStore(client, cache.put_credential)
     intake = Intake(
         cache,
         queue,

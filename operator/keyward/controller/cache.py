@@ -238,6 +238,13 @@ class Cache:
         """It is gone; what was known of it, None if that is no news."""
         return self._secrets.drop((namespace, name), resource_version)
 
+    def note_secret(self, namespace: str, view: SecretView | None, name: str) -> None:
+        """We have written it, or deleted it: the watch will say so later."""
+        if view is None:
+            self.drop_secret(namespace, name)
+        else:
+            self.put_secret(namespace, view)
+
     def source(self, namespace: str, credential: str, name: str = "") -> Source | None:
         """The Secret that is labelled as the source of this Credential; `name`: that one only."""
         found = self._sources.get((namespace, credential), {})

@@ -6,6 +6,7 @@ The status is a whole: what the new one does not have is removed. It is not sent
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +33,9 @@ class _Known:
 class KubeCredentialStore:
     """The port `CredentialStore`. Every write is bound to the uid: a Credential made anew is another one."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, written: Callable[[Json], object] = lambda _item: None) -> None:
+        """`written` gets every Credential as the server answered our own write of it, before the watch tells of it."""
+        self._client, self._written = client, written
         self._known: dict[str, _Known] = {}
 
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
@@ -44,7 +46,8 @@ class KubeCredentialStore:
         """
         annotations = {names.ANNOTATION_LINEAGE: lineage}
         if finalizer == wish.finalizer:
-            await self._client.merge(_asked(wish), {"metadata": {"uid": wish.uid, "annotations": annotations}})
+            body = {"metadata": {"uid": wish.uid, "annotations": annotations}}
+            self._written(await self._client.merge(_asked(wish), body))
             return
         live = await self._live(wish)
         if live is None or (finalizer and live.get("deletionTimestamp")):
@@ -52,7 +55,7 @@ class KubeCredentialStore:
                 Reason.WRITTEN_BY_ANOTHER, f"Credential {wish.namespace}/{wish.name} is deleted or being deleted"
             )
         metadata = _with_finalizers(live, finalizer) | {"annotations": annotations}
-        await self._client.merge(_asked(wish), {"metadata": metadata})
+        self._written(await self._client.merge(_asked(wish), {"metadata": metadata}))
 
     async def release(self, wish: Wish) -> None:
         """Remove our finalizer, nobody else's. Absent is success."""
@@ -60,7 +63,7 @@ class KubeCredentialStore:
         if live is None or names.FINALIZER not in live.get("finalizers", ()):
             return
         try:
-            await self._client.merge(_asked(wish), {"metadata": _with_finalizers(live, keep=False)})
+            self._written(await self._client.merge(_asked(wish), {"metadata": _with_finalizers(live, keep=False)}))
         except NotFound:
             return
 
@@ -85,6 +88,7 @@ class KubeCredentialStore:
             self.forget(wish.uid)
             return
         self._known[wish.uid] = _Known(digest, _digest(answer.get("status") or {}))
+        self._written(answer)
 
     def note(self, uid: str, status: Json | None) -> None:
         """A status as the watch shows it."""
