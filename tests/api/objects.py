@@ -1,0 +1,98 @@
+"""Valid objects of every kind, to be spoilt."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+Json = dict[str, Any]
+LINEAGE = "0123456789abcdef" * 2
+PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def _object(kind: str, spec: Json, **blocks: Any) -> Json:
+    return {"apiVersion": "keyward.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": spec, **blocks}
+
+
+GENERATED = _object("Credential", {"generic": {"generate": {}}})
+SOURCED = _object(
+    "Credential", {"generic": {"source": {"secretRef": {"name": "s"}}}, "projections": [{"secretName": "one"}]}
+)
+CREATED = _object(
+    "Credential",
+    {
+        "rds": {
+            "targetRef": {"name": "pg"},
+            "create": {"name": "orders", "privileges": [{"database": "orders", "level": "ReadWrite"}]},
+            "databaseName": "orders",
+        },
+        "rotation": {"interval": "24h"},
+        "projections": [{"secretName": "orders-db"}],
+    },
+)
+
+
+def _account(name: str) -> Json:
+    return {"name": name, "passwordFrom": {"secretName": "given"}}
+
+
+IMPORTED = _object(
+    "Credential",
+    {
+        "rds": {
+            "targetRef": {"name": "pg"},
+            "import": {"accounts": [_account("a"), _account("b")]},
+            "databaseName": "orders",
+        },
+        "rotation": {"interval": "24h"},
+    },
+)
+SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
+TARGET = _object("Target", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+KEY = _object("EncryptionKey", {"provider": {"local": {}}, "allowedNamespaces": ["*"]})
+AT = "2026-11-24T02:00:00Z"
+VERSION = _object(
+    "CredentialVersion",
+    {
+        "credential": "x",
+        "lineage": LINEAGE,
+        "sequence": 2,
+        "versionId": "v2",
+        "type": "rds",
+        "cluster": "7f0f1b5c",
+        "cause": {"kind": "Schedule", "recoveryWindowSeconds": 0},
+        "mode": "Dual",
+        "origin": "Generated",
+        "account": "x",
+        "accounts": ["x", "x_clone"],
+        "target": {"kind": "Target", "name": "pg", "digest": "ab" * 32},
+        "previous": {"sequence": 1, "digest": "cd" * 32},
+    },
+)
+ENVELOPE = {"v": 1, "suite": "s", "salt": "AAAA", "commit": "AAAA", "nonce": "AAAA", "ct": "AAAA"}
+WRAP = {"key": "default", "keyVersion": "1", "provider": "local", "wrapped": "AAAA"}
+ALL = {
+    "generated": GENERATED,
+    "sourced": SOURCED,
+    "created": CREATED,
+    "imported": IMPORTED,
+    "target": TARGET,
+    "cluster-target": CLUSTER_TARGET,
+    "key": KEY,
+    "version": VERSION,
+}
+
+
+def account(name: str) -> Json:
+    """An account that is to be imported."""
+    return _account(name)
+
+
+def named(item: Json, name: str) -> Json:
+    """A copy under this name; a version's Credential is named alike."""
+    found = copy.deepcopy(item)
+    found["metadata"]["name"] = name
+    if found["kind"] == "CredentialVersion":
+        found["spec"]["credential"] = name
+    return found

@@ -1,0 +1,168 @@
+"""Every bound on the API server: the last value that fits and the first that does not."""
+
+from __future__ import annotations
+
+import pytest
+from tests.api import objects as o
+from tests.api.server import RefusedError, changed
+
+ACCOUNT = "spec.rds.import.accounts.0"
+
+
+def many(count, make):
+    return [make(n) for n in range(count)]
+
+
+def projections(count):
+    return many(count, lambda n: {"secretName": f"s{n}"})
+
+
+def windows(*given: tuple[str, ...]):
+    """One window each, of start, duration and days."""
+    return [[{"start": start, "duration": duration, "days": days}] for start, duration, *days in given]
+
+
+def privileges(count):
+    return many(count, lambda n: {"database": f"d{n}", "level": "ReadOnly"})
+
+
+def endpoints(replicas):
+    return [{"host": "p"}, *many(replicas, lambda n: {"host": f"r{n}", "role": "Replica"})]
+
+
+def named(count):
+    return many(count, lambda n: f"n{n}")
+
+
+def pem(size):
+    return "-----BEGIN CERTIFICATE-----" + "A" * (size - 27)
+
+
+G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
+T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
+PR = "spec.projections.0"
+PRIV = "spec.rds.create.privileges"
+
+# object, path, values that fit, values that do not
+BOUNDS = [
+    (G, "metadata.name", ["a" * 63], ["a" * 64]),
+    (G, "spec.description", ["", "d" * 256, "ü" * 256], ["d" * 257]),
+    (G, "spec.encryptionKeyName", ["a", "a" * 253], ["", "a" * 254, "A", "-a"]),
+    (G, "spec.generic.type", ["KeyValue", "PlainText"], ["Binary"]),
+    (G, "spec.generic.versionId", ["a", "A-1._" + "a" * 59], ["", "a" * 65, "a b"]),
+    (G, "spec.generic.maxVersions", [1, 10], [0, 11]),
+    (G, "spec.generic.generate.length", [1, 1024], [0, 1025]),
+    (G, "spec.generic.generate.classes", [["Digits"], ["Lowercase", "Uppercase", "Digits", "Symbols"]], [[], ["Emoji"]]),
+    (G, "spec.generic.generate.symbols", ["!", "~" * 64], ["", "~" * 65, " ", "ü"]),
+    (G, "spec.generic.generate.exclude", ["", "0" * 128], ["0" * 129]),
+    (G, "spec.generic.generate.key", ["k" * 253], ["", "k" * 254, "a/b"]),
+    (S, "spec.generic.source.secretRef.name", ["s" * 253], ["", "s" * 254, "S"]),
+    (S, "spec.generic.source.keys", [[], many(64, str)], [many(65, str), ["a b"], ["a", "a"]]),
+    (S, "spec.projections", [[], projections(16)], [projections(17)]),
+    (S, f"{PR}.secretName", ["a" * 253], ["", "a" * 254, "A"]),
+    (S, f"{PR}.type", ["Opaque", "kubernetes.io/tls"], ["kubernetes.io/service-account-token", ""]),
+    (S, f"{PR}.keys", [{str(n): "x" for n in range(64)}], [{str(n): "x" for n in range(65)}, {"a": ""}, {"a": "/"}]),
+    (S, f"{PR}.templates", [{str(n): "x" for n in range(32)}], [{str(n): "x" for n in range(33)}]),
+    (S, f"{PR}.templates.a", ["x" * 16_384], ["", "x" * 16_385]),
+    (S, f"{PR}.labels", [{str(n): "x" for n in range(32)}], [{str(n): "x" for n in range(33)}]),
+    (S, f"{PR}.labels.a", ["", "x" * 63], ["x" * 64, "-"]),
+    (S, f"{PR}.annotations", [{str(n): "x" for n in range(32)}], [{str(n): "x" for n in range(33)}]),
+    (S, f"{PR}.annotations.a", ["", "x" * 4_096], ["x" * 4_097]),
+    (C, "spec.rotation.interval", ["6h", "360m", "21600s", "1d", "0365d", "8760h"], ["5h59m59s", "21599s", "0d", "366d", "8760h1s"]),
+    (C, "spec.rotation.interval", ["350m600s"], ["6", "h", "", "1h5h", "1d6h", "1w", "P1D", "24H"]),
+    (C, "spec.rotation.gracePeriod", ["0", "0s", "0d", "30d", "720h"], ["31d", "720h1s", "-5m", "1w", "P1D"]),
+    (C, "spec.rotation.driftInterval", ["1m", "60s", "30d"], ["59s", "0s", "0d", "31d"]),
+    (C, "spec.rotation.timeZone", ["UTC", "Europe/Berlin", "a" * 64], ["", "a" * 65, "../etc"]),
+    (C, "spec.rotation.windows", [[], windows(("02:00", "1h"))[0] * 8], [windows(("02:00", "1h"))[0] * 9]),
+    (C, "spec.rotation.windows", windows(("23:59", "7d"), ("00:00", "1m")), windows(("24:00", "1h"), ("2:00", "1h"))),
+    (C, "spec.rotation.windows.0.duration", ["1m", "7d", "168h"], ["59s", "8d", "168h1s", "0d"]),
+    (C, "spec.rotation.windows", windows(("02:00", "1h", "Mon", "Sun")), windows(("02:00", "1h", "Monday"), ("02:00", "1h", "Mon", "Mon"))),
+    (C, "spec.rotation.onDrift", ["Rotate", "Report"], ["Restore"]),
+    (C, "spec.rds.targetRef.kind", ["Target", "ClusterTarget"], ["Server"]),
+    (C, "spec.rds.targetRef.name", ["a" * 253], ["", "a" * 254]),
+    (C, "spec.rds.create.name", ["_", "a" * 56, "orders_1"], ["", "a" * 57, "1a", "A", "a-b", "ä"]),
+    (C, "spec.rds.databaseName", ["d" * 63], ["", "d" * 64]),
+    (C, PRIV, [privileges(1), privileges(32)], [privileges(33), privileges(1) * 2]),
+    (C, f"{PRIV}.0.database", ["d" * 63], ["", "d" * 64]),
+    (C, f"{PRIV}.0.level", ["DBOwner", "ReadWrite", "ReadOnly"], ["", "Owner"]),
+    (C, f"{PRIV}.0.schemas", [["public"], many(32, str)], [[], many(33, str), ["a", "a"], ["s" * 64]]),
+    (C, f"{PRIV}.0.ownerRoles", [[], many(16, str)], [many(17, str), ["r" * 64]]),
+    (C, "spec.deletion.accounts", ["Retain", "Disable", "Drop"], ["Delete"]),
+    (C, "spec.deletion.secrets", ["Retain", "Delete"], ["Drop"]),
+    (C, "spec.deletion.recoveryWindow", ["0", "0s", "0d", "7d", "30d", "168h", "720h"], ["6d", "31d", "167h59m", "720h1s", "1s"]),
+    (C, "spec.accessPolicy.readers", [many(64, str), ["r" * 253]], [many(65, str), [""], ["r" * 254]]),
+    (C, "spec.accessPolicy.managers", [many(64, str)], [many(65, str), [""]]),
+    (IM, f"{ACCOUNT}.name", ["n" * 63, "Mixed Case"], ["", "n" * 64]),
+    (IM, f"{ACCOUNT}.passwordFrom.secretName", ["s" * 253], ["", "s" * 254]),
+    (IM, f"{ACCOUNT}.passwordFrom.key", ["k" * 253], ["", "k" * 254]),
+    (T, "spec.rds.engine", ["PostgreSQL"], ["MySQL"]),
+    (T, "spec.rds.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
+    (T, "spec.rds.endpoints.0.port", [1, 65_535], [0, 65_536]),
+    (T, "spec.rds.endpoints", [endpoints(15)], [[], endpoints(16), [{"host": "p"}, {"host": "p", "role": "Replica"}]]),
+    (T, "spec.rds.tls.mode", ["VerifyFull"], ["Require"]),
+    (T, "spec.rds.tls.ca", [o.PEM, pem(65_536)], ["", pem(65_537), "AAAA"]),
+    (T, "spec.rds.tls.serverName", ["h" * 253], ["", "h" * 254]),
+    (T, "spec.rds.databaseName", ["d" * 63], ["", "d" * 64]),
+    (T, "spec.rds.privilegedRole", ["r" * 63], ["", "r" * 64]),
+    (T, "spec.admin.secretRef.name", ["s" * 253], ["", "s" * 254]),
+    (T, "spec.allowedAccounts", [[], many(64, str)], [many(65, str), [""], ["a" * 64]]),
+    (T, "spec.allowUnverifiedImport", [[], many(64, str)], [many(65, str), [""], ["a" * 64]]),
+    (T, "spec.maxConcurrentRotations", [1, 64], [0, 65]),
+    (CT, "spec.allowedNamespaces", [[], ["*"], named(256)], [named(257), [""], ["a*"]]),
+    (K, "spec.allowedNamespaces", [[], ["*"], ["a" * 63]], [named(257), ["a" * 64]]),
+    (V, "spec.sequence", [1, 2_147_483_647], [0, 2_147_483_648]),
+    (V, "spec.lineage", ["a" * 8, "a" * 64], ["a" * 7, "a" * 65, "g" * 32]),
+    (V, "spec.versionId", ["a" * 64], ["", "a" * 65]),
+    (V, "spec.accounts", [["a", "b"]], [["a", "b", "c"]]),
+    (V, "spec.cause.text", ["t" * 1_024], ["t" * 1_025]),
+    (V, "spec.mode", ["Generic", "Dual", "Single"], ["Overlap"]),
+    (V, "wraps", [[], [o.WRAP, o.WRAP]], [[o.WRAP] * 3]),
+    (V, "envelope", [o.ENVELOPE, o.ENVELOPE | {"ct": "A" * 65_536}], [o.ENVELOPE | {"ct": "A" * 65_537}, {}]),
+    (V, "record.notes", [{str(n): "x" for n in range(8)}], [{str(n): "x" for n in range(9)}, {"a": "x" * 1_025}]),
+]  # fmt: skip
+
+
+def ready(item, path):
+    """With a window to be spoilt, where one is."""
+    return changed(item, "spec.rotation.windows", windows(("02:00", "1h"))[0]) if "windows.0" in path else item
+
+
+@pytest.mark.parametrize(("item", "path", "fits", "beyond"), BOUNDS, ids=[f"{b[0]['kind']}.{b[1]}" for b in BOUNDS])
+def test_the_last_value_fits_and_the_first_beyond_is_refused(server, item, path, fits, beyond):
+    for value in fits:
+        server.try_create(changed(ready(item, path), path, value))
+    for value in beyond:
+        with pytest.raises(RefusedError):
+            server.try_create(changed(ready(item, path), path, value))
+
+
+@pytest.mark.parametrize("item", o.ALL.values(), ids=o.ALL)
+def test_what_the_other_tests_spoil_is_valid(server, item):
+    server.try_create(item)
+
+
+def test_defaults_are_filled_in_by_the_server(server):
+    spec = server.try_create(o.CREATED)["spec"]
+    assert spec["encryptionKeyName"] == "default"
+    assert spec["rotation"] == {
+        "interval": "24h",
+        "gracePeriod": "5m",
+        "suspend": False,
+        "onDrift": "Rotate",
+        "driftInterval": "10m",
+        "timeZone": "UTC",
+    }
+    assert spec["deletion"] == {"secrets": "Delete", "recoveryWindow": "30d"}
+    assert spec["rds"]["targetRef"] == {"kind": "Target", "name": "pg"}
+    assert spec["rds"]["accountManagement"] == "Dual"
+    assert spec["rds"]["create"]["privileges"][0]["schemas"] == ["public"]
+    target = server.try_create(o.TARGET)["spec"]
+    assert target["rds"]["endpoints"] == [{"host": "pg.db", "port": 5432, "role": "Primary"}]
+    assert (target["rds"]["tls"], target["rds"]["databaseName"]) == ({"mode": "VerifyFull"}, "postgres")
+    assert target["maxConcurrentRotations"] == 4
+    assert server.try_create(o.GENERATED)["spec"]["generic"]["generate"]["length"] == 32
+
+
+def test_a_namespace_must_be_named_before_a_key_or_cluster_target_serves_it(server):
+    assert "allowedNamespaces" not in server.try_create(o.CLUSTER_TARGET)["spec"]
+    assert "allowedNamespaces" not in server.try_create(changed(o.KEY, "spec.allowedNamespaces", ...))["spec"]

@@ -1,0 +1,148 @@
+"""Every rule over several fields: the API server's message and ours are the same, and name the field and the fix."""
+
+from __future__ import annotations
+
+import pytest
+from tests.api import objects as o
+from tests.api.server import RefusedError, changed
+
+from keyward.api import credential, encryption_key, generic, projection, rds, rotation, target, version
+from keyward.api.base import Model, parse
+from keyward.api.credential import Credential
+from keyward.api.encryption_key import EncryptionKey
+from keyward.api.target import ClusterTarget, Target
+from keyward.errors import Blocked, Reason
+
+MODELS = {"Credential": Credential, "Target": Target, "ClusterTarget": ClusterTarget, "EncryptionKey": EncryptionKey}
+PR = "spec.projections.0"
+SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
+WINDOW = {"start": "02:00", "duration": "8d"}
+
+# object, path, value, a part of the message
+BROKEN = [
+    (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
+    (o.GENERATED, "spec", {}, "spec: set exactly one of generic and rds"),
+    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic and rds"),
+    (o.GENERATED, "spec.generic", {}, "spec.generic: set exactly one of source and generate"),
+    (o.GENERATED, "spec.generic.source", {"secretRef": {"name": "s"}}, "spec.generic: set exactly one of source"),
+    (o.SOURCED, "spec.generic.type", "PlainText", "PlainText needs exactly one key"),
+    (o.GENERATED, "spec.rotation", {"automatic": True}, "a generic value is not replaced on schedule"),
+    (o.GENERATED, "spec.rotation", {"interval": "24h"}, "a generic value is not replaced on schedule"),
+    (o.GENERATED, "spec.rotation", {"cron": "0 3 * * 1"}, "a generic value is not replaced on schedule"),
+    (o.CREATED, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
+    (o.CREATED, "spec.rotation", {"automatic": True}, "spec.rotation.interval: is needed if rotation is automatic"),
+    (o.CREATED, "spec.rotation.automatic", False, "spec.rotation.interval: is needed if rotation is automatic"),
+    (o.CREATED, "spec.rotation.cron", "0 3 * * 1", "spec.rotation.cron: takes the place of spec.rotation.interval"),
+    (o.CREATED, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),
+    (o.CREATED, "spec.rotation.interval", "366d", "spec.rotation.interval: must be between 6h and 365d"),
+    (o.CREATED, "spec.rotation.gracePeriod", "31d", "spec.rotation.gracePeriod: must be at most 30d"),
+    (o.CREATED, "spec.rotation.driftInterval", "1s", "spec.rotation.driftInterval: must be between 1m and 30d"),
+    (o.CREATED, "spec.rotation.windows", [WINDOW], "spec.rotation.windows[].duration: must be between 1m and 7d"),
+    (o.CREATED, "spec.deletion", {"recoveryWindow": "1d"}, "spec.deletion.recoveryWindow: must be between 7d and 30d"),
+    (o.SOURCED, f"{PR}.labels", {"a.kubernetes.io/b": "c"}, "labels: keys under kubernetes.io"),
+    (o.SOURCED, f"{PR}.labels", {"k8s.io/b": "c"}, "labels: keys under kubernetes.io"),
+    (o.SOURCED, f"{PR}.annotations", {"argocd.argoproj.io/b": "c"}, "annotations: keys under kubernetes.io"),
+    (o.SOURCED, f"{PR}.annotations", {"helm.sh/b": "c"}, "annotations: keys under kubernetes.io"),
+    (o.SOURCED, f"{PR}.annotations", {"keyward.dev/version": "c"}, "annotations: keys under kubernetes.io"),
+    (o.SOURCED, f"{PR}.labels", {"a b": "c"}, "a key is not one that a label may have"),
+    (o.SOURCED, f"{PR}.annotations", {"a b": "c"}, "a key is not one that an annotation may have"),
+    (o.SOURCED, f"{PR}.templates", {"a/b": "c"}, "templates: a key is not one that a Secret may have"),
+    (o.CREATED, "spec.rds.create.privileges.0.level", "DDLOnly", "PostgreSQL cannot enforce DDLOnly or DMLOnly"),
+    (o.CREATED, "spec.rds.create.privileges.0.level", "DMLOnly", "PostgreSQL cannot enforce DDLOnly or DMLOnly"),
+    (o.CREATED, "spec.rds.create.privileges.0.level", "Owner", "level: must be DBOwner, ReadWrite or ReadOnly"),
+    (o.CREATED, "spec.rds.create.name", "1a", "spec.rds.create.name: must begin with a-z or _"),
+    (o.CREATED, "spec.rds.create.name", "a" * 57, "have at most 56 characters"),
+    (o.CREATED, "spec.rds.create.name", "postgres", "spec.rds.create.name: is reserved"),
+    (o.CREATED, "spec.rds.create.name", "pg_monitor", "spec.rds.create.name: is reserved"),
+    (o.CREATED, "spec.rds.create.name", "public", "spec.rds.create.name: is reserved"),
+    (o.CREATED, "spec.rds.create.name", "none", "spec.rds.create.name: is reserved"),
+    (o.CREATED, "spec.rds.create.privileges", [], "spec.rds.create.privileges: give at least one"),
+    (SINGLE, "spec.rds.create.privileged", True, "spec.rds.create.privileges: give at least one"),
+    (
+        changed(o.CREATED, "spec.rds.create.privileges", []),
+        "spec.rds.create.privileged",
+        True,
+        "spec.rds.create.privileged: needs spec.rds.accountManagement Single",
+    ),
+    (
+        o.CREATED,
+        "spec.rds.import",
+        o.IMPORTED["spec"]["rds"]["import"],
+        "spec.rds: set exactly one of create and import",
+    ),
+    (o.CREATED, "spec.rds.create", ..., "spec.rds: set exactly one of create and import"),
+    (o.CREATED, "spec.rds.databaseName", ..., "spec.rds.databaseName: PostgreSQL needs it"),
+    (o.IMPORTED, "spec.rds.import.accounts.0.name", "Postgres", "accounts[].name: is reserved"),
+    (o.IMPORTED, "spec.rds.import.accounts", [o.account("a")], "Dual needs two accounts, Single one"),
+    (o.IMPORTED, "spec.rds.accountManagement", "Single", "Dual needs two accounts, Single one"),
+    (o.TARGET, "spec.rds.endpoints.0.role", "Replica", "exactly one must have role Primary"),
+    (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "b"}], "exactly one must have role Primary"),
+    (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
+]
+# Said by the API server's own rule for lists that are maps, before ours.
+UNIQUE = [
+    (o.IMPORTED, "spec.rds.import.accounts.1.name", "a", "the two names must differ"),
+    (o.SOURCED, "spec.projections", [{"secretName": "s"}] * 2, "every secretName may be there once"),
+    (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "a", "role": "Replica"}], "the same host and port"),
+]
+
+
+@pytest.mark.parametrize(("item", "path", "value", "message"), BROKEN)
+def test_the_server_refuses_with_our_words(server, item, path, value, message):
+    with pytest.raises(RefusedError, match="Invalid value") as refused:
+        server.try_create(changed(item, path, value))
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(("item", "path", "value", "message"), [*BROKEN, *UNIQUE])
+def test_what_was_stored_all_the_same_is_refused_with_the_same_words(item, path, value, message):
+    with pytest.raises(Blocked) as refused:
+        parse(MODELS[item["kind"]], changed(item, path, value))
+    assert refused.value.reason is Reason.INVALID_SPEC
+    assert message in refused.value.message
+
+
+@pytest.mark.parametrize(("item", "path", "value", "message"), UNIQUE)
+def test_what_must_be_unique_is_refused_by_the_server(server, item, path, value, message):
+    with pytest.raises(RefusedError, match="Duplicate value"):
+        server.try_create(changed(item, path, value))
+
+
+def rules():
+    modules = (credential, encryption_key, generic, projection, rds, rotation, target, version)
+    models = {m for module in modules for m in vars(module).values() if isinstance(m, type) and issubclass(m, Model)}
+    return {rule for model in models for rule in model.rules}
+
+
+def test_every_rule_without_a_past_is_broken_above():
+    parts = [message for *_, message in (*BROKEN, *UNIQUE)]
+    unbroken = [r.message for r in rules() if r.check is not None and not any(part in r.message for part in parts)]
+    assert unbroken == []
+
+
+def test_every_message_names_a_field():
+    for rule in rules():
+        assert rule.message.startswith(("spec", "metadata", "record", "envelope", "wraps")), rule.message
+        assert len(rule.message) < 300
+
+
+def test_what_privileged_needs_is_accepted(server):
+    item = changed(SINGLE, "spec.rds.create", {"name": "x", "privileged": True})
+    assert parse(Credential, server.try_create(item)).spec.rds.create.privileged
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * 1", "59 23 1,15 * *", "0 */6 * * *", "5 */12 * * Mon-Fri"])
+def test_a_cron_takes_the_place_of_the_interval(server, cron):
+    item = changed(o.CREATED, "spec.rotation", {"cron": cron})
+    assert parse(Credential, server.try_create(item)).spec.rotation.cron == cron
+
+
+@pytest.mark.parametrize(
+    "cron", ["* * * * *", "0 * * * *", "0 */5 * * *", "0 1,2 * * *", "*/5 3 * * *", "0 3 * *", "@hourly"]
+)
+def test_a_cron_never_undercuts_the_least_interval(server, cron):
+    item = changed(o.CREATED, "spec.rotation", {"cron": cron})
+    with pytest.raises(RefusedError):
+        server.try_create(item)
+    with pytest.raises(Blocked, match=r"spec\.rotation\.cron"):
+        parse(Credential, item)
