@@ -10,6 +10,7 @@ import yaml
 from tests.api import objects as o
 
 from keyward.api import generic, names, projection, rotation, schema, version
+from keyward.controller import crds
 from keyward.domain import content, model
 
 CRDS = Path(__file__).parents[2] / "crds"
@@ -146,6 +147,13 @@ def test_explain_reads_well(server, control_plane):
     assert "Dual rotates between two accounts" in told
     for definition in schema.DEFINITIONS:
         assert "<no description>" not in control_plane.kubectl("explain", f"{definition.plural}.spec", "--recursive")
+
+
+def test_what_the_server_keeps_of_them_lacks_nothing(server):
+    for plural, expected in ROOTS.items():
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{names.GROUP}"
+        installed = server.ask("GET", path)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        assert crds.lacking(expected, installed) is None
 
 
 def test_the_yaml_is_plain():

@@ -180,12 +180,9 @@ _TYPE = "spec.{0} cannot be changed: delete the Credential and make another"
 
 
 def _kept(parent: str, field: str) -> str:
-    """CEL on the root: a field below an optional parent is as it was, and there if it was."""
+    """CEL on the root: a field below an optional parent is as it was. It is required or has a default, so it is there."""
     new, old = f"self.{parent}", f"oldSelf.{parent}"
-    return (
-        f"!(has({new}) && has({old})) || (has({new}.{field}) == has({old}.{field}) && "
-        f"(!has({new}.{field}) || {new}.{field} == {old}.{field}))"
-    )
+    return f"!(has({new}) && has({old})) || {new}.{field} == {old}.{field}"
 
 
 def _kept_deep(path: tuple[str, str, str], compare: str) -> str:
@@ -217,8 +214,7 @@ class Credential(Model):
         Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
         Rule(_kept("spec.rds", "accountManagement"), _TYPE.format("rds.accountManagement")),
         Rule(
-            "!(has(self.spec.rds) && has(oldSelf.spec.rds)) || (has(self.spec.rds.create) == has(oldSelf.spec.rds.create) && "
-            "has(self.spec.rds.__import__) == has(oldSelf.spec.rds.__import__))",
+            "!(has(self.spec.rds) && has(oldSelf.spec.rds)) || has(self.spec.rds.create) == has(oldSelf.spec.rds.create)",
             "spec.rds.create, spec.rds.import: one cannot take the other's place: delete the Credential and make another",
         ),
         Rule(
