@@ -71,7 +71,6 @@ def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
         per_credential_metrics=credential_metrics,
         limits=Limits(
             workers=workers,
-            connections=max(workers, 16),
             rotations=max_rotations,
             rotations_per_target=max_rotations_per_target,
         ),
