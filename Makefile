@@ -1,0 +1,55 @@
+# Each target installs what it needs, may be interrupted and repeated, and leaves nothing running unless it says so.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: help test check format lint types contracts generated dead generate cluster clean-cluster clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: requirements-dev.lock pyproject.toml
+	@echo "Installing Python packages into $(VENV) (about 30 s)"
+	@$(PYTHON) -c 'import sys; sys.exit("Keyward needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+test: $(VENV)/.ready ## All tests, on a real API server, kubelet and targets
+	@$(RUN)/python -m tests.cluster build
+	@$(RUN)/python -m pytest
+
+check: format lint types contracts generated dead test ## What has to pass before a change lands
+
+format: $(VENV)/.ready
+	@$(RUN)/ruff format --check --quiet operator tests
+
+lint: $(VENV)/.ready
+	@$(RUN)/ruff check --quiet operator tests
+
+types: $(VENV)/.ready
+	@$(RUN)/mypy
+
+contracts: $(VENV)/.ready
+	@$(RUN)/lint-imports --no-cache
+	@test ! -e operator/__init__.py || { echo "operator/__init__.py must not exist: it would hide the standard library's operator"; exit 1; }
+
+generated: $(VENV)/.ready
+	@$(RUN)/python -m keyward.api.schema --check
+
+dead: $(VENV)/.ready
+	@$(RUN)/vulture operator --min-confidence 100
+
+generate: $(VENV)/.ready ## Write crds/ from the models
+	@$(RUN)/python -m keyward.api.schema
+
+cluster: $(VENV)/.ready ## Start a local cluster, leave it running, print its kubeconfig
+	@$(RUN)/python -m tests.cluster up
+
+clean-cluster: $(VENV)/.ready ## Stop it, and clear what a killed run left
+	@$(RUN)/python -m tests.cluster down
+
+clean: ## Remove the Python environment and caches of this folder
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
