@@ -1,0 +1,114 @@
+"""Wraps any engine: a deadline over each call, its duration told, and nothing foreign gets out.
+
+An exception that an engine did not foresee may hold a password or a statement: only the name of its class goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeVar
+
+from keyward.engines.base import (
+    AccountSet,
+    Action,
+    AdminSession,
+    BeforeSend,
+    Change,
+    Endpoint,
+    Engine,
+    Expectation,
+    Inspection,
+    Login,
+    Place,
+    Removal,
+)
+from keyward.errors import KeywardError, Reason, Retry, Unsettled
+
+T = TypeVar("T")
+Observe = Callable[[str, str, float], None]
+"""Engine, call (open, inspect, check, apply, remove, verify), seconds."""
+
+
+def _ignore(_engine: str, _call: str, _seconds: float) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Implements `Engine` around another one; `deadline` is in seconds and holds for each call."""
+
+    engine: Engine
+    deadline: float = 60.0
+    observe: Observe = _ignore
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    @name.setter
+    def name(self, _value: str) -> None:
+        raise AttributeError("an engine keeps its name")
+
+    @asynccontextmanager
+    async def _open(self, opened: AbstractAsyncContextManager[AdminSession]) -> AsyncIterator[AdminSession]:
+        session = await self.call("open", opened.__aenter__())
+        try:
+            yield _Session(self, session)
+        finally:
+            # A session that does not close well has nothing left to say: its outcome was told by the calls on it.
+            with suppress(Exception):
+                async with asyncio.timeout(self.deadline):
+                    await opened.__aexit__(None, None, None)
+
+    def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
+        return self._open(self.engine.open(place, admin, timeout))
+
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
+        await self.call("verify", self.engine.verify(place, endpoint, login, expect))
+
+    async def call(self, what: str, work: Awaitable[T], *, sends: bool = False) -> T:
+        """Await within the deadline. With `sends`, a failure that tells nothing is an unknown outcome.
+
+        Raises:
+            KeywardError: the engine's own, or Retry in place of anything else.
+        """
+        started = perf_counter()
+        failure: KeywardError
+        try:
+            async with asyncio.timeout(self.deadline):
+                return await work
+        except KeywardError:
+            raise
+        except TimeoutError:
+            failure = _unknown(sends, Reason.TIMEOUT, f"{what} did not end within {self.deadline:g} s")
+        except Exception as error:  # noqa: BLE001 - the border: see the module's docstring
+            failure = _unknown(sends, Reason.INTERNAL_ERROR, f"{what} failed with {type(error).__name__}")
+        finally:
+            self.observe(self.engine.name, what, perf_counter() - started)
+        raise failure
+
+
+def _unknown(sends: bool, reason: Reason, text: str) -> KeywardError:
+    return Unsettled(reason, text) if sends else Retry(reason, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    guard: Guard
+    session: AdminSession
+
+    async def inspect(self, accounts: AccountSet) -> Inspection:
+        return await self.guard.call("inspect", self.session.inspect(accounts))
+
+    async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
+        await self.guard.call("check", self.session.check(accounts, inspection))
+
+    async def apply(self, change: Change, before_send: BeforeSend) -> None:
+        await self.guard.call("apply", self.session.apply(change, before_send), sends=True)
+
+    async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
+        return await self.guard.call("remove", self.session.remove(removal, before_send), sends=True)

@@ -1,0 +1,67 @@
+"""Which right the admin lacks, named before anything is changed. It writes nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keyward.engines.base import AccountSet, Inspection
+from keyward.engines.postgresql.connect import Connection
+from keyward.engines.postgresql.inspect import rows
+from keyward.errors import Blocked, Reason
+
+_OLDEST: Final = 130000
+_DANGEROUS: Final = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"]
+
+
+async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspection) -> None:
+    """Raise Blocked naming the first right that the admin lacks for a change of these roles."""
+    if conn.info.server_version < _OLDEST:
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, "PostgreSQL 13 is the oldest that is supported")
+    _ordinary(accounts, inspection)
+    superuser, createrole = (
+        await rows(conn, "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+    )[0]
+    if not (superuser or createrole):
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks CREATEROLE: ALTER ROLE <admin> CREATEROLE")
+    if not superuser and conn.info.server_version >= 160000:
+        existing = [name for name in accounts.all_roles if inspection.accounts[name].exists]
+        await _admin_option(conn, existing)
+    if accounts.preset_role is not None:
+        await _preset(conn, accounts.preset_role, superuser=superuser)
+
+
+def _ordinary(accounts: AccountSet, inspection: Inspection) -> None:
+    for name in accounts.all_roles:
+        if name.startswith("pg_") or name in ("public", "none"):
+            raise Blocked(Reason.ACCOUNT_RESERVED, f"account {name!r}: PostgreSQL reserves this name")
+        if len(name.encode()) > 63:
+            raise Blocked(Reason.INVALID_SPEC, f"account {name!r}: PostgreSQL cuts names after 63 bytes")
+        if inspection.accounts[name].superuser:
+            text = f"account {name!r} is SUPERUSER, REPLICATION or BYPASSRLS; such accounts are never touched"
+            raise Blocked(Reason.ACCOUNT_RESERVED, text)
+
+
+async def _admin_option(conn: Connection, names: list[str]) -> None:
+    query = "SELECT r FROM unnest(%s::name[]) AS r WHERE NOT pg_has_role(r, 'MEMBER WITH ADMIN OPTION') ORDER BY r"
+    for (name,) in await rows(conn, query, [names]):
+        text = f"the admin lacks ADMIN OPTION on role {name!r}: GRANT it to the admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text)
+
+
+async def _preset(conn: Connection, preset: str, *, superuser: bool) -> None:
+    query = """
+        SELECT r.rolsuper OR r.rolreplication OR r.rolbypassrls OR r.rolname LIKE 'pg\\_%%'
+               OR EXISTS (SELECT FROM pg_roles d WHERE (d.rolsuper OR d.rolname = ANY (%s))
+                                                   AND pg_has_role(r.oid, d.oid, 'MEMBER')),
+               pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')
+        FROM pg_roles r WHERE r.rolname = %s
+    """
+    found = await rows(conn, query, [_DANGEROUS, preset])
+    if not found:
+        raise Blocked(Reason.INVALID_SPEC, f"the Target's privileged role {preset!r} does not exist")
+    dangerous, option = found[0]
+    if dangerous:
+        text = f"the Target's privileged role {preset!r} is, or can become, superuser-like; it is never granted"
+        raise Blocked(Reason.ACCOUNT_RESERVED, text)
+    if not (superuser or option or conn.info.server_version < 160000):
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks ADMIN OPTION on role {preset!r}")

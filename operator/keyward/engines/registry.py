@@ -1,0 +1,28 @@
+"""Engines by name, imported when first asked for: a driver that is not installed stops nothing but its own type."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from keyward.engines.base import Engine
+from keyward.errors import Blocked, Reason
+
+_ENGINES: Final = {"PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "postgresql")}
+
+
+def get(name: str) -> Engine:
+    """The engine of this name.
+
+    Raises:
+        Blocked: ENGINE_UNSUPPORTED, no such engine, or its driver is not installed.
+    """
+    if name not in _ENGINES:
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"there is no engine {name!r}; there is {', '.join(sorted(_ENGINES))}")
+    module, kind, extra = _ENGINES[name]
+    try:
+        engine: Engine = getattr(import_module(module), kind)()
+    except ImportError:
+        text = f"the driver of {name} is not installed: install keyward[{extra}]"
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, text) from None
+    return engine
