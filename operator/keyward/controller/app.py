@@ -68,9 +68,9 @@ def run(settings: Settings, connection: Connection, build: Build | None = None, 
 
 
 def _reconciler(platform: Platform) -> Reconciler:
-    from keyward.controller import reconcile
+    from keyward.controller import gather
 
-    return reconcile.build(platform)
+    return gather.build(platform)
 
 
 def harden() -> None:

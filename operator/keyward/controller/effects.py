@@ -103,7 +103,9 @@ class Effects:
             marks.judge(claim, _accounts(inspection))
         except marks.Fenced as fenced:
             run.learn(mark=fenced.mark)
-            raise Blocked(Reason.FENCED, "the target carries a later version, or another one of the same number") from None
+            raise Blocked(
+                Reason.FENCED, "the target carries a later version, or another one of the same number"
+            ) from None
 
     def _change(self, version: Version, password: Sensitive, accounts: AccountSet, seen: Inspection) -> Change:
         mark = self._mark(version)
@@ -134,7 +136,9 @@ class Effects:
             except Blocked as error:
                 self._note_refusal(run, version, error, primary=endpoint.role is Role.PRIMARY)
                 if sent:
-                    raise Retry(error.reason, f"the value was set, but does not log in as it should: {error.message}") from None
+                    raise Retry(
+                        error.reason, f"the value was set, but does not log in as it should: {error.message}"
+                    ) from None
                 if error.reason is not Reason.LOGIN_REFUSED:
                     raise
                 return

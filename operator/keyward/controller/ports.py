@@ -33,7 +33,7 @@ class VersionStore(Protocol):
 
 
 class CredentialStore(Protocol):
-    async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:  # noqa: FBT001
+    async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
         """Annotation and finalizer (added or removed) in one write."""
 
     async def release(self, wish: Wish) -> None:
@@ -59,7 +59,9 @@ class SecretStore(Protocol):
 class Vault(Protocol):
     """Sealing and opening; see crypto.vault."""
 
-    store: str
+    @property
+    def store(self) -> str:
+        """The store's id."""
 
     async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
         """The same version with envelope and wraps."""

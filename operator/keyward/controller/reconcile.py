@@ -79,7 +79,12 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> datetime | None:
         """When to look again if nothing changes."""
-        subject = self._gatherer.subject(key)
+        try:
+            subject = self._gatherer.subject(key)
+        except KeywardError as error:
+            # The schema lets nothing through that cannot be parsed, but for what only we can check: zones, bytes.
+            _log.warning("the spec of %s/%s is not valid: %s", *key, error.message)
+            return self._clock() + LATER
         if subject is None:
             self._memory.pop(key, None)
             return None

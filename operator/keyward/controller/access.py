@@ -1,0 +1,179 @@
+"""How a Credential reaches its system: the Target, whether it may be used, and the admin's login (protocol §9).
+
+The admin's password goes only to endpoints that somebody who may write the admin Secret has approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from keyward.api import accounts
+from keyward.api.base import parse
+from keyward.api.credential import Credential
+from keyward.api.encryption_key import allows
+from keyward.api.rds import Rds
+from keyward.api.target import ClusterTarget, Target
+from keyward.controller import targets
+from keyward.controller.cache import Cache
+from keyward.controller.ports import Access
+from keyward.domain.model import Obstacle, TargetIdentity, TargetView
+from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role
+from keyward.errors import Blocked, Reason
+from keyward.kube.targets import AdminSecret, AdminSecrets
+
+_FRESH: Final = timedelta(seconds=30)  # how long an admin Secret that was read is believed
+
+Engines = Callable[[str], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A Target as one Credential sees it. Without an obstacle, `place` and `identity` are there."""
+
+    identity: TargetIdentity | None = None
+    place: Place | None = None
+    found: Target | ClusterTarget | None = None
+    admin: targets.AdminOf | None = None
+    obstacle: Obstacle | None = None
+
+
+class Targets:
+    """Looks at Targets and opens the way to their systems."""
+
+    def __init__(self, cache: Cache, admins: AdminSecrets, namespace: str, clock: Callable[[], datetime]) -> None:
+        self._cache, self._admins = cache, admins
+        self._namespace, self._clock = namespace, clock
+        self._read: dict[tuple[str, str], tuple[datetime, AdminSecret]] = {}
+
+    def look(self, credential: Credential) -> Sight:
+        """The Target that the Credential names, or the obstacle that stands there."""
+        rds = credential.spec.rds
+        assert rds is not None
+        reference, namespace = rds.target_ref, credential.metadata.namespace
+        raw = self._cache.target(reference.kind, namespace if reference.kind == "Target" else None, reference.name)
+        if raw is None:
+            return _obstacle(
+                Reason.UNKNOWN_TARGET,
+                f"spec.rds.targetRef names {reference.kind} {reference.name}, which is not there: create it",
+            )
+        try:
+            found = parse(Target, raw) if reference.kind == "Target" else parse(ClusterTarget, raw)
+            admin = targets.admin_of(raw, self._namespace)
+        except Blocked as error:
+            return _obstacle(error.reason, f"{reference.kind} {reference.name}: {error.message}")
+        if isinstance(found, ClusterTarget) and not allows(found.spec.allowed_namespaces, namespace):
+            return _obstacle(
+                Reason.TARGET_NOT_ALLOWED,
+                f"spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace {namespace}",
+            )
+        claimed = self._claimed(credential, rds)
+        if claimed is not None:
+            return claimed
+        identity = TargetIdentity(reference.kind, reference.name, admin.digest, found.metadata.uid)
+        return Sight(identity, _place(found, rds), found, admin)
+
+    def _claimed(self, credential: Credential, rds: Rds) -> Sight | None:
+        namespace = credential.metadata.namespace
+        target = (rds.target_ref.kind, namespace if rds.target_ref.kind == "Target" else "", rds.target_ref.name)
+        own = (namespace, credential.metadata.name)
+        for name in account_set(rds, None).all_roles:
+            holder = self._cache.claim_account(target, name)
+            if holder is not None and holder != own:
+                return _obstacle(
+                    Reason.ACCOUNT_CLAIMED,
+                    f"account {name!r} belongs to Credential {'/'.join(holder)}, which is older; each account has one",
+                )
+        return None
+
+    async def view(self, sight: Sight, names: tuple[str, ...]) -> TargetView:
+        """The Target judged for these accounts; the first use of a Target approves it.
+
+        Raises:
+            Blocked: with ADMIN_SECRET_INVALID.
+            Retry, Conflict: as the API server answers.
+        """
+        assert sight.found is not None
+        assert sight.identity is not None
+        assert sight.admin is not None
+        spec, identity = sight.found.spec, sight.identity
+        admin = await self.admin(sight.admin)
+        approved = admin.approved(identity.kind, identity.name)
+        if not approved and admin.vouches(identity.digest):
+            admin = await self._admins.approve(admin, identity.kind, identity.name, identity.digest)
+            self._keep(admin)
+            approved = admin.approved(identity.kind, identity.name)
+        return TargetView(
+            identity=identity,
+            approved=approved,
+            may_manage=tuple(n for n in names if any(fnmatchcase(n, glob) for glob in spec.allowed_accounts)),
+            unverified_import=spec.allow_unverified_import,
+            suspended=spec.suspend,
+        )
+
+    async def admin(self, of: targets.AdminOf) -> AdminSecret:
+        """The admin Secret, read anew when the last look is too long ago."""
+        found = self._read.get((of.namespace, of.secret))
+        now = self._clock()
+        if found is not None and timedelta(0) <= now - found[0] < _FRESH:
+            return found[1]
+        admin = await self._admins.read(of.namespace, of.secret)
+        self._keep(admin)
+        return admin
+
+    def forget(self, of: targets.AdminOf | None) -> None:
+        """Something failed that a change of the admin Secret may have mended: read it anew."""
+        if of is not None:
+            self._read.pop((of.namespace, of.secret), None)
+
+    def _keep(self, admin: AdminSecret) -> None:
+        self._read[admin.namespace, admin.name] = (self._clock(), admin)
+
+    async def access(self, sight: Sight, engines: Engines) -> Access:
+        """The way to the system. Raises Blocked with ENGINE_UNSUPPORTED."""
+        assert sight.found is not None
+        assert sight.place is not None
+        assert sight.admin is not None
+        admin = await self.admin(sight.admin)
+        engine = engines(sight.found.spec.rds.engine)
+        return Access(engine, sight.place, Login(admin.username, admin.password))
+
+
+def account_set(rds: Rds, preset_role: str | None) -> AccountSet:
+    """The accounts of a Credential and the rights that they shall have."""
+    if rds.create is None:
+        assert rds.import_ is not None
+        return AccountSet(tuple(a.name for a in rds.import_.accounts), created=False)
+    made = rds.create.name
+    pair = (made, accounts.clone_of(made)) if rds.account_management == "Dual" else (made,)
+    return AccountSet(
+        names=pair,
+        created=True,
+        rights_role=accounts.rights_of(made),
+        privileges=tuple(
+            Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in rds.create.privileges
+        ),
+        preset_role=preset_role if rds.create.privileged else None,
+    )
+
+
+def _place(found: Target | ClusterTarget, rds: Rds) -> Place:
+    spec = found.spec.rds
+    return Place(
+        endpoints=tuple(Endpoint(e.host, e.port, Role(e.role)) for e in spec.endpoints),
+        database=rds.database_name or spec.database_name,
+        ca_pem=spec.tls.ca,
+        server_name=spec.tls.server_name,
+    )
+
+
+def _obstacle(reason: Reason, message: str) -> Sight:
+    return Sight(obstacle=Obstacle(reason, message))
+
+
+def raw_status(item: dict[str, Any] | None) -> dict[str, Any]:
+    """The status of a raw object."""
+    return (item or {}).get("status") or {}

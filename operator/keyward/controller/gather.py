@@ -1,0 +1,245 @@
+"""One read of the world for one Credential, mostly from the cache: what the planner sees (design §8).
+
+Nothing is decided here. A Target or key that cannot be used becomes an obstacle, for the planner to judge.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from keyward.api.base import parse
+from keyward.api.credential import Credential
+from keyward.api.encryption_key import EncryptionKey, allows
+from keyward.controller.access import Engines, Sight, Targets, account_set, raw_status
+from keyward.controller.contents import Contents
+from keyward.controller.effects import Effects
+from keyward.controller.execute import Executor, Means, Stores
+from keyward.controller.passes import Pass
+from keyward.controller.platform import Platform
+from keyward.controller.ports import Subject
+from keyward.controller.queue import Key
+from keyward.controller.reconcile import Orphans, Reconciler
+from keyward.domain import wishes
+from keyward.domain.fields import Server
+from keyward.domain.model import Failures, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
+from keyward.domain.writes import Json
+from keyward.engines import registry
+from keyward.engines.base import Engine, Place, Role
+from keyward.engines.guard import Guard
+from keyward.errors import Blocked, Reason
+from keyward.kube.kinds import CREDENTIALS
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighted:
+    subject: Subject
+    sight: Sight | None
+
+
+class Gatherer:
+    """The port of the Reconciler."""
+
+    def __init__(self, platform: Platform, contents: Contents, engines: Engines) -> None:
+        self._p, self._contents, self._engines = platform, contents, engines
+        self._cache = platform.intake.cache
+        self._targets = Targets(self._cache, platform.admins, platform.settings.namespace, platform.clock)
+        self._sources: dict[Key, tuple[str, SourceView]] = {}
+
+    # --- the subject ---
+
+    def subject(self, key: Key) -> Subject | None:
+        """The Credential as it is known. Raises Blocked with INVALID_SPEC."""
+        found = self._sighted(key)
+        return found.subject if found else None
+
+    def _sighted(self, key: Key) -> _Sighted | None:
+        raw = self._cache.credential(key)
+        if raw is None:
+            return None
+        credential = parse(Credential, raw)
+        sight = self._targets.look(credential) if credential.spec.rds is not None else None
+        server = _server(sight.place) if sight and sight.place else None
+        wish = wishes.wish(credential, sight.identity if sight else None, server)
+        return _Sighted(Subject(credential, wish), sight)
+
+    def status(self, key: Key) -> Json:
+        return raw_status(self._cache.credential(key))
+
+    # --- the world ---
+
+    async def gather(self, run: Pass) -> Observed | None:
+        """One read. Raises Retry or Conflict as the API server answers."""
+        key = (run.subject.wish.namespace, run.subject.wish.name)
+        found = self._sighted(key)
+        if found is None or found.subject.wish.uid != run.subject.wish.uid:
+            return None
+        run.subject, wish = found.subject, found.subject.wish
+        obstacle, target = await self._reach(run, found.sight)
+        self._begin_drift(run, wish)
+        return Observed(
+            wish=wish,
+            cluster=self._p.cluster(),
+            versions=self._cache.versions(*key),
+            secrets=self._secrets(wish),
+            target=target,
+            source=await self._source(run),
+            memory=run.memory,
+            failures=self._failures(key, wish),
+            obstacle=obstacle or self._key_obstacle(wish) or _policy_obstacle(run.subject.credential),
+            frozen=self._p.settings.freeze,
+            writable_key=self._p.keeper.writable(wish.key),
+        )
+
+    async def _reach(self, run: Pass, sight: Sight | None) -> tuple[Obstacle | None, TargetView | None]:
+        run.access = run.accounts = None
+        if sight is None:
+            return None, None
+        if sight.obstacle is not None:
+            return sight.obstacle, None
+        rds = run.subject.credential.spec.rds
+        assert rds is not None
+        assert sight.found is not None
+        preset = sight.found.spec.rds.privileged_role
+        if rds.create is not None and rds.create.privileged and preset is None:
+            return _no_preset(sight), None
+        run.accounts = account_set(rds, preset)
+        try:
+            if self._failing(run.subject.wish):
+                self._targets.forget(sight.admin)
+            view = await self._targets.view(sight, run.accounts.all_roles)
+            run.access = await self._targets.access(sight, self._engines)
+        except Blocked as error:
+            return Obstacle(error.reason, error.message), None
+        return None, view
+
+    def _failing(self, wish: Wish) -> bool:
+        return bool(self.status((wish.namespace, wish.name)).get("failures"))
+
+    def _secrets(self, wish: Wish) -> dict[str, SecretView]:
+        seen = {view.name: view for view in self._cache.secrets_of(wish.namespace, wish.name)}
+        for projection in wish.projections:
+            view = self._cache.secret(wish.namespace, projection.secret_name)
+            if view is not None:
+                seen[projection.secret_name] = view
+        return seen
+
+    async def _source(self, run: Pass) -> SourceView | None:
+        """The digest of what the source holds; the Secret is read only when it is not the one that was read before."""
+        generic, wish = run.subject.credential.spec.generic, run.subject.wish
+        if generic is None or generic.source is None or wish.deleting_since is not None:
+            return None
+        key = (wish.namespace, wish.name)
+        labelled = self._cache.source(wish.namespace, wish.name, generic.source.secret_ref.name)
+        state = f"{wish.generation} {labelled.resource_version}" if labelled else ""
+        known = self._sources.get(key)
+        if known is not None and state and known[0] == state:
+            return known[1]
+        view = SourceView(self._p.keeper.source_digest(await self._contents.source_of(run.subject, generic)))
+        self._sources[key] = (state, view)
+        return view
+
+    def _failures(self, key: Key, wish: Wish) -> Failures:
+        """The recorded failures; a new generation of the spec is tried at once."""
+        status = self.status(key)
+        found = status.get("failures") or {}
+        last = found.get("lastAt")
+        if not last or status.get("observedGeneration") != wish.generation:
+            return Failures()
+        return Failures(int(found.get("count", 0)), datetime.fromisoformat(last))
+
+    def _key_obstacle(self, wish: Wish) -> Obstacle | None:
+        raw = self._cache.encryption_key(wish.key)
+        if raw is None:
+            return Obstacle(
+                Reason.KEY_UNAVAILABLE,
+                f"spec.encryptionKeyName names EncryptionKey {wish.key}, which is not there: create it",
+            )
+        if not allows(parse(EncryptionKey, raw).spec.allowed_namespaces, wish.namespace):
+            return Obstacle(
+                Reason.KEY_NOT_ALLOWED,
+                f"spec.allowedNamespaces of EncryptionKey {wish.key} does not list namespace {wish.namespace}",
+            )
+        if self._p.keeper.writable(wish.key) is None:
+            return Obstacle(
+                Reason.KEY_UNAVAILABLE,
+                f"EncryptionKey {wish.key} cannot be used now: the keyring lacks it",
+                transient=True,
+            )
+        return None
+
+    def _begin_drift(self, run: Pass, wish: Wish) -> None:
+        if run.memory.drift_checked_at is None and wish.logs_in:
+            # Spread over the interval by the uid, or a restart would log in everywhere at once.
+            share = zlib.crc32(wish.uid.encode()) / 2**32
+            run.learn(drift_checked_at=self._p.clock() - share * wish.drift_interval)
+
+    # --- orphans ---
+
+    async def orphans(self) -> Iterable[Orphans]:
+        """Names whose versions have no live Credential, by quorum reads."""
+        found = []
+        for key in list(self._cache.version_owners()):
+            if self._lives(key):
+                continue
+            if await self._p.client.get(CREDENTIALS, *key) is None:
+                found.append(Orphans(await self._p.versions.list(*key), frozenset()))
+        return found
+
+    def _lives(self, key: Key) -> bool:
+        return self._cache.credential(key) is not None
+
+
+def _server(place: Place) -> Server:
+    primary_first = sorted(place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
+    return Server(
+        engine="PostgreSQL",
+        endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
+        database=place.database,
+        ca_pem=place.ca_pem,
+    )
+
+
+def _no_preset(sight: Sight) -> Obstacle:
+    assert sight.identity is not None
+    return Obstacle(
+        Reason.INVALID_SPEC,
+        f"spec.rds.create.privileged: {sight.identity.kind} {sight.identity.name} names no role for privileged accounts in "
+        "spec.rds.privilegedRole",
+    )
+
+
+def _policy_obstacle(credential: Credential) -> Obstacle | None:
+    if credential.spec.access_policy is None:
+        return None
+    return Obstacle(
+        Reason.ACCESS_POLICY_UNSUPPORTED,
+        "spec.accessPolicy: is not supported yet, and never silently ignored: remove it; the namespace's RBAC rules",
+    )
+
+
+def build(platform: Platform) -> Reconciler:
+    """The Reconciler of the service."""
+    contents, known = Contents(platform.secrets), platform.intake.cache
+    executor = Executor(
+        Means(
+            stores=Stores(platform.versions, platform.credentials, platform.secrets),
+            vault=platform.keeper,
+            effects=Effects(platform.keeper, platform.hook),
+            contents=contents,
+            clock=platform.clock,
+            hook=platform.hook,
+            known_lineages=known.version_index.lineages,
+            note_secret=known.note_secret,
+        )
+    )
+    gatherer = Gatherer(platform, contents, _engine)
+    return Reconciler(gatherer, executor, platform.credentials, platform.clock)
+
+
+@cache
+def _engine(name: str) -> Engine:
+    return Guard(registry.get(name))
