@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -59,7 +59,7 @@ class PostgresServer:
     def ca_pem(self) -> str:
         return self.authority.ca_file.read_text(encoding="ascii")
 
-    def __enter__(self) -> PostgresServer:
+    def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="keyward-postgres-"))
         try:
             self._prepare()

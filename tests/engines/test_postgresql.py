@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import traceback
 from collections.abc import Mapping
@@ -53,7 +54,7 @@ class Scene:
             seen = seen or await session.inspect(self.accounts)
             await session.check(self.accounts, seen)
             absent = {n for n in self.accounts.all_roles if not seen.accounts[n].exists}
-            marks = {n: "the mark" for n in ({*absent, account} if self.accounts.created else {account})}
+            marks = dict.fromkeys({*absent, account} if self.accounts.created else {account}, "the mark")
             change = Change(account, Sensitive(password), self.accounts, seen, marks, create=self.accounts.created)
             await session.apply(change, _go)
 
@@ -292,3 +293,24 @@ async def test_nothing_is_sent_if_the_last_question_is_answered_with_no(scene: S
         with pytest.raises(Retry, match="lease"):
             await session.apply(change, no)
     assert await scene.inspect() == seen
+
+
+async def test_an_apply_that_is_cancelled_in_flight_changes_nothing(scene: Scene):
+    reached = asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        async with ENGINE.open(scene.place, scene.admin, 10.0) as session:
+            seen = await session.inspect(scene.accounts)
+            first = scene.accounts.names[0]
+            await session.apply(Change(first, Sensitive("one"), scene.accounts, seen, {}, create=True), hang)
+
+    task = asyncio.create_task(run())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not any(state.exists for state in (await scene.inspect()).accounts.values())
