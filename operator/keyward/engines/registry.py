@@ -8,7 +8,7 @@ from typing import Final
 from keyward.engines.base import Engine
 from keyward.errors import Blocked, Reason
 
-_ENGINES: Final = {"PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "postgresql")}
+_ENGINES: Final = {"PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "psycopg[binary]")}
 
 
 def get(name: str) -> Engine:
@@ -19,10 +19,10 @@ def get(name: str) -> Engine:
     """
     if name not in _ENGINES:
         raise Blocked(Reason.ENGINE_UNSUPPORTED, f"there is no engine {name!r}; there is {', '.join(sorted(_ENGINES))}")
-    module, kind, extra = _ENGINES[name]
+    module, kind, driver = _ENGINES[name]
     try:
         engine: Engine = getattr(import_module(module), kind)()
     except ImportError:
-        text = f"the driver of {name} is not installed: install keyward[{extra}]"
+        text = f"the driver of {name} is not installed: install {driver}"
         raise Blocked(Reason.ENGINE_UNSUPPORTED, text) from None
     return engine

@@ -1,1 +1,1 @@
-"""PostgreSQL: dual and single accounts, created or imported, over psycopg 3. It needs the extra `postgresql`."""
+"""PostgreSQL: dual and single accounts, created or imported, over psycopg 3."""
