@@ -227,6 +227,8 @@ def _digest(run: Pass) -> str:
 def _acts_as(accounts: AccountSet, version: Version) -> str | None:
     if accounts.rights_role is not None:
         return accounts.rights_role
+    if version.origin is Origin.IMPORTED:
+        return None  # nothing has been set on it by us yet: it acts as itself
     # An imported pair acts as its first-named account, so that objects never change owner.
     return accounts.names[0] if version.mode is Mode.DUAL else None
 
