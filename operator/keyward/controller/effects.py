@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
 from keyward.domain import marks
-from keyward.domain.model import MarkView, Mode, Version
+from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
 from keyward.sensitive import Sensitive
