@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help test check format lint types contracts generated dead generate cluster clean-cluster clean
+.PHONY: help test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 test: $(VENV)/.ready ## All tests, on a real API server, kubelet and targets
 	@$(RUN)/python -m tests.cluster build
 	@$(RUN)/python -m pytest
+
+test-failed: $(VENV)/.ready ## Only the tests that failed last time
+	@$(RUN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 check: format lint types contracts generated dead test ## What has to pass before a change lands
 
