@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from psycopg.errors import DuplicateDatabase, DuplicateObject
 from tests.cluster import Cluster
 from tests.cluster.postgres import PostgresServer
-from tests.cluster.process import free_port
+from tests.whole_path.api import MERGE, Api, Json, decoded, place
+from tests.whole_path.running import Operator, running
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "whole-path"
+OPERATOR_NAMESPACE = "keyward-system"
 
 
 def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -35,41 +33,80 @@ def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 class Shop:
-    """One namespace with a Target, and what a platform engineer does in it."""
+    """One namespace with a Target, and what a platform engineer does in it.
 
-    def __init__(self, cluster: Cluster, postgres: PostgresServer) -> None:
-        self.cluster, self.postgres = cluster, postgres
+    Accounts are global to a PostgreSQL that several tests share: each gives them names of its own.
+    """
 
-    def apply(self, *items: dict[str, Any]) -> None:
+    def __init__(self, cluster: Cluster, postgres: PostgresServer, namespace: str = NAMESPACE) -> None:
+        self.cluster, self.postgres, self.namespace = cluster, postgres, namespace
+        self.api = Api(cluster.kubeconfig)
+        self.kubeconfig = cluster.kubeconfig
+        self.log = postgres.folder / "operator.log"
+
+    # --- the cluster ---
+
+    def apply(self, *items: Json) -> None:
         self.cluster.kubectl(
             "apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
         )
 
-    def get(self, kind: str, name: str) -> dict[str, Any] | None:
-        text = self.cluster.kubectl("get", kind, name, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
-        return json.loads(text) if text.strip() else None
+    def get(self, kind: str, name: str) -> Json | None:
+        return self.api.get(kind, name, self.namespace)
+
+    def annotate(self, name: str, command: str, text: str | None) -> None:
+        """Write one of the commands rotate, promote and takeover on a Credential."""
+        annotations = {f"keyward.dev/{command}": text}
+        self.api.merge("credential", name, self.namespace, {"metadata": {"annotations": annotations}})
+
+    def secret(self, name: str) -> dict[str, str]:
+        return decoded(self.get("secret", name))
+
+    def condition(self, name: str, kind: str) -> Json:
+        """A condition of a Credential; empty if it has none of that kind."""
+        found = ((self.get("credential", name) or {}).get("status") or {}).get("conditions", [])
+        return next((c for c in found if c["type"] == kind), {})
+
+    def versions(self, name: str) -> list[Json]:
+        """The versions of a Credential, the oldest first."""
+        found = [v for v in self.api.items("credentialversion", self.namespace) if v["spec"]["credential"] == name]
+        return sorted(found, key=lambda v: v["spec"]["sequence"])
 
     def prepare(self) -> None:
+        """CRDs, namespaces, key, admin login and Target; what is there already stays."""
         self.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         self.cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
-        database = self.postgres.database("orders")
-        self.postgres.admin("rotator", password="rotators-password", database=database)
+        self._prepare_server()
         spaces = [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            for name in ("keyward-system", NAMESPACE)
+            for name in (OPERATOR_NAMESPACE, self.namespace)
         ]
         key = keyward("EncryptionKey", "default", {"provider": {"local": {}}, "allowedNamespaces": ["*"]})
         del key["metadata"]["namespace"]
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "pg-admin", "namespace": NAMESPACE},
-            "stringData": {"username": "rotator", "password": "rotators-password"},
-        }
         self.apply(*spaces)
-        self.apply(key, secret, keyward("Target", "pg", self.target()))
+        login = {"username": "rotator", "password": "rotators-password"}
+        self.apply(key, self.plain_secret("pg-admin", login), self.made("Target", "pg", self.target()))
 
-    def target(self) -> dict[str, Any]:
+    def close(self) -> None:
+        """Let everything of the namespace go, as nobody will look after it any more; accounts stay as they are."""
+        for item in self.api.items("credential", self.namespace):
+            name = item["metadata"]["name"]
+            self.api.delete("credential", name, self.namespace)
+            self.api.ask("PATCH", place("credential", self.namespace, name), {"metadata": {"finalizers": None}}, MERGE)
+        self.api.delete("namespace", self.namespace, "")
+        until("the end of the namespace", lambda: not self.api.get("namespace", self.namespace, ""))
+        self.api.close()
+
+    # --- the server ---
+
+    def _prepare_server(self) -> None:
+        try:
+            self.postgres.database("orders")
+            self.postgres.admin("rotator", password="rotators-password", database="orders")
+        except (DuplicateDatabase, DuplicateObject):
+            return  # by another test of the same session
+
+    def target(self) -> Json:
         return {
             "rds": {
                 "engine": "PostgreSQL",
@@ -80,10 +117,6 @@ class Shop:
             "allowedAccounts": ["orders*"],
         }
 
-    def secret(self, name: str) -> dict[str, str]:
-        found = self.get("secret", name)
-        return {k: base64.b64decode(v).decode() for k, v in (found or {}).get("data", {}).items()}
-
     def logs_in(self, secret: dict[str, str]) -> str:
         """Who the session acts as after a login with what a Secret holds."""
         with self.postgres.connect("orders", secret["username"], secret["password"]) as session:
@@ -91,29 +124,29 @@ class Shop:
         assert row is not None
         return str(row[0])
 
+    # --- objects ---
+
+    def made(self, kind: str, name: str, spec: Json) -> Json:
+        """An object of ours in this namespace."""
+        return keyward(kind, name, spec, self.namespace)
+
+    def plain_secret(self, name: str, data: dict[str, str], **metadata: Any) -> Json:
+        """A Secret that somebody else writes."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": self.namespace} | metadata,
+            "stringData": data,
+        }
+
+    # --- the operator ---
+
     @contextmanager
-    def operator(self) -> Iterator[subprocess.Popen[bytes]]:
-        port, log = free_port(), self.postgres.folder / "operator.log"
-        address = f"127.0.0.1:{port}"
-        command = [sys.executable, "-m", "keyward", "controller", "--kubeconfig", str(self.cluster.kubeconfig)]
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                [*command, "--metrics-address", address, "--log-format", "json"],
-                stdout=out,
-                stderr=out,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-            try:
-                yield process
-            except BaseException:
-                sys.stderr.write(log.read_text()[-6000:])
-                raise
-            finally:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-                process.wait(30)
+    def operator(self, *options: str) -> Iterator[Operator]:
+        with running(self.kubeconfig, self.log, *options) as operator:
+            yield operator
 
 
-def keyward(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": NAMESPACE}
+def keyward(kind: str, name: str, spec: Json, namespace: str = NAMESPACE) -> Json:
+    metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "keyward.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}

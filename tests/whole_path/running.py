@@ -1,0 +1,126 @@
+"""The operator as a process of its own, started as a user starts it, with the rights that it needs and no others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import Cluster
+from tests.cluster.process import free_port
+
+USER = "keyward-operator"
+_GROUP = ["keyward.dev"]
+RULES: list[dict[str, Any]] = [
+    {"apiGroups": _GROUP, "resources": ["credentials"], "verbs": ["get", "list", "watch", "patch", "update"]},
+    {"apiGroups": _GROUP, "resources": ["credentials/status"], "verbs": ["patch", "update"]},
+    {
+        "apiGroups": _GROUP,
+        "resources": ["credentialversions"],
+        "verbs": ["get", "list", "watch", "create", "patch", "update", "delete"],
+    },
+    {
+        "apiGroups": _GROUP,
+        "resources": ["targets", "clustertargets", "encryptionkeys"],
+        "verbs": ["get", "list", "watch"],
+    },
+    {
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "verbs": ["get", "list", "watch", "create", "patch", "update", "delete"],
+    },
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
+]
+
+
+def limited(cluster: Cluster) -> Path:
+    """A kubeconfig of a user of the operator's own, who may do what the operator does and nothing else.
+
+    Raises:
+        RefusedError: the cluster's CA is not ours.
+    """
+    kubeconfig = cluster.kubeconfig_for(USER, USER)
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": USER}}
+    binding = {
+        "kind": "ClusterRoleBinding",
+        "subjects": [{"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"kind": "ClusterRole", "name": USER, "apiGroup": "rbac.authorization.k8s.io"},
+    }
+    items = [rbac | {"kind": "ClusterRole", "rules": RULES}, rbac | binding]
+    cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    return kubeconfig
+
+
+@dataclass(slots=True)
+class Operator:
+    """One run of it."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    address: str
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def page(self, name: str) -> str | None:
+        """What it serves under this name, such as metrics; None while it does not say 200."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}/{name}", timeout=5) as answer:
+                return answer.read().decode()
+        except OSError:
+            return None
+
+    def await_ready(self, seconds: float = 30.0) -> None:
+        """Wait until it knows the cluster and works. Raises AssertionError."""
+        deadline = time.monotonic() + seconds
+        while self.page("readyz") is None:
+            assert self.process.poll() is None, "the operator has ended"
+            assert time.monotonic() < deadline, "the operator is not ready"
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """Ask it to end in good order; its status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric's series."""
+        lines = (self.page("metrics") or "").splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+
+@contextlib.contextmanager
+def running(kubeconfig: Path, log: Path, *options: str) -> Iterator[Operator]:
+    """The operator for as long as the body runs; what it said goes to `log`, and its end to stderr if the body fails."""
+    address = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "keyward", "controller", "--kubeconfig", str(kubeconfig)]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [*command, "--metrics-address", address, "--log-format", "json", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    operator = Operator(process, log, address)
+    try:
+        yield operator
+    except BaseException:
+        sys.stderr.write(log.read_text()[-6000:])
+        raise
+    finally:
+        operator.stop()
