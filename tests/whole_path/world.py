@@ -72,10 +72,20 @@ class Shop:
         found = [v for v in self.api.items("credentialversion", self.namespace) if v["spec"]["credential"] == name]
         return sorted(found, key=lambda v: v["spec"]["sequence"])
 
-    def prepare(self) -> None:
-        """CRDs, namespaces, key, admin login and Target; what is there already stays."""
+    def install(self) -> None:
+        """The CRDs; and room for the operator's first keyring, which is refused while anybody's versions exist."""
         self.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         self.cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+        keyring = ("get", "secret", "keyward-keyring", "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "-o", "name")
+        versions = ("get", "credentialversions", "-A", "-o", "name")
+        until(
+            "the end of other tests' versions",
+            lambda: self.cluster.kubectl(*keyring) or not self.cluster.kubectl(*versions),
+        )
+
+    def prepare(self) -> None:
+        """CRDs, namespaces, key, admin login and Target; what is there already stays."""
+        self.install()
         self._prepare_server()
         spaces = [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -1,0 +1,135 @@
+"""Every example is applied to a real API server; the operator, with the rights of rbac.yaml alone, makes it Ready."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from psycopg.sql import SQL, Identifier, Literal
+from tests.cluster.postgres import PostgresServer
+from tests.examples import manifests
+from tests.whole_path.world import Shop, until
+
+NAMESPACE = "examples"
+CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential", manifests.read(file))]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(control_plane, server):
+    """The prerequisites, and an operator that may do what rbac.yaml says."""
+    shop = Shop(control_plane, server, NAMESPACE)
+    shop.install()
+    _prepare(server)
+    shop.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for file in manifests.PREREQUISITES:
+        shop.apply(*manifests.placed(file, NAMESPACE, server))
+    shop.kubeconfig = _service_account(shop)
+    with shop.operator():
+        yield shop
+    shop.close()
+
+
+def _prepare(server: PostgresServer) -> None:
+    """What the heads of the examples ask for: the database, the admin, roles to be granted, accounts to be imported."""
+    server.admin("rotator", password="change-me", database=server.database("orders"))
+    server.sql("CREATE ROLE orders_owner NOLOGIN")
+    newest = int(server.sql("SHOW server_version_num")[0][0]) >= 160000
+    for file in CREDENTIALS:
+        for name, password in manifests.imports(manifests.read(file)).items():
+            server.sql(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
+        for grant in manifests.grants(file) if newest else ():
+            server.sql(grant)
+
+
+def _service_account(shop: Shop) -> Path:
+    """A kubeconfig with a token of the service account that rbac.yaml makes."""
+    token = shop.cluster.kubectl("create", "token", "keyward", "-n", "keyward-system").strip()
+    config = yaml.safe_load(shop.cluster.kubeconfig.read_text())
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    path = shop.postgres.folder / "keyward.kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def _is_ready(shop: Shop, name: str) -> bool:
+    found = shop.condition(name, "Ready")
+    return found.get("status") == "True" and found["observedGeneration"] == 1
+
+
+def _say_why(shop: Shop, name: str) -> str:
+    found = shop.get("credential", name) or {}
+    said = [
+        f"{c['type']}={c['status']}: {c['reason']}: {c['message']}"
+        for c in found.get("status", {}).get("conditions", ())
+    ]
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize("file", CREDENTIALS, ids=lambda file: file.stem)
+def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, file):
+    items = manifests.placed(file, NAMESPACE, shop.postgres)
+    shop.apply(*items)
+    for credential in manifests.of_kind("Credential", items):
+        name = credential["metadata"]["name"]
+        try:
+            until(f"Ready of {name}", lambda name=name: _is_ready(shop, name))
+        except AssertionError as error:
+            pytest.fail(f"{error}\n{_say_why(shop, name)}")
+        for projection in credential["spec"]["projections"]:
+            _of_use(shop, credential, projection, shop.secret(projection["secretName"]))
+
+
+def _of_use(shop: Shop, credential: dict[str, Any], projection: dict[str, Any], secret: dict[str, str]) -> None:
+    assert secret
+    for key in projection.get("keys", {}).values():
+        assert secret[key]
+    if ".dockerconfigjson" in secret:
+        (login,) = json.loads(secret[".dockerconfigjson"])["auths"].values()
+        assert base64.b64decode(login["auth"]).decode() == f"{login['username']}:{login['password']}"
+    rds = credential["spec"].get("rds")
+    if rds is not None:
+        keys = {"username": "username", "password": "password", **projection.get("keys", {})}
+        role = shop.logs_in({name: secret[keys[name]] for name in ("username", "password")})
+        made = rds.get("create", {}).get("name")
+        assert role == (f"{made}_rights" if made else rds["import"]["accounts"][0]["name"])
+
+
+def test_each_example_says_what_it_is_and_what_it_needs():
+    for file in manifests.FILES:
+        head = file.read_text(encoding="utf-8")
+        assert head.startswith("# "), file.name
+        needed = [other for other in manifests.PREREQUISITES if other.name in head and other != file]
+        if file in CREDENTIALS:
+            assert manifests.FOLDER / "encryption-key.yaml" in needed, file.name
+
+
+def test_every_type_and_mode_that_works_has_an_example():
+    shown = set()
+    for file in CREDENTIALS:
+        for credential in manifests.of_kind("Credential", manifests.read(file)):
+            spec = credential["spec"]
+            generic, rds = spec.get("generic"), spec.get("rds")
+            if generic is not None:
+                shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
+            else:
+                kind = "import" if "import" in rds else "create"
+                shown.add((rds["accountManagement"], kind, bool(rds.get("create", {}).get("privileged"))))
+    assert shown >= {
+        ("KeyValue", "source"),
+        ("PlainText", "generate"),
+        ("Dual", "create", False),
+        ("Dual", "import", False),
+        ("Single", "create", False),
+        ("Single", "create", True),
+        ("Single", "import", False),
+    }
