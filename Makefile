@@ -41,12 +41,14 @@ contracts: $(VENV)/.ready
 
 generated: $(VENV)/.ready
 	@$(RUN)/python -m keyward.api.schema --check
+	@$(RUN)/python -m keyward.api.reference --check
 
 dead: $(VENV)/.ready
 	@$(RUN)/vulture operator --min-confidence 100
 
-generate: $(VENV)/.ready ## Write crds/ from the models
+generate: $(VENV)/.ready ## Write crds/ and docs/api.md from the models
 	@$(RUN)/python -m keyward.api.schema
+	@$(RUN)/python -m keyward.api.reference
 
 cluster: $(VENV)/.ready ## Start a local cluster, leave it running, print its kubeconfig
 	@$(RUN)/python -m tests.cluster up

@@ -83,7 +83,7 @@ class CredentialSpec(Model):
     ] = ()
     """Secrets that hold the current value."""
     access_policy: AccessPolicy | None = None
-    """Who may read and manage the value; absent means the RBAC of the namespace."""
+    """Who may read and manage the value. Not supported yet: it is refused, never ignored. Absent: the RBAC of the namespace."""
     deletion: Deletion = Deletion()
     """What happens when the Credential is deleted."""
 
