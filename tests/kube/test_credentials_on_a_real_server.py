@@ -70,8 +70,8 @@ async def test_others_finalizers_stay_where_ours_comes_and_goes(client, store, s
     await client.merge(Asked("patch", CREDENTIALS, namespace, "orders"), {"metadata": {"finalizers": [THEIRS]}})
     await store.annotate(seen, LINEAGE, finalizer=True)
     assert (await live(client, namespace))["finalizers"] == [THEIRS, OURS]
-    await store.release(seen)
-    await store.release(seen)
+    await store.release(seen.identity)
+    await store.release(seen.identity)
     assert (await live(client, namespace))["finalizers"] == [THEIRS]
     await client.merge(Asked("patch", CREDENTIALS, namespace, "orders"), {"metadata": {"finalizers": None}})
 
@@ -93,8 +93,8 @@ async def test_a_credential_made_anew_gets_nothing_that_was_meant_for_the_old_on
     with pytest.raises(Conflict):
         await store.annotate(seen, LINEAGE, finalizer=True)
     with pytest.raises(Conflict):
-        await store.write_status(seen, STATUS)
-    await store.release(seen)
+        await store.write_status(seen.identity, STATUS)
+    await store.release(seen.identity)
     assert "annotations" not in await live(client, namespace)
 
 
@@ -110,37 +110,37 @@ async def test_no_finalizer_is_added_to_what_is_being_deleted(client, store, see
 async def test_release_lets_a_deleted_credential_go_and_absent_is_success(client, store, seen, namespace):
     await store.annotate(seen, LINEAGE, finalizer=True)
     await client.delete(CREDENTIALS, namespace, "orders")
-    await store.release(seen)
+    await store.release(seen.identity)
     assert await client.get(CREDENTIALS, namespace, "orders") is None
-    await store.release(seen)
-    await store.write_status(seen, STATUS)
+    await store.release(seen.identity)
+    await store.write_status(seen.identity, STATUS)
 
 
 async def test_a_status_that_says_nothing_new_is_not_sent(client, store, seen, namespace, calls):
-    await store.write_status(seen, STATUS)
-    await store.write_status(seen, dict(STATUS))
+    await store.write_status(seen.identity, STATUS)
+    await store.write_status(seen.identity, dict(STATUS))
     assert writes(calls) == ["patch"]
-    await store.write_status(seen, STATUS | {"state": "Disabled"})
+    await store.write_status(seen.identity, STATUS | {"state": "Disabled"})
     assert len(writes(calls)) == 2
 
 
 async def test_a_restarted_process_writes_no_status_that_stands(client, seen, namespace, calls):
-    await KubeCredentialStore(client).write_status(seen, STATUS)
+    await KubeCredentialStore(client).write_status(seen.identity, STATUS)
     item = await client.get(CREDENTIALS, namespace, "orders")
     fresh = KubeCredentialStore(client)
     fresh.note(seen.uid, item["status"])
-    await fresh.write_status(seen, STATUS)
+    await fresh.write_status(seen.identity, STATUS)
     assert writes(calls) == ["patch"]
 
 
 async def test_what_a_new_status_does_not_have_is_removed_also_below(client, store, seen, namespace):
     failures = {"count": 3, "lastAt": "2026-11-24T02:00:00Z"}
-    await store.write_status(seen, STATUS | {"failures": failures, "currentVersion": "v1"})
-    await store.write_status(seen, STATUS | {"failures": {"count": 4}})
+    await store.write_status(seen.identity, STATUS | {"failures": failures, "currentVersion": "v1"})
+    await store.write_status(seen.identity, STATUS | {"failures": {"count": 4}})
     status = (await client.get(CREDENTIALS, namespace, "orders"))["status"]
     assert "lastAt" not in status["failures"]
     assert not status.get("currentVersion")
-    await store.write_status(seen, STATUS)
+    await store.write_status(seen.identity, STATUS)
     assert "failures" not in (await client.get(CREDENTIALS, namespace, "orders"))["status"]
 
 
@@ -148,13 +148,13 @@ async def test_what_a_new_status_does_not_have_is_removed_also_below(client, sto
     "change", [{"state": "Disabled"}, {"conditions": []}, {"observedGeneration": 2}, {"projections": []}]
 )
 async def test_each_change_of_a_status_is_sent(client, store, seen, calls, change):
-    await store.write_status(seen, STATUS)
-    await store.write_status(seen, STATUS | change)
+    await store.write_status(seen.identity, STATUS)
+    await store.write_status(seen.identity, STATUS | change)
     assert len(writes(calls)) == 2
 
 
 async def test_a_status_that_somebody_wiped_is_written_again(client, store, seen, namespace, calls):
-    await store.write_status(seen, STATUS)
+    await store.write_status(seen.identity, STATUS)
     store.note(seen.uid, {})
-    await store.write_status(seen, STATUS)
+    await store.write_status(seen.identity, STATUS)
     assert len(writes(calls)) == 2

@@ -461,6 +461,51 @@ def test_an_account_that_a_person_locked_is_never_healed(kind):
     assert not s.world.server.accounts[current.account].can_login
 
 
+def test_a_rotation_that_was_missed_is_made_up_for_once_and_not_at_the_moment_of_the_start():
+    s = ran("dual create")
+    before = s.history.highest.sequence
+    s.world.clock.advance(3 * INTERVAL)
+    s.controllers = [s.start(s.world.api)]
+    s.settle(MINUTE / 60)
+    assert s.history.highest.sequence == before
+    s.settle(HOUR)
+    assert s.history.highest.sequence == before + 1
+    s.finish()
+
+
+@pytest.mark.parametrize("kind", ["dual create", "generic"])
+def test_a_predecessor_that_was_exchanged_freezes_rotation_and_never_reading(kind):
+    s = ran(kind, 2)
+    top = s.history.highest
+    forge(s, s.history.versions[-2].name, digest="f" * 64)
+    stays_as_it_is(s, top.sequence)
+    assert "RollbackDetected" in s.state(s.world.api)
+
+
+@pytest.mark.parametrize("kind", ["dual create", "single create"])
+def test_a_newest_version_whose_envelope_was_exchanged_is_not_built_upon(kind):
+    s = ran(kind, 2)
+    top = s.history.highest
+    forge(s, top.name)
+    stays_as_it_is(s, top.sequence)
+    assert "ContextMismatch" in s.state(s.world.api)
+
+
+def stays_as_it_is(s: Scenario, sequence: int) -> None:
+    for _ in range(3):
+        s.rotate()
+    assert s.history.highest.sequence == sequence
+    assert s.world.api.secrets["orders"].metadata["annotations"]["keyward.dev/sequence"] == str(sequence)
+
+
+def forge(s: Scenario, name: str, **spec: str) -> None:
+    """Somebody deletes a version and puts another object under its name."""
+    api = s.world.api
+    stored = api.versions[name]
+    version = replace(stored.version, resource_version=api.fresh(), **spec)
+    api.versions[name] = replace(stored, version=version, envelope={**stored.envelope, "tag": "0" * 64})
+
+
 def test_generic_keeps_ten_versions_and_the_promoted_one():
     s = ran("generic", 2)
     s.apply(promote="v1")

@@ -74,7 +74,7 @@ class Shop:
 
     def install(self) -> None:
         """The CRDs; and room for the operator's first keyring, which is refused while anybody's versions exist."""
-        self.cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
         self.cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
         keyring = ("get", "secret", "keyward-keyring", "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "-o", "name")
         versions = ("get", "credentialversions", "-A", "-o", "name")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.world.vault import envelope_digest
 
-from keyward.domain.model import Commands, Version, Wish
+from keyward.domain.model import Commands, Identity, Version, Wish
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.errors import Conflict, Reason
 from keyward.sensitive import Sensitive
@@ -93,7 +93,7 @@ class ApiServer:
             if owners and not any(o["uid"] in live for o in owners):
                 del self.secrets[name]
 
-    def _live(self, wish: Wish) -> CredentialObject | None:
+    def _live(self, wish: Wish | Identity) -> CredentialObject | None:
         found = self.credentials.get(wish.name)
         return found if found is not None and found.uid == wish.uid else None
 
@@ -110,18 +110,18 @@ class ApiServer:
         found.finalizer = finalizer
         self._collect(wish.name)
 
-    def release(self, wish: Wish) -> None:
-        found = self._live(wish)
+    def release(self, of: Identity) -> None:
+        found = self._live(of)
         if found is None:
             return
-        self.writes.append(f"release {wish.name}")
+        self.writes.append(f"release {of.name}")
         found.finalizer = False
-        self._collect(wish.name)
+        self._collect(of.name)
 
-    def write_status(self, wish: Wish, status: Json) -> None:
-        found = self._live(wish)
+    def write_status(self, of: Identity, status: Json) -> None:
+        found = self._live(of)
         if found is not None and found.status != status:
-            self.writes.append(f"status {wish.name}")
+            self.writes.append(f"status {of.name}")
             found.status = copy.deepcopy(status)
 
     # --- versions ---

@@ -15,7 +15,7 @@ from tests.world.engine import MemoryEngine
 from tests.world.faults import Killed, Kind, Side, Switch, lost
 from tests.world.views import secret_view
 
-from keyward.domain.model import SecretView, Version, Wish
+from keyward.domain.model import Identity, SecretView, Version, Wish
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.errors import Blocked, Reason
 
@@ -44,6 +44,7 @@ class Process:
     def __init__(self, world: World, api: ApiServer, *, yields: bool = False) -> None:
         self.world, self.api = world, api
         self.alive = True
+        self.awake_since = world.clock()
         self.refuses_secrets = False  # admission, quota: Secrets cannot be written
         self.yields = yields
         self.frozen: Frozen | None = None
@@ -143,18 +144,18 @@ class Credentials:
 
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
         await self._p.effect(Side.API, "annotate", lambda: self._p.api.annotate(wish, lineage, finalizer))
-        self._note(wish)
+        self._note()
 
-    def _note(self, wish: Wish) -> None:
+    def _note(self) -> None:
         if self._p.frozen is not None:
             self._p.frozen.credentials = self._p.api.snapshot()[0]
 
-    async def release(self, wish: Wish) -> None:
-        await self._p.effect(Side.API, "release", lambda: self._p.api.release(wish))
+    async def release(self, of: Identity) -> None:
+        await self._p.effect(Side.API, "release", lambda: self._p.api.release(of))
 
-    async def write_status(self, wish: Wish, status: Json) -> None:
-        await self._p.effect(Side.API, "status", lambda: self._p.api.write_status(wish, status))
-        self._note(wish)
+    async def write_status(self, of: Identity, status: Json) -> None:
+        await self._p.effect(Side.API, "status", lambda: self._p.api.write_status(of, status))
+        self._note()
 
 
 class Secrets:

@@ -12,10 +12,11 @@ from tests.world.world import World
 from keyward.api import names
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor, Means, Stores
+from keyward.controller.limits import RotationLimits
 from keyward.controller.passes import Pass, no_hook
 from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
-from keyward.controller.reconcile import Orphans, Reconciler
+from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
 from keyward.domain.model import Failures, Observed, Origin, Project, Reserve, SourceView, Wish
 from keyward.domain.writes import Json, SecretContent
@@ -42,7 +43,8 @@ class Controller:
             known_lineages=lambda: frozenset(s.version.lineage for s in process.api.versions.values()),
             note_secret=lambda _namespace, _view, _name: None,
         )
-        self._reconciler = Reconciler(Gatherer(process), Executor(means), process.credentials, process.world.clock)
+        around = Surroundings(process.world.clock, Silent(), RotationLimits(), no_hook)
+        self._reconciler = Reconciler(Gatherer(process), Executor(means), process.credentials, around)
 
     async def pass_once(self, name: str) -> datetime | None:
         return await self._reconciler.reconcile(("shop", name))
@@ -54,6 +56,18 @@ class Controller:
             return self.p.world.clock() + SOON
         idle = self.p.api.versions and not self.p.api.credentials
         return self.p.world.clock() + timedelta(hours=12) if idle else None
+
+
+class Silent:
+    """Tells nobody."""
+
+    def did(self, *_: object) -> None: ...
+
+    def failed(self, *_: object) -> None: ...
+
+    def warn(self, *_: object) -> None: ...
+
+    def left_behind(self, *_: object) -> None: ...
 
 
 class Gatherer:
@@ -89,6 +103,7 @@ class Gatherer:
             memory=run.memory,
             failures=self._failures(wish),
             writable_key=(wish.key, vault.key_version),
+            awake_since=self._p.awake_since,
         )
 
     def _failures(self, wish: Wish) -> Failures:

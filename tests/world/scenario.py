@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.world.api import ApiServer, CredentialObject
+from tests.world.clock import START
 from tests.world.controller import Process
 from tests.world.executor import Controller
 from tests.world.faults import Faults, Hit, Killed, Outage
@@ -243,6 +244,7 @@ class Interleaving:
         for n in range(count):
             controller = scenario.start(scenario.world.api)
             controller.p.yields = True
+            controller.p.awake_since = START  # or what is due would be put off as missed
             self._works[n] = controller.pass_once(NAME)
 
     @property

@@ -59,3 +59,5 @@ class Failures(Model):
     """Why the last one happened, as one word."""
     step: Text = ""
     """Step of the rotation that failed."""
+    inputs: Text = ""
+    """Digest of spec, Target and admin Secret as they were: if one of them changes, it is tried again at once."""

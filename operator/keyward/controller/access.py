@@ -112,6 +112,7 @@ class Targets:
             may_manage=tuple(n for n in names if any(fnmatchcase(n, glob) for glob in spec.allowed_accounts)),
             unverified_import=spec.allow_unverified_import,
             suspended=spec.suspend,
+            max_rotations=spec.max_concurrent_rotations,
         )
 
     async def admin(self, of: targets.AdminOf) -> AdminSecret:
@@ -123,6 +124,11 @@ class Targets:
         admin = await self._admins.read(of.namespace, of.secret)
         self._keep(admin)
         return admin
+
+    def admin_state(self, of: targets.AdminOf | None) -> str:
+        """Which admin Secret was read last, by its resourceVersion."""
+        found = self._read.get((of.namespace, of.secret)) if of is not None else None
+        return found[1].resource_version if found else ""
 
     def forget(self, of: targets.AdminOf | None) -> None:
         """Something failed that a change of the admin Secret may have mended: read it anew."""

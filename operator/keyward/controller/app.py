@@ -197,6 +197,7 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         clock=_now,
         hook=hook,
         cluster=lambda: made.cluster,
+        awake_since=_now(),
     )
     resync = Resync(client, followed(intake), metrics.missed_changes.inc, period=settings.periods.resync)
     made = _Made(platform, health, resync, _informers(settings, client, intake))

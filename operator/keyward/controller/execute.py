@@ -6,11 +6,13 @@ decides what to do next, and no value leaves by any other way than the vault, th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
@@ -82,6 +84,8 @@ class Means:
 
 
 _NAMED_BY_EFFECTS = (Apply, Verify, Enable, Disable, Drop)  # these have their own named points
+_TOLD = frozenset({Apply, Promote, Retire, Enable, Disable, Drop, Close, Release})  # in the log of ordinary service
+_log = logging.getLogger(__name__)
 
 
 class Executor:
@@ -108,7 +112,7 @@ class Executor:
             Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
             Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
             Close: lambda _run, _seen, step: self._record(step.version, RecordChange(closed_at=means.clock())),
-            Release: lambda _run, seen, _step: means.stores.credentials.release(seen.wish),
+            Release: lambda _run, seen, _step: means.stores.credentials.release(seen.wish.identity),
         }
 
     async def do(self, run: Pass, seen: Observed, step: Any) -> None:
@@ -120,12 +124,14 @@ class Executor:
             Retry, Blocked: as the ports say.
         """
         act, name = self._acts[type(step)], type(step).__name__.lower()
-        if isinstance(step, _NAMED_BY_EFFECTS):
-            await act(run, seen, step)
-            return
-        await self._m.hook(f"{name}:before")
-        await act(run, seen, step)
-        await self._m.hook(f"{name}:after")
+        with logs.bound(step=name, **_version_of(step)):
+            if isinstance(step, _NAMED_BY_EFFECTS):
+                await act(run, seen, step)
+            else:
+                await self._m.hook(f"{name}:before")
+                await act(run, seen, step)
+                await self._m.hook(f"{name}:after")
+            _log.log(logging.INFO if type(step) in _TOLD else logging.DEBUG, "done")
 
     async def sweep(self, step: Orphan | Prune) -> None:
         """A step for a lineage that has no Credential. Raises Conflict: somebody wrote first."""
@@ -153,6 +159,7 @@ class Executor:
         wish, above = seen.wish, step.previous
         if wish.logs_in:
             await self._m.effects.check(run, _history(seen, step.lineage).highest)
+        await self._prove_chain(run, above)
         value = await self._m.contents.value_of(run, step)
         new = NewVersion(
             namespace=wish.namespace,
@@ -176,6 +183,17 @@ class Executor:
         )
         await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
         run.learn(unsent=run.memory.unsent | {step.sequence})
+
+    async def _prove_chain(self, run: Pass, above: Version | None) -> None:
+        """The version that the next one is chained to still has the envelope whose digest it names. Nothing is opened."""
+        if above is None:
+            return
+        stored = await self._m.stores.versions.read(above)
+        if stored is None:
+            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {above.name} is not there any more")
+        if self._m.vault.digest(stored) != above.digest:
+            run.learn(altered=run.memory.altered | {(above.name, stored.version.resource_version)})
+            raise Conflict(Reason.ROLLBACK_DETECTED, f"CredentialVersion {above.name} was altered")
 
     async def _rewrap(self, _run: Pass, seen: Observed, step: Rewrap) -> None:
         stored = await self._m.stores.versions.read(step.version)
@@ -235,6 +253,11 @@ class Executor:
     async def _unproject(self, _run: Pass, seen: Observed, step: Unproject) -> None:
         await self._m.stores.secrets.delete(seen.wish.namespace, step.secret)
         self._m.note_secret(seen.wish.namespace, None, step.secret.name)
+
+
+def _version_of(step: object) -> dict[str, str]:
+    version = getattr(step, "version", None)
+    return {"version": version.version_id} if isinstance(version, Version) else {}
 
 
 def _history(seen: Observed, name: str) -> History:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
+from keyward.api import names
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey, allows
+from keyward.api.metadata import Metadata
 from keyward.controller.access import Engines, Sight, Targets, account_set, raw_status
 from keyward.controller.contents import Contents
 from keyward.controller.effects import Effects
@@ -22,8 +24,9 @@ from keyward.controller.passes import Pass
 from keyward.controller.platform import Platform
 from keyward.controller.ports import Subject
 from keyward.controller.queue import Key
-from keyward.controller.reconcile import Orphans, Reconciler
-from keyward.domain import wishes
+from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
+from keyward.controller.telling import Telling
+from keyward.domain import lineage, wishes
 from keyward.domain.fields import Server
 from keyward.domain.model import Failures, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
 from keyward.domain.writes import Json
@@ -31,7 +34,8 @@ from keyward.engines import registry
 from keyward.engines.base import Engine, Place, Role
 from keyward.engines.guard import Guard
 from keyward.errors import Blocked, Reason
-from keyward.kube.kinds import CREDENTIALS
+from keyward.kube.client import METADATA
+from keyward.kube.kinds import CREDENTIALS, NAMESPACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,11 @@ class Gatherer:
 
     # --- the world ---
 
+    def metadata(self, key: Key) -> Metadata | None:
+        """Of an object whose spec may be anything."""
+        raw = self._cache.credential(key)
+        return None if raw is None else parse(Metadata, raw["metadata"])
+
     async def gather(self, run: Pass) -> Observed | None:
         """One read. Raises Retry or Conflict as the API server answers."""
         key = (run.subject.wish.namespace, run.subject.wish.name)
@@ -79,6 +88,8 @@ class Gatherer:
             return None
         run.subject, wish = found.subject, found.subject.wish
         obstacle, target = await self._reach(run, found.sight)
+        source, no_source = await self._source(run)
+        inputs = self._inputs(wish, found.sight)
         self._begin_drift(run, wish)
         return Observed(
             wish=wish,
@@ -86,12 +97,15 @@ class Gatherer:
             versions=self._cache.versions(*key),
             secrets=self._secrets(wish),
             target=target,
-            source=await self._source(run),
+            source=source,
             memory=run.memory,
-            failures=self._failures(key, wish),
-            obstacle=obstacle or self._key_obstacle(wish) or _policy_obstacle(run.subject.credential),
+            failures=self._failures(key, inputs),
+            obstacle=obstacle or self._key_obstacle(wish) or _policy_obstacle(run.subject.credential) or no_source,
             frozen=self._p.settings.freeze,
             writable_key=self._p.keeper.writable(wish.key),
+            namespace_terminating=await self._terminating(wish),
+            awake_since=self._p.awake_since,
+            inputs=inputs,
         )
 
     async def _reach(self, run: Pass, sight: Sight | None) -> tuple[Obstacle | None, TargetView | None]:
@@ -127,29 +141,47 @@ class Gatherer:
                 seen[projection.secret_name] = view
         return seen
 
-    async def _source(self, run: Pass) -> SourceView | None:
+    async def _source(self, run: Pass) -> tuple[SourceView | None, Obstacle | None]:
         """The digest of what the source holds; the Secret is read only when it is not the one that was read before."""
         generic, wish = run.subject.credential.spec.generic, run.subject.wish
         if generic is None or generic.source is None or wish.deleting_since is not None:
-            return None
+            return None, None
         key = (wish.namespace, wish.name)
         labelled = self._cache.source(wish.namespace, wish.name, generic.source.secret_ref.name)
         state = f"{wish.generation} {labelled.resource_version}" if labelled else ""
         known = self._sources.get(key)
         if known is not None and state and known[0] == state:
-            return known[1]
-        view = SourceView(self._p.keeper.source_digest(await self._contents.source_of(run.subject, generic)))
+            return known[1], None
+        try:
+            view = SourceView(self._p.keeper.source_digest(await self._contents.source_of(run.subject, generic)))
+        except Blocked as error:
+            # A source that is not there now takes nothing from what was read of it before.
+            return None, Obstacle(error.reason, error.message)
         self._sources[key] = (state, view)
-        return view
+        return view, None
 
-    def _failures(self, key: Key, wish: Wish) -> Failures:
-        """The recorded failures; a new generation of the spec is tried at once."""
-        status = self.status(key)
-        found = status.get("failures") or {}
+    def _inputs(self, wish: Wish, sight: Sight | None) -> str:
+        """A digest of what a person may change to mend a failure."""
+        parts = [str(wish.generation)]
+        if sight is not None and sight.found is not None:
+            parts += [sight.found.metadata.uid, str(sight.found.metadata.generation)]
+            parts.append(self._targets.admin_state(sight.admin))
+        return f"{zlib.crc32(' '.join(parts).encode()):08x}"
+
+    def _failures(self, key: Key, inputs: str) -> Failures:
+        """The recorded failures; whatever was changed since then is tried at once."""
+        found = self.status(key).get("failures") or {}
         last = found.get("lastAt")
-        if not last or status.get("observedGeneration") != wish.generation:
+        if not last or found.get("inputs", inputs) != inputs:
             return Failures()
         return Failures(int(found.get("count", 0)), datetime.fromisoformat(last))
+
+    async def _terminating(self, wish: Wish) -> bool:
+        """Whether the namespace is going: asked only where a finalizer would hold it up."""
+        if wish.deleting_since is None or not wish.finalizer:
+            return False
+        found = await self._p.client.get(NAMESPACES, "", wish.namespace, accept=METADATA)
+        return found is None or bool(found["metadata"].get("deletionTimestamp"))
 
     def _key_obstacle(self, wish: Wish) -> Obstacle | None:
         raw = self._cache.encryption_key(wish.key)
@@ -180,17 +212,20 @@ class Gatherer:
     # --- orphans ---
 
     async def orphans(self) -> Iterable[Orphans]:
-        """Names whose versions have no live Credential, by quorum reads."""
+        """Names whose versions have no live Credential, or are of more than one lineage, by quorum reads."""
         found = []
         for key in list(self._cache.version_owners()):
-            if self._lives(key):
+            lives = self.metadata(key)
+            if lives is not None and {v.lineage for v in self._cache.versions(*key)} <= {_lineage(lives)}:
                 continue
-            if await self._p.client.get(CREDENTIALS, *key) is None:
-                found.append(Orphans(await self._p.versions.list(*key), frozenset()))
+            there = await self._p.client.get(CREDENTIALS, *key, accept=METADATA)
+            live = frozenset({_lineage(parse(Metadata, there["metadata"]))}) if there else frozenset[str]()
+            found.append(Orphans(await self._p.versions.list(*key), live))
         return found
 
-    def _lives(self, key: Key) -> bool:
-        return self._cache.credential(key) is not None
+
+def _lineage(metadata: Metadata) -> str:
+    return metadata.annotations.get(names.ANNOTATION_LINEAGE) or lineage.derive(metadata.uid)
 
 
 def _server(place: Place) -> Server:
@@ -237,7 +272,9 @@ def build(platform: Platform) -> Reconciler:
         )
     )
     gatherer = Gatherer(platform, contents, _engine)
-    return Reconciler(gatherer, executor, platform.credentials, platform.clock)
+    telling = Telling(platform.metrics, platform.events.post)
+    around = Surroundings(platform.clock, telling, platform.intake.limits, platform.hook)
+    return Reconciler(gatherer, executor, platform.credentials, around)
 
 
 @cache

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
+from keyward.controller.limits import Token
 from keyward.controller.ports import Access, Subject
 from keyward.domain.model import Memory, Version
 from keyward.engines.base import AccountSet, AdminSession
@@ -27,6 +28,8 @@ class Pass:
     access: Access | None = None
     accounts: AccountSet | None = None
     session: AdminSession | None = None
+    reached: bool = False  # the admin has logged in during this pass
+    slot: Token | None = None  # the right to rotate on this target now
     values: dict[tuple[str, str], Sensitive] = field(default_factory=dict)  # by name and digest of the version
     steps: list[str] = field(default_factory=list)
 
@@ -36,6 +39,7 @@ class Pass:
             assert self.access is not None
             opened = self.access.engine.open(self.access.place, self.access.admin, ADMIN_TIMEOUT)
             self.session = await self.stack.enter_async_context(opened)
+            self.reached = True
         return self.session
 
     async def drop_session(self) -> None:

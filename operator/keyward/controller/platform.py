@@ -36,3 +36,4 @@ class Platform:
     clock: Callable[[], datetime]
     hook: Hook
     cluster: Callable[[], str]  # uid of this cluster's kube-system; known once the start is done
+    awake_since: datetime  # what fell due before was missed

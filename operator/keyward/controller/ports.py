@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from keyward.api.credential import Credential
-from keyward.domain.model import SecretView, Version, Wish
+from keyward.domain.model import Identity, Memory, Observed, SecretView, Version, Wish
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.engines.base import Engine, Login, Place
+from keyward.errors import KeywardError
 from keyward.sensitive import Sensitive
 
 
@@ -36,10 +37,10 @@ class CredentialStore(Protocol):
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
         """Annotation and finalizer (added or removed) in one write."""
 
-    async def release(self, wish: Wish) -> None:
+    async def release(self, of: Identity) -> None:
         """Remove our finalizer. Absent is success."""
 
-    async def write_status(self, wish: Wish, status: Json) -> None: ...
+    async def write_status(self, of: Identity, status: Json) -> None: ...
 
 
 class SecretStore(Protocol):
@@ -83,6 +84,18 @@ class Access:
     engine: Engine
     place: Place
     admin: Login
+
+
+class Teller(Protocol):
+    """What a pass tells beside the status: events and metrics. Nothing here raises or waits."""
+
+    def did(self, seen: Observed, step: Any, memory: Memory, seconds: float) -> None: ...
+
+    def failed(self, wish: Wish, step: str, error: KeywardError) -> None: ...
+
+    def warn(self, of: Identity, reason: str, message: str) -> None: ...
+
+    def left_behind(self, of: Identity, left: str) -> None: ...
 
 
 Clock = Callable[[], datetime]

@@ -8,25 +8,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
 from typing import Any, Final, Protocol
 
+from keyward.api import names
+from keyward.api.metadata import Metadata
 from keyward.controller.execute import Executor, is_projection_problem
+from keyward.controller.limits import RotationLimits
 from keyward.controller.passes import Pass
-from keyward.controller.ports import Clock, CredentialStore, Subject
+from keyward.controller.ports import Clock, CredentialStore, Hook, Subject, Teller
 from keyward.controller.queue import Key
-from keyward.domain import deletion, drift, projection, retention, rotation, schedule
+from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
+from keyward.domain import deletion, drift, projection, retention, rotation
 from keyward.domain import status as summary
-from keyward.domain.model import Failures, Memory, Observed, Reserve, Rewrap, Version, Wait
-from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry
+from keyward.domain.model import Apply, Identity, Memory, Observed, Reserve, Rewrap, Version, Wait
+from keyward.errors import Blocked, Conflict, KeywardError, Rejected
 
 _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 MOST_STEPS: Final = 40
-SOON: Final = timedelta(seconds=30)
-LATER: Final = timedelta(minutes=5)
-_OF_KEYS: Final = (Reason.KEY_UNAVAILABLE, Reason.KEY_NOT_ALLOWED, Reason.CONTEXT_MISMATCH, Reason.ENVELOPE_INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class Gatherer(Protocol):
     """Reads of the world."""
 
     def subject(self, key: Key) -> Subject | None:
-        """The Credential as it is known; None if it is gone."""
+        """The Credential as it is known; None if it is gone. Raises Blocked if its spec cannot be followed."""
+
+    def metadata(self, key: Key) -> Metadata | None:
+        """Its metadata alone, whatever its spec is."""
 
     async def gather(self, run: Pass) -> Observed | None:
         """One read of the world; refreshes the pass's subject, access and accounts. None if the Credential is gone."""
@@ -53,28 +58,25 @@ class Gatherer(Protocol):
         """Names whose versions may have lost their Credential, by quorum reads."""
 
 
-@dataclass(slots=True)
-class Turn:
-    """How a pass goes."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a pass needs beside reads, effects and the status."""
 
-    waits: list[Wait] = field(default_factory=list)
-    blocked: frozenset[str] = frozenset()
-    projection_problem: summary.Problem | None = None
-    problem: summary.Problem | None = None
-    retry_after: timedelta | None = None
-    seen: Observed | None = None
-
-    @property
-    def rotation(self) -> Wait:
-        return self.waits[0] if self.waits else Wait(None, "")
+    clock: Clock
+    teller: Teller
+    limits: RotationLimits
+    hook: Hook
 
 
 class Reconciler:
     """What the queue's workers call. One pass per Credential at a time is the queue's promise."""
 
-    def __init__(self, gatherer: Gatherer, executor: Executor, credentials: CredentialStore, clock: Clock) -> None:
+    def __init__(
+        self, gatherer: Gatherer, executor: Executor, credentials: CredentialStore, around: Surroundings
+    ) -> None:
         self._gatherer, self._executor = gatherer, executor
-        self._credentials, self._clock = credentials, clock
+        self._credentials, self._around = credentials, around
+        self._clock, self._teller = around.clock, around.teller
         self._memory: dict[Key, tuple[str, Memory]] = {}
 
     async def reconcile(self, key: Key) -> datetime | None:
@@ -83,8 +85,7 @@ class Reconciler:
             subject = self._gatherer.subject(key)
         except KeywardError as error:
             # The schema lets nothing through that cannot be parsed, but for what only we can check: zones, bytes.
-            _log.warning("the spec of %s/%s is not valid: %s", *key, error.message)
-            return self._clock() + LATER
+            return await self._invalid(key, error)
         if subject is None:
             self._memory.pop(key, None)
             return None
@@ -96,9 +97,11 @@ class Reconciler:
             try:
                 await self._steps(run, turn)
             except KeywardError as error:
-                self._fail(turn, error, run.steps[-1] if run.steps else "gather")
+                self._fail(run, turn, error)
             finally:
                 self._memory[key] = (uid, run.memory)
+                if run.slot is not None:
+                    run.slot.release()
         if turn.seen is None:
             return self._clock() + SOON if turn.problem else None
         return await self._report(key, turn)
@@ -109,21 +112,29 @@ class Reconciler:
             if seen is None:
                 turn.seen = None
                 return
-            turn.seen = seen = replace(seen, memory=run.memory, blocked_secrets=seen.blocked_secrets | turn.blocked)
+            turn.seen = seen = turn.added_to(seen, run.memory)
             step = self._plan(seen, turn)
             if step is None:
                 return
+            if not self._may_begin(run, seen, step):
+                turn.waits = [Wait(self._clock() + SOON, "RotationLimit")]
+                return
             run.steps.append(type(step).__name__)
             try:
-                await self._executor.do(run, seen, step)
+                await self._do(run, seen, step)
             except (Conflict, Rejected) as error:
                 _log.debug("planned anew: %s", error.message)
             except Blocked as error:
                 if not is_projection_problem(step, error):
                     raise
-                turn.blocked |= {step.projection.secret_name}
-                turn.projection_problem = summary.Problem(error.reason, error.message, "Project", stalled=True)
+                turn.block(step.projection.secret_name, error)
+                self._teller.failed(seen.wish, "Project", error)
         turn.retry_after = SOON
+
+    async def _do(self, run: Pass, seen: Observed, step: Any) -> None:
+        started = perf_counter()
+        await self._executor.do(run, seen, step)
+        self._teller.did(seen, step, run.memory, perf_counter() - started)
 
     def _plan(self, seen: Observed, turn: Turn) -> Any:
         turn.waits = []
@@ -133,47 +144,74 @@ class Reconciler:
             turn.waits.append(verdict)
         return None
 
-    def _fail(self, turn: Turn, error: KeywardError, step: str) -> None:
-        _log.info("%s failed: %s: %s", step, error.reason, error.message)
-        turn.problem = summary.Problem(error.reason, error.message, step, stalled=isinstance(error, Blocked))
-        if isinstance(error, Retry) and error.after is not None:
-            turn.retry_after = timedelta(seconds=error.after)
+    def _may_begin(self, run: Pass, seen: Observed, step: Any) -> bool:
+        """Whether a rotation may begin or go on now. Who may not is told when one of the others has ended."""
+        target = seen.target
+        if run.slot is not None or target is None or not isinstance(step, (Reserve, Apply)):
+            return True
+        namespace = seen.wish.namespace if target.identity.kind == "Target" else ""
+        place = (target.identity.kind, namespace, target.identity.name)
+        key = (seen.wish.namespace, seen.wish.name)
+        run.slot = self._around.limits.try_acquire(place, key, target.max_rotations)
+        return run.slot is not None
+
+    def _fail(self, run: Pass, turn: Turn, error: KeywardError) -> None:
+        step = run.steps[-1] if run.steps else "Gather"
+        _log.warning("%s failed: %s: %s", step, error.reason, error.message)
+        turn.fail(error, step)
+        self._teller.failed(run.subject.wish, step, error)
 
     # --- status ---
 
     async def _report(self, key: Key, turn: Turn) -> datetime | None:
         seen, now = turn.seen, self._clock()
         assert seen is not None
-        failures = self._failures(seen, turn, now)
+        failures = failures_after(seen, turn, now)
         before = self._gatherer.status(key)
-        of_keys = turn.problem is not None and turn.problem.reason in _OF_KEYS
-        outcome = summary.Outcome(
-            rotation=turn.rotation,
-            rotation_problem=turn.problem or (_standing(before) if failures.count else None),
-            projection_problem=turn.projection_problem,
-            key_problem=turn.problem if of_keys else None,
-            failures=_as_json(failures),
-        )
-        wakes = [w.until for w in turn.waits if w.until is not None]
-        if turn.problem is not None:
-            wakes.append(now + max(schedule.backoff(failures, seen.wish.uid), turn.retry_after or timedelta(0)))
-        elif turn.retry_after is not None:
-            wakes.append(now + turn.retry_after)
-        if turn.blocked:
-            wakes.append(now + LATER)
+        outcome = outcome_of(turn, failures, before)
         after = summary.build(seen, outcome, before, now)
-        if after != before:
-            try:
-                await self._credentials.write_status(seen.wish, after)
-            except KeywardError:
-                wakes.append(now + SOON)
-        return min(wakes, default=None)
+        due = wakes(turn, outcome, failures, now)
+        if after != before and not await self._write(seen.wish.identity, before, after):
+            due.append(now + SOON)
+        return min(due, default=None)
 
-    def _failures(self, seen: Observed, turn: Turn, now: datetime) -> Failures:
-        if turn.problem is not None:
-            return Failures(min(seen.failures.count + 1, 99), now)
-        waiting = any(w.reason == "BackOff" for w in turn.waits) or seen.obstacle is not None
-        return seen.failures if waiting else Failures()
+    async def _write(self, of: Identity, before: Json, after: Json) -> bool:
+        waits_for = summary.newly_stalled(before, after)
+        if waits_for is not None:
+            self._teller.warn(of, *waits_for)
+        try:
+            await self._around.hook("status:before")
+            await self._credentials.write_status(of, after)
+            await self._around.hook("status:after")
+        except KeywardError as error:
+            _log.info("the status is written later: %s", error.message)
+            return False
+        return True
+
+    async def _invalid(self, key: Key, error: KeywardError) -> datetime | None:
+        """A spec that cannot be followed: said, and nothing else is touched. A deletion ends all the same."""
+        found, now = self._gatherer.metadata(key), self._clock()
+        if found is None:
+            return None
+        of = Identity(found.namespace, found.name, found.uid)
+        if found.deletion_timestamp is not None and names.FINALIZER in found.finalizers:
+            return await self._let_go(of, found.deletion_timestamp + deletion.DEADLINE, error)
+        before = self._gatherer.status(key)
+        after = summary.invalid(before, found.generation, summary.Problem(error.reason, error.message), now)
+        if after != before and not await self._write(of, before, after):
+            return now + SOON
+        return now + LATER
+
+    async def _let_go(self, of: Identity, deadline: datetime, error: KeywardError) -> datetime | None:
+        now = self._clock()
+        if now < deadline:
+            return deadline
+        try:
+            await self._credentials.release(of)
+        except KeywardError:
+            return now + SOON
+        self._teller.left_behind(of, f"whatever it had made ({error.message})")
+        return None
 
     # --- orphans ---
 
@@ -199,18 +237,3 @@ def _plans(seen: Observed, now: datetime) -> Iterable[Any]:
     rewrap = retention.plan_rewrap(seen)
     if isinstance(rewrap, (Rewrap, Reserve)):
         yield rewrap
-
-
-def _standing(before: Json) -> summary.Problem | None:
-    """While a failure backs off, the status goes on saying what it was."""
-    rotated = next((c for c in before.get("conditions", []) if c.get("type") == "Rotated"), None)
-    if rotated is None or rotated.get("status") != "False" or rotated.get("reason") not in set(Reason):
-        return None
-    stalled = any(c.get("type") == "Stalled" for c in before.get("conditions", []))
-    return summary.Problem(Reason(rotated["reason"]), rotated.get("message", ""), stalled=stalled)
-
-
-def _as_json(failures: Failures) -> Json | None:
-    if not failures.count or failures.last_at is None:
-        return None
-    return {"count": failures.count, "lastAt": summary.stamp(failures.last_at)}

@@ -70,6 +70,13 @@ class History:
             for later in self.versions
         )
 
+    def altered(self, seen: frozenset[tuple[str, str]]) -> bool:
+        """Whether a version is not the one that its successor was chained to, or was seen with another envelope."""
+        kept = {v.sequence: v for v in self.versions}
+        links = [(v.previous, kept.get(v.previous.sequence)) for v in self.versions if v.previous is not None]
+        exchanged = any(there is not None and there.digest != link.digest for link, there in links)
+        return exchanged or any((v.name, v.resource_version) in seen for v in self.versions)
+
     def by_id(self, version_id: str) -> Version | None:
         return next((v for v in reversed(self.versions) if v.version_id == version_id), None)
 

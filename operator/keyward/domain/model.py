@@ -195,6 +195,15 @@ class Commands:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Which Credential: one that is made anew under the same name is another one."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A Credential's spec and metadata, normalised: what the planner reads of it."""
 
@@ -223,6 +232,10 @@ class Wish:
     deleting_since: datetime | None = None
 
     @property
+    def identity(self) -> Identity:
+        return Identity(self.namespace, self.name, self.uid)
+
+    @property
     def logs_in(self) -> bool:
         """Whether a value of this type is proven by a login."""
         return self.mode is not Mode.GENERIC
@@ -237,6 +250,7 @@ class TargetView:
     may_manage: tuple[str, ...] = ()  # those of the Credential's accounts that allowedAccounts covers
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
+    max_rotations: int = 4  # at once
 
     @property
     def is_approved(self) -> bool:
@@ -291,7 +305,7 @@ class Memory:
     drift_checked_at: datetime | None = None
     disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
-    rollback: bool = False  # a neighbour's digest does not match
+    altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
 
     def denies(self, version: Version, digest: str) -> bool:
         """Whether this process was refused with it. A refusal while it was pending tells nothing once it is promoted."""
@@ -332,6 +346,8 @@ class Observed:
     writable_key: tuple[str, str] | None = None  # (key, key version) that wraps now; None: unavailable
     namespace_terminating: bool = False
     blocked_secrets: frozenset[str] = frozenset()  # projections that failed in this pass
+    awake_since: datetime | None = None  # since when this process has been looking
+    inputs: str = ""  # digest of spec, Target and admin Secret as they stand: failures speak of these
 
 
 # --- steps: one effect each -------------------------------------------------------------------------------------------

@@ -75,7 +75,13 @@ def next_need(s: Situation) -> Need | None:
         return Need(CauseKind.DRIFT, s.now)
     if not wish.schedule.automatic or current.promoted is None:
         return None
-    return Need(CauseKind.SCHEDULE, schedule.due_at(wish.schedule, current.promoted.at, wish.uid))
+    return Need(CauseKind.SCHEDULE, _scheduled(s, current.promoted.at))
+
+
+def _scheduled(s: Situation, promoted_at: datetime) -> datetime:
+    wish, awake = s.seen.wish, s.seen.awake_since
+    due = schedule.due_at(wish.schedule, promoted_at, wish.uid, s.now)
+    return due if awake is None else schedule.caught_up_at(wish.schedule, due, awake, wish.uid)
 
 
 def _generic_need(s: Situation) -> Need | None:
@@ -96,7 +102,7 @@ def hold_when_frozen(s: Situation, need: Need) -> Wait | None:
     """The freeze switch, `spec.rotation.suspend` and a detected rollback stop rotation, never reading."""
     if need.kind is CauseKind.INITIAL:
         return None
-    if s.seen.memory.rollback:
+    if s.history.altered(s.seen.memory.altered):
         return Wait(
             None,
             Reason.ROLLBACK_DETECTED,

@@ -16,6 +16,7 @@ from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
 from keyward.errors import Reason
 
 Json = dict[str, Any]
+_TOLD = ("Grace", "BackOff", "ConsumersNotCurrent", "ProjectionPending", "Suspended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,36 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         status["lastRotated"] = stamp(current.promoted.at)
     if outcome.failures:
         status["failures"] = outcome.failures
+    if outcome.rotation.reason in _TOLD:
+        until = outcome.rotation.until
+        status["waiting"] = {"reason": outcome.rotation.reason} | ({"until": stamp(until)} if until else {})
     return status
+
+
+def invalid(before: Json, generation: int, problem: Problem, now: datetime) -> Json:
+    """The status of a spec that cannot be followed: what is published stays, and so does what was said of it."""
+    since = _since(before, now)
+    kept = [c for c in before.get("conditions", []) if c.get("type") not in ("Rotated", "Stalled")]
+    if not kept:
+        kept = [since.condition("Ready", False, problem.reason, problem.message, generation)]
+    told = [
+        since.condition("Rotated", False, problem.reason, problem.message, generation),
+        since.condition("Stalled", True, problem.reason, problem.message, generation),
+    ]
+    return {**before, "observedGeneration": generation, "state": "Invalid", "conditions": kept + told}
+
+
+def newly_stalled(before: Json, after: Json) -> tuple[str, str] | None:
+    """Reason and message of what began to wait for a person with this status; a failure was told already."""
+    old, new = _stalled_by(before), _stalled_by(after)
+    if new is None or new == old or after.get("failures"):
+        return None
+    return new
+
+
+def _stalled_by(status: Json) -> tuple[str, str] | None:
+    found = next((c for c in status.get("conditions", []) if c.get("type") == "Stalled"), None)
+    return None if found is None else (found.get("reason", ""), found.get("message", ""))
 
 
 def _state(seen: Observed, outcome: Outcome) -> str:

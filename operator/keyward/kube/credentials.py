@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from keyward.api import names
-from keyward.domain.model import Wish
+from keyward.domain.model import Identity, Wish
 from keyward.errors import Conflict, Reason
 from keyward.kube.answers import Asked, NotFound
 from keyward.kube.client import METADATA, Client
@@ -47,47 +47,47 @@ class KubeCredentialStore:
         annotations = {names.ANNOTATION_LINEAGE: lineage}
         if finalizer == wish.finalizer:
             body = {"metadata": {"uid": wish.uid, "annotations": annotations}}
-            self._written(await self._client.merge(_asked(wish), body))
+            self._written(await self._client.merge(_asked(wish.identity), body))
             return
-        live = await self._live(wish)
+        live = await self._live(wish.identity)
         if live is None or (finalizer and live.get("deletionTimestamp")):
             raise Conflict(
                 Reason.WRITTEN_BY_ANOTHER, f"Credential {wish.namespace}/{wish.name} is deleted or being deleted"
             )
         metadata = _with_finalizers(live, finalizer) | {"annotations": annotations}
-        self._written(await self._client.merge(_asked(wish), {"metadata": metadata}))
+        self._written(await self._client.merge(_asked(wish.identity), {"metadata": metadata}))
 
-    async def release(self, wish: Wish) -> None:
+    async def release(self, of: Identity) -> None:
         """Remove our finalizer, nobody else's. Absent is success."""
-        live = await self._live(wish)
+        live = await self._live(of)
         if live is None or names.FINALIZER not in live.get("finalizers", ()):
             return
         try:
-            self._written(await self._client.merge(_asked(wish), {"metadata": _with_finalizers(live, keep=False)}))
+            self._written(await self._client.merge(_asked(of), {"metadata": _with_finalizers(live, keep=False)}))
         except NotFound:
             return
 
-    async def write_status(self, wish: Wish, status: Json) -> None:
+    async def write_status(self, of: Identity, status: Json) -> None:
         """Replace the status unless it is the one that stands. A Credential that is gone needs none.
 
         Raises:
             Conflict: the Credential was made anew.
         """
-        digest, known = _digest(status), self._known.get(wish.uid)
+        digest, known = _digest(status), self._known.get(of.uid)
         if known is not None and digest in (known.sent, known.stored):
             return
-        asked = Asked("patch", CREDENTIALS, wish.namespace, wish.name, "status")
+        asked = Asked("patch", CREDENTIALS, of.namespace, of.name, "status")
         # Not a merge: a status' writer cannot name a uid in it, and what is gone would have to be named to go.
         patch: list[Json] = [
-            {"op": "test", "path": "/metadata/uid", "value": wish.uid},
+            {"op": "test", "path": "/metadata/uid", "value": of.uid},
             {"op": "add", "path": "/status", "value": status},
         ]
         try:
             answer = await self._client.json_patch(asked, patch)
         except NotFound:
-            self.forget(wish.uid)
+            self.forget(of.uid)
             return
-        self._known[wish.uid] = _Known(digest, _digest(answer.get("status") or {}))
+        self._known[of.uid] = _Known(digest, _digest(answer.get("status") or {}))
         self._written(answer)
 
     def note(self, uid: str, status: Json | None) -> None:
@@ -99,14 +99,14 @@ class KubeCredentialStore:
     def forget(self, uid: str) -> None:
         self._known.pop(uid, None)
 
-    async def _live(self, wish: Wish) -> Json | None:
-        item = await self._client.get(CREDENTIALS, wish.namespace, wish.name, accept=METADATA)
+    async def _live(self, of: Identity) -> Json | None:
+        item = await self._client.get(CREDENTIALS, of.namespace, of.name, accept=METADATA)
         metadata: Json | None = None if item is None else item["metadata"]
-        return metadata if metadata is not None and metadata["uid"] == wish.uid else None
+        return metadata if metadata is not None and metadata["uid"] == of.uid else None
 
 
-def _asked(wish: Wish) -> Asked:
-    return Asked("patch", CREDENTIALS, wish.namespace, wish.name)
+def _asked(of: Identity) -> Asked:
+    return Asked("patch", CREDENTIALS, of.namespace, of.name)
 
 
 def _with_finalizers(live: Json, keep: bool) -> Json:

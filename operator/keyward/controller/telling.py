@@ -1,0 +1,79 @@
+"""What a pass tells beside the status: events that a person can act on, and metrics.
+
+Nothing here is a record, and nothing waits: an event goes into the recorder's queue. The recorder counts repetitions.
+An event is a write to the API server, so that what goes well is told only where it changed something outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from keyward.controller.metrics import Metrics
+from keyward.domain.model import (
+    Apply,
+    Identity,
+    Memory,
+    Observed,
+    Promote,
+    Release,
+    Reserve,
+    Retire,
+    RetiredAs,
+    Verify,
+    Wish,
+)
+from keyward.errors import KeywardError, Reason, Rejected
+from keyward.kube.events import Ref, Type
+from keyward.kube.kinds import CREDENTIALS
+
+Post = Callable[[Ref, Type, str, str], None]
+_OF_A_ROTATION: Final = frozenset(step.__name__ for step in (Reserve, Apply, Verify, Promote))
+
+
+class Telling:
+    """The port `Teller`."""
+
+    def __init__(self, metrics: Metrics, post: Post) -> None:
+        self._metrics, self._post = metrics, post
+
+    def did(self, seen: Observed, step: Any, memory: Memory, seconds: float) -> None:
+        """A step was done. `memory` is what the process knows after it."""
+        wish = seen.wish
+        self._metrics.step_duration.labels(type(step).__name__.lower()).observe(seconds)
+        match step:
+            case Promote(version=version):
+                self._metrics.rotations.labels(wish.type, "success").inc()
+                if version.cause.kind != "Initial":
+                    self._say(
+                        wish.identity, "Normal", "Rotated", f"version {version.version_id} logs in and is current"
+                    )
+            case Retire(version=version, as_=RetiredAs.REFUSED):
+                self._metrics.rotations.labels(wish.type, "refused").inc()
+                text = f"the target refused the candidate {version.version_id}: another one is made"
+                self._say(wish.identity, "Warning", Reason.PASSWORD_REFUSED, text)
+            case Verify(version=version) if memory.denies(version, wish.target.digest if wish.target else ""):
+                self._metrics.failed_verifications.inc()
+            case Release(left=left) if left:
+                self.left_behind(wish.identity, left)
+
+    def failed(self, wish: Wish, step: str, error: KeywardError) -> None:
+        """A step ended in an error that ends the pass."""
+        if step in _OF_A_ROTATION and not isinstance(error, Rejected):
+            self._metrics.rotations.labels(wish.type, "failure").inc()
+        if step == Verify.__name__:
+            self._metrics.failed_verifications.inc()
+        self._say(wish.identity, "Warning", error.reason, error.message)
+
+    def warn(self, of: Identity, reason: str, message: str) -> None:
+        """Something waits for a person."""
+        self._say(of, "Warning", reason, message)
+
+    def left_behind(self, of: Identity, left: str) -> None:
+        """A Credential was let go although not everything could be undone."""
+        self._metrics.deletions_left_behind.inc()
+        text = f"the Credential is let go; what could not be undone stays on the target: {left}"
+        self._say(of, "Warning", "LeftBehind", text)
+
+    def _say(self, of: Identity, type_: Type, reason: str, message: str) -> None:
+        self._post(Ref(CREDENTIALS, of.namespace, of.name, of.uid), type_, str(reason), message)
