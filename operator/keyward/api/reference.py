@@ -25,7 +25,7 @@ _HEAD: Final = f"""# API reference
 
 <!-- Written by `python -m keyward.api.reference`: change the models instead. -->
 
-Group `{GROUP}`, version `{VERSION}`. The same texts are in `kubectl explain`, for example `kubectl explain credential.spec.rds`. Every
+Group `{GROUP}`, version `{VERSION}`. The same texts are in `kubectl explain`, as `kubectl explain credential.spec.rds`. Every
 text and list is bounded; the API server refuses what is not as written here, and the operator checks it again.
 """
 
