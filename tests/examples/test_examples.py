@@ -133,3 +133,25 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("Single", "create", True),
         ("Single", "import", False),
     }
+
+
+def test_the_rights_of_rbac_are_enough_for_a_whole_life(shop):
+    items = manifests.placed(manifests.FOLDER / "rds-postgresql-dual-create.yaml", NAMESPACE, shop.postgres)
+    name = items[0]["metadata"]["name"]
+    shop.apply(*items)
+    until("the first Secret", lambda: shop.secret(name))
+    before = len(shop.versions(name))
+    shop.annotate(name, "rotate", "leaked#force")
+    until("both rotations of a leak", lambda: _sequence(shop, name) >= before + 2)
+    shop.api.merge("credential", name, NAMESPACE, {"spec": {"projections": []}})
+    until("the end of the Secret", lambda: not shop.secret(name))
+    shop.api.delete("credential", name, NAMESPACE)
+    until("the end of the Credential", lambda: shop.get("credential", name) is None)
+    may = "SELECT bool_or(rolcanlogin) FROM pg_roles WHERE rolname LIKE 'orders\\_app%'"
+    assert shop.postgres.sql(may) == [(False,)]
+    assert "we may not" not in shop.log.read_text()
+
+
+def _sequence(shop: Shop, name: str) -> int:
+    found = shop.get("secret", name)
+    return int(found["metadata"]["annotations"]["keyward.dev/sequence"]) if found else 0

@@ -14,35 +14,13 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import yaml
 from tests.cluster import Cluster
 from tests.cluster.process import free_port
 
 USER = "keyward-operator"
-_GROUP = ["keyward.dev"]
-RULES: list[dict[str, Any]] = [
-    {"apiGroups": _GROUP, "resources": ["credentials"], "verbs": ["get", "list", "watch", "patch", "update"]},
-    {"apiGroups": _GROUP, "resources": ["credentials/status"], "verbs": ["patch", "update"]},
-    {
-        "apiGroups": _GROUP,
-        "resources": ["credentialversions"],
-        "verbs": ["get", "list", "watch", "create", "patch", "update", "delete"],
-    },
-    {
-        "apiGroups": _GROUP,
-        "resources": ["targets", "clustertargets", "encryptionkeys"],
-        "verbs": ["get", "list", "watch"],
-    },
-    {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "verbs": ["get", "list", "watch", "create", "patch", "update", "delete"],
-    },
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get"]},
-]
+RBAC = Path(__file__).parents[2] / "examples" / "rbac.yaml"
 
 
 def limited(cluster: Cluster) -> Path:
@@ -52,13 +30,12 @@ def limited(cluster: Cluster) -> Path:
         RefusedError: the cluster's CA is not ours.
     """
     kubeconfig = cluster.kubeconfig_for(USER, USER)
-    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": USER}}
-    binding = {
-        "kind": "ClusterRoleBinding",
-        "subjects": [{"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"kind": "ClusterRole", "name": USER, "apiGroup": "rbac.authorization.k8s.io"},
-    }
-    items = [rbac | {"kind": "ClusterRole", "rules": RULES}, rbac | binding]
+    items = [item for item in yaml.safe_load_all(RBAC.read_text()) if item["kind"].startswith("ClusterRole")]
+    for item in items:
+        item["metadata"]["name"] = USER
+        if item["kind"] == "ClusterRoleBinding":
+            item["roleRef"]["name"] = USER
+            item["subjects"] = [{"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}]
     cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     return kubeconfig
 
