@@ -69,6 +69,8 @@ class Silent:
 
     def left_behind(self, *_: object) -> None: ...
 
+    def found(self, *_: object, reached: bool) -> None: ...
+
 
 class Gatherer:
     def __init__(self, process: Process) -> None:

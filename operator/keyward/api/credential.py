@@ -13,7 +13,7 @@ from keyward.api.metadata import Conditions, Failures, Metadata
 from keyward.api.projection import Projection
 from keyward.api.rds import Rds
 from keyward.api.rotation import Rotation
-from keyward.api.values import Duration, ObjectName, SecretKey, Text, Time, within
+from keyward.api.values import Duration, ObjectName, Text, Time, within
 
 _SET = {"x-kubernetes-list-type": "set"}
 _DAY = timedelta(days=1)
@@ -162,8 +162,6 @@ class CredentialStatus(Model):
     """The Secrets and what they hold."""
     failures: Failures | None = None
     """Failures since the last success."""
-    consumed_source: Annotated[SecretKey | None, Field()] = None
-    """Secret that the value was last read from."""
     waiting: Waiting | None = None
     """What is waited for."""
 

@@ -37,30 +37,13 @@ class EncryptionKeySpec(Model):
     """Namespaces whose Credentials may use it. Absent or empty: none. All: ["*"]."""
 
 
-class KeyUse(Model):
-    """How much one version of the key is used."""
-
-    key_version: Text
-    """Version of the key."""
-    wraps: Annotated[int, Field(ge=0)] = 0
-    """Number of versions of credentials whose data key it protects."""
-
-
 class EncryptionKeyStatus(Model):
     """What is known of the key."""
 
     state: Text = ""
-    """Enabled if it can be used."""
+    """Enabled, Unavailable (the keyring lacks it), or PendingDeletion: versions are still wrapped by it."""
     current_version: Text = ""
     """Version of the key that protects new values."""
-    wraps_by_key_version: Annotated[
-        tuple[KeyUse, ...],
-        Field(
-            max_length=64,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["keyVersion"]},
-        ),
-    ] = ()
-    """Use of each version of the key: one that is still used must not be destroyed."""
     observed_generation: int = 0
     """Generation of the spec that this status speaks of."""
     conditions: Conditions = ()

@@ -130,7 +130,7 @@ def _type(node: Json) -> str:
     if kind == "string":
         form = f" of the form {_code(node['pattern'])}" if node.get("pattern") else ""
         return f"text{_bounds(node, 'minLength', 'maxLength', ' characters')}{form}"
-    return _KIND.get(kind, kind) + _bounds(node, "minimum", "maximum", "")
+    return _KIND.get(kind, str(kind)) + _bounds(node, "minimum", "maximum", "")
 
 
 def _bounds(node: Json, least: str, most: str, unit: str) -> str:

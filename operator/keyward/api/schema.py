@@ -45,9 +45,11 @@ _DROPPED: Final = (
 _TARGET_COLUMNS: Final[tuple[Column, ...]] = (
     ("ENGINE", "string", ".spec.rds.engine"),
     ("HOST", "string", ".spec.rds.endpoints[0].host"),
+    ("READY", "string", _READY.format("Ready", "status")),
     ("SUSPENDED", "boolean", ".spec.suspend"),
     ("accounts", "string", ".spec.allowedAccounts"),
     ("secret", "string", ".spec.admin.secretRef.name"),
+    ("message", "string", _READY.format("Ready", "message")),
     _AGE,
 )
 

@@ -117,7 +117,7 @@ class TargetStatus(Model):
     approved_digest: Text = ""
     """Digest of endpoints and CA that was approved."""
     conditions: Conditions = ()
-    """Ready: endpoints and CA are approved and the admin login works."""
+    """Ready: endpoints and CA are approved and the admin login works, as the Credentials that use it found out."""
 
 
 class Target(Model):

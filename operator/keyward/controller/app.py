@@ -21,6 +21,7 @@ from keyward.api import names
 from keyward.api.schema import schemas
 from keyward.controller import crds, source
 from keyward.controller.cache import Cache
+from keyward.controller.encryption_keys import EncryptionKeys
 from keyward.controller.health import Health, HealthServer, LoopLag, heartbeat
 from keyward.controller.heap import Schedule, TokenBucket
 from keyward.controller.intake import Intake
@@ -33,6 +34,7 @@ from keyward.controller.queue import WorkQueue
 from keyward.controller.resync import Resync, followed
 from keyward.controller.runtime import Parts, Reconciler, Runtime
 from keyward.controller.settings import Settings
+from keyward.controller.target_health import TargetHealth
 from keyward.errors import KeywardError
 from keyward.kube.client import Client
 from keyward.kube.connection import Connection
@@ -104,6 +106,7 @@ class _Made:
     platform: Platform
     health: Health
     resync: Resync
+    encryption_keys: EncryptionKeys
     informers: tuple[Informer, ...]
     lag: LoopLag = field(default_factory=LoopLag)
     cluster: str = ""
@@ -123,6 +126,7 @@ class _Made:
                 self.lag.run,
                 platform.events.run,
                 self.keep_keys,
+                platform.target_health.run,
             ),
             synced=self.synced,
             stream=partial(source.run, platform.intake, connection),
@@ -144,6 +148,7 @@ class _Made:
     async def keep_keys(self) -> NoReturn:
         """Look after the keyring when an EncryptionKey or the keyring itself changed, and now and then."""
         intake, keeper = self.platform.intake, self.platform.keeper
+        intake.keys.set()
         while True:
             try:
                 async with asyncio.timeout(_KEYRING_LOOK):
@@ -153,14 +158,19 @@ class _Made:
             intake.keys.clear()
             if not self.cluster or not keeper.started:
                 continue
-            try:
-                changed = await keeper.reload()
-                changed = await keeper.ensure(intake.cache.encryption_keys()) or changed
-            except KeywardError as error:
-                _log.info("the keyring is looked at later: %s", error.message)
-                continue
-            if changed:
-                intake.everything()
+            await self._look_at_keys()
+
+    async def _look_at_keys(self) -> None:
+        intake, keeper = self.platform.intake, self.platform.keeper
+        try:
+            changed = await keeper.reload()
+            changed = await keeper.ensure(intake.cache.encryption_keys()) or changed
+            await self.encryption_keys.tend()
+        except KeywardError as error:
+            _log.info("keyring and EncryptionKeys are looked at later: %s", error.message)
+            return
+        if changed:
+            intake.everything()
 
 
 def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _Made:
@@ -193,6 +203,7 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         secrets=secrets,
         admins=AdminSecrets(client),
         events=EventRecorder(client, f"keyward-{socket.gethostname()}-{os.getpid()}", _now),
+        target_health=TargetHealth(cache, client, _now),
         metrics=metrics,
         clock=_now,
         hook=hook,
@@ -200,7 +211,8 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         awake_since=_now(),
     )
     resync = Resync(client, followed(intake), metrics.missed_changes.inc, period=settings.periods.resync)
-    made = _Made(platform, health, resync, _informers(settings, client, intake))
+    keys = EncryptionKeys(cache, keeper, client, _now)
+    made = _Made(platform, health, resync, keys, _informers(settings, client, intake))
     _watch_over(made, schedule)
     return made
 

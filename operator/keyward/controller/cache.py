@@ -47,8 +47,8 @@ class Cache:
     def __init__(self, versions: VersionIndex | None = None) -> None:
         self.version_index = versions or VersionIndex()
         self._credentials: Objects[Key] = Objects()
-        self._targets: Objects[TargetKey] = Objects(with_status=False)
-        self._keys: Objects[str] = Objects(with_status=False)
+        self._targets: Objects[TargetKey] = Objects()
+        self._keys: Objects[str] = Objects()
         self._claims: dict[Key, Claims] = {}
         self._summaries: dict[Key, Summary] = {}
         self._by_target: Index[TargetKey] = Index()

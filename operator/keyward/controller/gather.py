@@ -190,6 +190,11 @@ class Gatherer:
                 Reason.KEY_UNAVAILABLE,
                 f"spec.encryptionKeyName names EncryptionKey {wish.key}, which is not there: create it",
             )
+        if raw["metadata"].get("deletionTimestamp"):
+            return Obstacle(
+                Reason.KEY_UNAVAILABLE,
+                f"EncryptionKey {wish.key} is being deleted and wraps nothing new: name another one in spec.encryptionKeyName",
+            )
         if not allows(parse(EncryptionKey, raw).spec.allowed_namespaces, wish.namespace):
             return Obstacle(
                 Reason.KEY_NOT_ALLOWED,
@@ -272,7 +277,7 @@ def build(platform: Platform) -> Reconciler:
         )
     )
     gatherer = Gatherer(platform, contents, _engine)
-    telling = Telling(platform.metrics, platform.events.post)
+    telling = Telling(platform.metrics, platform.events.post, platform.target_health.note)
     around = Surroundings(platform.clock, telling, platform.intake.limits, platform.hook)
     return Reconciler(gatherer, executor, platform.credentials, around)
 

@@ -55,10 +55,9 @@ class _Kept:
 
 
 class Objects(Generic[K]):
-    """Objects by key. `with_status` False: the status is not kept."""
+    """Objects by key."""
 
-    def __init__(self, *, with_status: bool = True) -> None:
-        self._with_status = with_status
+    def __init__(self) -> None:
         self._kept: dict[K, _Kept] = {}
         self._gone: OrderedDict[K, int] = OrderedDict()
 
@@ -94,7 +93,7 @@ class Objects(Generic[K]):
         if version <= self.version(key):
             return Verdict.STALE
         head = _compact({"metadata": _metadata(item["metadata"]), "spec": item.get("spec")})
-        status = _compact(item["status"]) if self._with_status and item.get("status") else b""
+        status = _compact(item["status"]) if item.get("status") else b""
         before = self._kept.get(key)
         self._gone.pop(key, None)
         if before is None:

@@ -11,6 +11,7 @@ from keyward.controller.keyring import KeyKeeper
 from keyward.controller.metrics import Metrics
 from keyward.controller.ports import Hook
 from keyward.controller.settings import Settings
+from keyward.controller.target_health import TargetHealth
 from keyward.kube.client import Client
 from keyward.kube.credentials import KubeCredentialStore
 from keyward.kube.events import EventRecorder
@@ -32,6 +33,7 @@ class Platform:
     secrets: KubeSecretStore
     admins: AdminSecrets
     events: EventRecorder
+    target_health: TargetHealth
     metrics: Metrics
     clock: Callable[[], datetime]
     hook: Hook

@@ -11,7 +11,7 @@ from keyward.api.credential import Credential
 from keyward.domain.model import Identity, Memory, Observed, SecretView, Version, Wish
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.engines.base import Engine, Login, Place
-from keyward.errors import KeywardError
+from keyward.errors import KeywardError, Reason
 from keyward.sensitive import Sensitive
 
 
@@ -96,6 +96,8 @@ class Teller(Protocol):
     def warn(self, of: Identity, reason: str, message: str) -> None: ...
 
     def left_behind(self, of: Identity, left: str) -> None: ...
+
+    def found(self, seen: Observed, problem: tuple[Reason, str] | None, *, reached: bool) -> None: ...
 
 
 Clock = Callable[[], datetime]

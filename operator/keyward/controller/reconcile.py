@@ -104,6 +104,7 @@ class Reconciler:
                     run.slot.release()
         if turn.seen is None:
             return self._clock() + SOON if turn.problem else None
+        self._teller.found(turn.seen, turn.obstructed_by(), reached=run.reached)
         return await self._report(key, turn)
 
     async def _steps(self, run: Pass, turn: Turn) -> None:

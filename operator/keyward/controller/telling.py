@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from keyward.controller.metrics import Metrics
+from keyward.controller.target_health import OF_A_TARGET, Finding
 from keyward.domain.model import (
     Apply,
     Identity,
@@ -20,6 +21,7 @@ from keyward.domain.model import (
     Reserve,
     Retire,
     RetiredAs,
+    TargetView,
     Verify,
     Wish,
 )
@@ -28,14 +30,15 @@ from keyward.kube.events import Ref, Type
 from keyward.kube.kinds import CREDENTIALS
 
 Post = Callable[[Ref, Type, str, str], None]
+Note = Callable[[str, Finding], None]
 _OF_A_ROTATION: Final = frozenset(step.__name__ for step in (Reserve, Apply, Verify, Promote))
 
 
 class Telling:
     """The port `Teller`."""
 
-    def __init__(self, metrics: Metrics, post: Post) -> None:
-        self._metrics, self._post = metrics, post
+    def __init__(self, metrics: Metrics, post: Post, note: Note) -> None:
+        self._metrics, self._post, self._note = metrics, post, note
 
     def did(self, seen: Observed, step: Any, memory: Memory, seconds: float) -> None:
         """A step was done. `memory` is what the process knows after it."""
@@ -68,6 +71,13 @@ class Telling:
     def warn(self, of: Identity, reason: str, message: str) -> None:
         """Something waits for a person."""
         self._say(of, "Warning", reason, message)
+
+    def found(self, seen: Observed, problem: tuple[Reason, str] | None, *, reached: bool) -> None:
+        """A pass is over: what it says of the Target. `reached`: the admin has logged in."""
+        speaks = problem is not None and problem[0] in OF_A_TARGET
+        view = seen.target or (TargetView(seen.wish.target) if seen.wish.target else None)
+        if view is not None and (reached or speaks):
+            self._note(seen.wish.namespace, Finding(view, problem if speaks else None))
 
     def left_behind(self, of: Identity, left: str) -> None:
         """A Credential was let go although not everything could be undone."""

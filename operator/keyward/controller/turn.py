@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keyward.domain import schedule
 from keyward.domain import status as summary
+from keyward.domain.conditions import stamp
 from keyward.domain.model import Failures, Memory, Observed, Wait
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
@@ -55,6 +56,11 @@ class Turn:
         self.problem = summary.Problem(error.reason, error.message, step, stalled=isinstance(error, Blocked))
         if isinstance(error, Retry) and error.after is not None:
             self.retry_after = timedelta(seconds=error.after)
+
+    def obstructed_by(self) -> tuple[Reason, str] | None:
+        """What kept this pass from going on: a failure, an obstacle, or a wait for a person."""
+        found = self.problem or (_in_the_way(self.seen, self.rotation) if self.seen is not None else None)
+        return None if found is None else (found.reason, found.message)
 
 
 def failures_after(seen: Observed, turn: Turn, now: datetime) -> Failures:
@@ -117,7 +123,7 @@ def _as_json(failures: Failures, turn: Turn, before: Json) -> Json | None:
     if not failures.count or failures.last_at is None:
         return None
     assert turn.seen is not None
-    found: Json = {"count": failures.count, "lastAt": summary.stamp(failures.last_at)}
+    found: Json = {"count": failures.count, "lastAt": stamp(failures.last_at)}
     if turn.problem is None:
         return (before.get("failures") or {}) | found
     why = {"reason": str(turn.problem.reason), "step": turn.problem.step, "inputs": turn.seen.inputs}

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from keyward.domain import commands, lineage, reserving, rotation, settling
+from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
 from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
 from keyward.errors import Reason
@@ -40,11 +41,6 @@ class Outcome:
     failures: Json | None = None
 
 
-def stamp(at: datetime) -> str:
-    """RFC 3339 in whole seconds, UTC."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json:
     """The whole status. `before` is the one that stands, for the times of unchanged conditions."""
     resolution = lineage.resolve(seen)
@@ -62,7 +58,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
             for p in seen.wish.projections
             if (s := seen.secrets.get(p.secret_name)) is not None and s.managed and s.lineage == history.lineage
         ],
-        "conditions": _conditions(seen, history, outcome, _since(before, now)),
+        "conditions": _conditions(seen, history, outcome, Since(before, now)),
     }
     if current is not None and current.promoted is not None:
         status["lastRotated"] = stamp(current.promoted.at)
@@ -76,7 +72,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
 
 def invalid(before: Json, generation: int, problem: Problem, now: datetime) -> Json:
     """The status of a spec that cannot be followed: what is published stays, and so does what was said of it."""
-    since = _since(before, now)
+    since = Since(before, now)
     kept = [c for c in before.get("conditions", []) if c.get("type") not in ("Rotated", "Stalled")]
     if not kept:
         kept = [since.condition("Ready", False, problem.reason, problem.message, generation)]
@@ -121,26 +117,7 @@ def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     return stamp(need.at) if need.kind is CauseKind.SCHEDULE else "due"
 
 
-class _since:  # noqa: N801 - reads as a function: the time since when a condition has its status
-    def __init__(self, before: Json, now: datetime) -> None:
-        self._before = {c.get("type"): c for c in before.get("conditions", [])}
-        self._now = stamp(now)
-
-    def condition(self, kind: str, ok: bool | None, reason: str, message: str, generation: int) -> Json:
-        status = "Unknown" if ok is None else "True" if ok else "False"
-        old = self._before.get(kind, {})
-        same = old.get("status") == status
-        return {
-            "type": kind,
-            "status": status,
-            "reason": str(reason),
-            "message": message[:1024],
-            "observedGeneration": generation,
-            "lastTransitionTime": old.get("lastTransitionTime", self._now) if same else self._now,
-        }
-
-
-def _conditions(seen: Observed, history: History, outcome: Outcome, since: _since) -> list[Json]:
+def _conditions(seen: Observed, history: History, outcome: Outcome, since: Since) -> list[Json]:
     generation = seen.wish.generation
     found = [
         since.condition("Ready", *_ready(seen, history, outcome), generation),

@@ -15,6 +15,7 @@ import orjson
 from keyward.api import names
 from keyward.domain.model import Identity, Wish
 from keyward.errors import Conflict, Reason
+from keyward.kube import statuses
 from keyward.kube.answers import Asked, NotFound
 from keyward.kube.client import METADATA, Client
 from keyward.kube.kinds import CREDENTIALS
@@ -77,13 +78,8 @@ class KubeCredentialStore:
         if known is not None and digest in (known.sent, known.stored):
             return
         asked = Asked("patch", CREDENTIALS, of.namespace, of.name, "status")
-        # Not a merge: a status' writer cannot name a uid in it, and what is gone would have to be named to go.
-        patch: list[Json] = [
-            {"op": "test", "path": "/metadata/uid", "value": of.uid},
-            {"op": "add", "path": "/status", "value": status},
-        ]
         try:
-            answer = await self._client.json_patch(asked, patch)
+            answer = await statuses.replace(self._client, asked, of.uid, status)
         except NotFound:
             self.forget(of.uid)
             return
