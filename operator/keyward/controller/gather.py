@@ -100,7 +100,7 @@ class Gatherer:
             source=source,
             memory=run.memory,
             failures=self._failures(key, inputs),
-            obstacle=obstacle or self._key_obstacle(wish) or _policy_obstacle(run.subject.credential) or no_source,
+            obstacle=obstacle or self._own_obstacle(run.subject) or no_source,
             frozen=self._p.settings.freeze,
             writable_key=self._p.keeper.writable(wish.key),
             namespace_terminating=await self._terminating(wish),
@@ -180,8 +180,16 @@ class Gatherer:
         """Whether the namespace is going: asked only where a finalizer would hold it up."""
         if wish.deleting_since is None or not wish.finalizer:
             return False
-        found = await self._p.client.get(NAMESPACES, "", wish.namespace, accept=METADATA)
+        try:
+            found = await self._p.client.get(NAMESPACES, "", wish.namespace, accept=METADATA)
+        except Blocked:
+            return False  # we may not look: the deadline lets go
         return found is None or bool(found["metadata"].get("deletionTimestamp"))
+
+    def _own_obstacle(self, subject: Subject) -> Obstacle | None:
+        if subject.wish.deleting_since is not None:
+            return None  # what is undone needs no key
+        return self._key_obstacle(subject.wish) or _policy_obstacle(subject.credential)
 
     def _key_obstacle(self, wish: Wish) -> Obstacle | None:
         raw = self._cache.encryption_key(wish.key)

@@ -23,9 +23,11 @@ from keyward.domain.model import (
     Version,
     Wait,
 )
+from keyward.errors import Reason
 
 DEADLINE = timedelta(minutes=10)
-DAY = timedelta(days=1)
+# The accounts are out of our reach, or another's. What else is in the way may be mended before the deadline.
+_NEVER = (Reason.UNKNOWN_TARGET, Reason.TARGET_NOT_ALLOWED, Reason.ACCOUNT_CLAIMED)
 
 DeletionStep = NoteDisabled | Disable | Drop | Close | Prune | Release
 
@@ -54,6 +56,9 @@ def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionS
     left = ", ".join(seen.wish.accounts)
     if _cannot_undo(seen, history, now):
         return Release(left=left)
+    if seen.target is None:
+        why = seen.obstacle
+        return Wait(_deadline(seen), why.reason if why else "NoTarget", why.message if why else "")
     until = _after_failure(seen, now)
     if until is not None and until > now:
         return Wait(min(until, _deadline(seen)), "BackOff")
@@ -72,8 +77,8 @@ def _cannot_undo(seen: Observed, history: History, now: datetime) -> bool:
     """The Target is gone, the namespace is going, the fence of another cluster stands, or time is up."""
     top = history.highest
     fenced = top is not None and (top.cluster != seen.cluster or commands.highest_seen(seen, history) > top.sequence)
-    gone = seen.obstacle is not None and not seen.obstacle.transient
-    return gone or seen.target is None or seen.namespace_terminating or fenced or now >= _deadline(seen)
+    gone = seen.obstacle is not None and seen.obstacle.reason in _NEVER
+    return gone or seen.namespace_terminating or fenced or now >= _deadline(seen)
 
 
 def _after_failure(seen: Observed, now: datetime) -> datetime | None:
