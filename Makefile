@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
+.PHONY: help demo test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+demo: $(VENV)/.ready ## See it at work for a minute; nothing stays (ARGS=--keep: until Ctrl-C, ARGS=--help: the rest)
+	@$(RUN)/python -m demo $(ARGS)
+
 test: $(VENV)/.ready ## All tests, on a real API server, kubelet and targets
 	@$(RUN)/python -m tests.cluster build
 	@$(RUN)/python -m pytest
@@ -27,10 +30,10 @@ test-failed: $(VENV)/.ready ## Only the tests that failed last time
 check: format lint types contracts generated dead test ## What has to pass before a change lands
 
 format: $(VENV)/.ready
-	@$(RUN)/ruff format --check --quiet operator tests
+	@$(RUN)/ruff format --check --quiet operator tests demo
 
 lint: $(VENV)/.ready
-	@$(RUN)/ruff check --quiet operator tests
+	@$(RUN)/ruff check --quiet operator tests demo
 
 types: $(VENV)/.ready
 	@$(RUN)/mypy

@@ -1,0 +1,75 @@
+"""`python -m demo [--seconds N | --keep] [--no-pods] [--record FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from tests.cluster import KubectlError, RefusedError, binaries, debian, golang
+from tests.cluster.process import ServerError
+
+from demo import picture, world
+from demo.screen import Footing
+from demo.show import Show
+from demo.total import status, total
+
+_KNOWN = (
+    RefusedError,
+    KubectlError,
+    ServerError,
+    binaries.BuildError,
+    golang.NoGoError,
+    debian.MissingProgramsError,
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status: 0 when nothing was refused, 1 when something was or did not start, 130 before the first login."""
+    chosen = _parse(argv)
+    for one in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, _interrupt)
+    try:
+        return _run(chosen)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped before the first login; nothing is left behind\n")
+        return 130
+    except _KNOWN as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Keyward, whole, on this machine for a minute.")
+    parser.add_argument("--seconds", type=float, default=None, metavar="N", help="how long it plays (60)")
+    parser.add_argument("--keep", action="store_true", help="play until Ctrl-C, and say how to look with kubectl")
+    parser.add_argument("--no-pods", action="store_true", help="log in from processes; needs no root")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the last screen as an SVG picture")
+    return parser.parse_args(argv)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    console = Console()
+    with world.running(pods=not chosen.no_pods) as found:
+        seconds = None if chosen.keep else chosen.seconds or (300.0 if found.slow else 60.0)
+        footing = Footing(found.how, seconds, kubeconfig=str(found.cluster.kubeconfig) if chosen.keep else "")
+        show = Show(console, found, footing)
+        show.perform()
+        if console.is_terminal:
+            console.print(show.frame())
+        else:
+            console.print(total(show.play))
+        if chosen.record is not None:
+            picture.write(chosen.record, show.frame())
+    return status(show.play, interrupted=show.interrupted)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

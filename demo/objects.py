@@ -1,0 +1,107 @@
+"""What the demo applies: namespaces, key, Target, Credentials, and the Deployments that log in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Json = dict[str, Any]
+NAMESPACE = "keyward-demo"
+SYSTEM = "keyward-demo-system"
+_KEY, _VALUE = "app.kubernetes.io/part-of", "keyward-demo"
+OURS = {_KEY: _VALUE}
+SELECT_OURS, SELECT_OTHERS = f"{_KEY}={_VALUE}", f"{_KEY}!={_VALUE}"
+CREDENTIALS_FILE = Path(__file__).with_name("credentials.yaml")
+DATABASE = "shop"
+ADMIN = "keyward_admin"
+TARGET = "postgres"
+
+
+def platform(host: str, port: int, ca_pem: str, password: str) -> list[Json]:
+    """What a platform's team sets up once: where keys come from, and a server with the login that manages its accounts."""
+    key = _keyward("EncryptionKey", "default", {"provider": {"local": {}}, "allowedNamespaces": [NAMESPACE]})
+    del key["metadata"]["namespace"]
+    admin = _named("v1", "Secret", "postgres-admin") | {"stringData": {"username": ADMIN, "password": password}}
+    spec = {
+        "rds": {"engine": "PostgreSQL", "endpoints": [{"host": host, "port": port}], "tls": {"ca": ca_pem}},
+        "admin": {"secretRef": {"name": "postgres-admin"}},
+        "allowedAccounts": ["orders*", "billing*", "reports*"],
+    }
+    return [key, admin, _keyward("Target", TARGET, spec)]
+
+
+def namespaces() -> list[Json]:
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": OURS}}
+        for name in (NAMESPACE, SYSTEM)
+    ]
+
+
+def credentials(*, grace: str | None = None) -> list[Json]:
+    """The example Credentials of `credentials.yaml`; `grace` takes the place of their gracePeriod."""
+    found: list[Json] = list(yaml.safe_load_all(CREDENTIALS_FILE.read_text(encoding="utf-8")))
+    for one in found:
+        one["metadata"]["namespace"] = NAMESPACE
+        if grace is not None:
+            one["spec"]["rotation"]["gracePeriod"] = grace
+    return found
+
+
+def secret_of(credential: Json) -> str:
+    """The Secret that its consumers mount."""
+    return str(credential["spec"]["projections"][0]["secretName"])
+
+
+def deployment(name: str, secret: str, image: str, *, host_network: bool, preloaded: bool) -> Json:
+    """One pod that rereads its mounted Secret before each login."""
+    container = {
+        "name": "client",
+        "image": image,
+        "imagePullPolicy": "Never" if preloaded else "IfNotPresent",
+        "args": client_args("/credential"),
+        "volumeMounts": [{"name": "credential", "mountPath": "/credential", "readOnly": True}],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    pod = {
+        "hostNetwork": host_network,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 1,
+        "containers": [container],
+        "volumes": [{"name": "credential", "secret": {"secretName": secret}}],
+    }
+    labels = {"app": name} | OURS
+    return _named("apps/v1", "Deployment", name) | {
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        }
+    }
+
+
+def client_args(folder: str) -> list[str]:
+    """How the login client is called, in a pod and out of one: four logins a second."""
+    return ["-credential", folder, "-ca", f"{folder}/ca.crt", "-interval", "250ms"]
+
+
+def listed(items: list[Json]) -> str:
+    """For `kubectl apply -f -`."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _named(api: str, kind: str, name: str) -> Json:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(OURS)}}
+
+
+def _keyward(kind: str, name: str, spec: Json) -> Json:
+    return _named("keyward.dev/v1alpha1", kind, name) | {"spec": spec}

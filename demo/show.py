@@ -1,0 +1,121 @@
+"""Performs the play in a world: sees, asks for rotations, and shows it, live on a terminal and line by line elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from tests.cluster.process import ServerError
+
+from demo.play import Play, Row
+from demo.screen import Footing, screen, told
+from demo.world import World
+
+_TICK = 0.05
+_FRAME = 0.25
+_PATIENCE = 90.0
+_OVERTURE = 2.0
+
+
+@dataclass(slots=True)
+class Show:
+    """One performance.
+
+    Attributes:
+        began: when the first login was seen.
+        interrupted: whether somebody ended it.
+    """
+
+    console: Console
+    world: World
+    footing: Footing
+    play: Play = field(init=False)
+    began: float | None = None
+    interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self.play = Play({name: Row(name, secret) for name, secret in self.world.secrets().items()})
+
+    def perform(self) -> None:
+        """Play until the time is over or somebody interrupts.
+
+        Raises:
+            KeyboardInterrupt: before there was a login to speak of.
+            ServerError: nobody logged in, or the operator ended.
+        """
+        with self._shown() as show:
+            try:
+                self.world.apply_credentials()
+                self._loop(show)
+            except KeyboardInterrupt:
+                if self.began is None:
+                    raise
+                self.interrupted = True
+
+    def frame(self) -> RenderableType:
+        """The screen as it stands."""
+        now = time.time()
+        return screen(self.play, self.footing, now=now, began=self.began or now)
+
+    def _loop(self, show: Callable[[], None]) -> None:
+        opened, shown = time.time(), 0.0
+        while True:
+            now = time.time()
+            self._see(now)
+            if now > shown + _FRAME:
+                show()
+                shown = now
+            if self.began is None:
+                if now > opened + _PATIENCE:
+                    raise ServerError(f"nobody logged in within {_PATIENCE:.0f} s{self._why()}")
+            elif self.footing.seconds is not None and now >= self.began + self.footing.seconds:
+                return
+            self.world.check()
+            time.sleep(_TICK)
+
+    def _see(self, now: float) -> None:
+        for seen in self.world.poll():
+            self.play.see(seen, now)
+        if self.began is None and self.play.logins:
+            self.began = now
+            # One after the other, so that something is to be seen all the time.
+            for place, row in enumerate(self.play.rows.values()):
+                row.not_before = now + _OVERTURE + place * self.play.interval / len(self.play.rows)
+        row = self.play.due(now) if self.began is not None else None
+        if row is not None:
+            self.world.rotate(row.name, f"demo-{now:.3f}")
+            self.play.asked(row, now)
+
+    def _why(self) -> str:
+        problems = [f"\n{row.name}: {row.problem or row.code}" for row in self.play.rows.values()]
+        return "".join(problems)
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Callable[[], None]]:
+        if not self.console.is_terminal:
+            yield self._lines()
+            return
+        with Live(console=self.console, screen=True, auto_refresh=False) as live:
+            yield lambda: live.update(self.frame(), refresh=True)
+
+    def _lines(self) -> Callable[[], None]:
+        told_of = 0
+        met: set[str] = set()
+
+        def show() -> None:
+            nonlocal told_of
+            for row in self.play.rows.values():
+                if row.version and row.name not in met:
+                    met.add(row.name)
+                    self.console.print(
+                        f"{row.name} logs in as {row.account} ({row.version})", highlight=False, soft_wrap=True
+                    )
+            for rotation in list(self.play.done)[len(self.play.done) - (self.play.rotations - told_of) :]:
+                self.console.print(told(rotation), soft_wrap=True)
+            told_of = self.play.rotations
+
+        return show

@@ -1,0 +1,235 @@
+"""The world of the demo: a cluster, a PostgreSQL with TLS, the operator, and who logs in. It leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster import Cluster, KubectlError, acquire, owned
+from tests.cluster.plain import uninterrupted
+from tests.cluster.postgres import PostgresServer
+from tests.cluster.process import Running, Server, ServerError, free_port, serving
+from tests.cluster.progress import progress
+
+from demo import feeds, guest, objects
+from demo.clients import Client, Pod, Process
+from demo.feeds import Feed
+from demo.seen import Seen, Written
+
+ROOT = Path(__file__).parents[1]
+_LOOPBACK = "127.0.0.1"
+# A cluster that is not ours has kubelets that look at a Secret every minute or so.
+SLOW_GRACE = "3m"
+_NEW_KINDS_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class World:
+    """What runs.
+
+    Attributes:
+        clients: by the name of their Credential.
+        how: in what the clients run, for people.
+    """
+
+    cluster: Cluster
+    credentials: list[objects.Json]
+    clients: dict[str, Client]
+    watches: list[Feed]
+    how: str
+    operator: Running
+    _begun: set[str] = field(default_factory=set)
+
+    @property
+    def slow(self) -> bool:
+        """Whether files follow Secrets in a minute or two rather than in seconds."""
+        return self.cluster.way == "named" and any(isinstance(one, Pod) for one in self.clients.values())
+
+    def secrets(self) -> dict[str, str]:
+        """The Secret of each Credential."""
+        return {one["metadata"]["name"]: objects.secret_of(one) for one in self.credentials}
+
+    def apply_credentials(self) -> None:
+        self.cluster.kubectl("apply", "-f", "-", input=objects.listed(self.credentials))
+
+    def rotate(self, credential: str, token: str) -> None:
+        """What a person would type.
+
+        Raises:
+            KubectlError: the API server refused it.
+        """
+        command = ["annotate", "credential", credential, "-n", objects.NAMESPACE, "--overwrite"]
+        self.cluster.kubectl(*command, f"keyward.dev/rotate={token}")
+
+    def check(self) -> None:
+        """Do nothing while the operator runs. Raises ServerError otherwise."""
+        if not self.operator.alive():
+            raise ServerError(f"the operator ended; the end of its log:\n{self.operator.tail()}")
+
+    def poll(self) -> Iterator[Seen]:
+        """What was seen since the last time. A client begins when its Secret is there."""
+        for watch in self.watches:
+            for seen in watch.poll():
+                if isinstance(seen, Written):
+                    self._pass_on(seen)
+                yield seen
+        for client in self.clients.values():
+            yield from client.poll()
+
+    def _pass_on(self, seen: Written) -> None:
+        for name, secret in self.secrets().items():
+            if secret != seen.secret:
+                continue
+            if name in self._begun:
+                self.clients[name].secret_written()
+            else:
+                self._begun.add(name)
+                self.clients[name].begin()
+
+
+@contextlib.contextmanager
+def running(*, pods: bool) -> Iterator[World]:
+    """A world for as long as the body runs; nothing of it is left afterwards, in whichever way the body ends.
+
+    Raises:
+        RefusedError, ServerError, BuildError, NoGoError, MissingProgramsError: as their texts say.
+    """
+    stack = contextlib.ExitStack()
+    try:
+        yield _start(stack, pods=pods)
+    finally:
+        with uninterrupted(), progress("stopping"):
+            stack.close()
+
+
+def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
+    cluster = stack.enter_context(acquire(need_pods=pods))
+    folder = owned.new_folder("demo")
+    stack.callback(owned.drop_folder, folder)
+    stack.enter_context(_kubectl_caches_in(folder / "kubectl"))
+    why_no_pods = _why_no_pods(cluster, asked=pods)
+    address = _LOOPBACK if why_no_pods else cluster.require_target_address()
+    hosts = () if address == _LOOPBACK else (address,)
+    with progress("starting PostgreSQL"):
+        postgres = stack.enter_context(PostgresServer(hosts=hosts, listen=(_LOOPBACK, *hosts)))
+        database = postgres.database(objects.DATABASE)
+        password = postgres.admin(objects.ADMIN, password=secrets.token_urlsafe(24), database=database)
+    if cluster.way == "named":
+        guest.arrive(stack, cluster)
+    with progress("applying the CRDs"):
+        _apply_platform(cluster, objects.platform(address, postgres.port, postgres.ca_pem, password))
+        _approve_target(cluster)
+    with progress("starting the operator"):
+        operator = stack.enter_context(serving(_operator(cluster, folder)))
+    if cluster.way == "named":
+        guest.depart_first(stack, cluster)
+    world = _populated(cluster, folder, operator, why_no_pods)
+    for one in (*world.watches, *world.clients.values()):
+        stack.callback(one.stop)
+    return world
+
+
+@contextlib.contextmanager
+def _kubectl_caches_in(folder: Path) -> Iterator[None]:
+    """Else kubectl leaves a folder in the user's home for every API server that it has spoken to."""
+    before = os.environ.get("KUBECACHEDIR")
+    os.environ["KUBECACHEDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("KUBECACHEDIR")
+        if before is not None:
+            os.environ["KUBECACHEDIR"] = before
+
+
+def _populated(cluster: Cluster, folder: Path, operator: Running, why_no_pods: str) -> World:
+    kind = Process if why_no_pods else Pod
+    slow = cluster.way == "named" and not why_no_pods
+    found = objects.credentials(grace=SLOW_GRACE if slow else None)
+    names = {one["metadata"]["name"]: objects.secret_of(one) for one in found}
+    return World(
+        cluster=cluster,
+        credentials=found,
+        clients={name: kind(cluster, folder, name, secret) for name, secret in names.items()},
+        watches=feeds.watches(cluster, folder),
+        how=f"processes whose files follow the Secrets ({why_no_pods})" if why_no_pods else "pods",
+        operator=operator,
+    )
+
+
+def _why_no_pods(cluster: Cluster, *, asked: bool) -> str:
+    """Why the clients cannot be pods; empty when they can."""
+    if not asked:
+        return "no pods were asked for"
+    if not cluster.has_pods:
+        return "no node can run here: it needs root"
+    if cluster.login_image is None:
+        return "KEYWARD_LOGIN_IMAGE names no image of the login client"
+    if cluster.target_address is None:
+        return "KEYWARD_TARGET_ADDRESS does not say where pods reach this machine"
+    return ""
+
+
+def _apply_platform(cluster: Cluster, items: list[objects.Json]) -> None:
+    # Labelled, so that what a killed demo left in a cluster that is not ours is known for what it is.
+    labelled = cluster.kubectl("label", "--local", "-f", str(ROOT / "crds"), objects.SELECT_OURS, "-o", "json")
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=labelled)
+    cluster.kubectl("apply", "-f", "-", input=objects.listed(objects.namespaces()))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "-l", objects.SELECT_OURS, "--timeout=30s")
+    _apply_new_kinds(cluster, items)
+
+
+def _apply_new_kinds(cluster: Cluster, items: list[objects.Json]) -> None:
+    # A kind is established a moment before it is in the list of kinds that kubectl asks for.
+    deadline = time.monotonic() + _NEW_KINDS_SECONDS
+    while True:
+        try:
+            cluster.kubectl("apply", "-f", "-", input=objects.listed(items))
+        except KubectlError as error:
+            if "no matches for kind" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _approve_target(cluster: Cluster) -> None:
+    """Vouch for the server, as somebody who may write its admin's Secret: the admin's password is sent nowhere else."""
+    argv = [sys.executable, "-m", "keyward", "target", "approve", objects.TARGET, "-n", objects.NAMESPACE]
+    answer = subprocess.run(
+        [*argv, "--kubeconfig", str(cluster.kubeconfig)], capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise ServerError(f"the Target could not be approved:\n{answer.stderr}")
+
+
+def _operator(cluster: Cluster, folder: Path) -> Server:
+    address = f"{_LOOPBACK}:{free_port()}"
+    options = {
+        "--kubeconfig": str(cluster.kubeconfig),
+        "--namespace": objects.SYSTEM,
+        "--metrics-address": address,
+        "--log-format": "json",
+    }
+
+    def ready() -> bool:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+
+    return Server(
+        name="the operator",
+        argv=[sys.executable, "-m", "keyward", "controller", *(word for pair in options.items() for word in pair)],
+        ready=ready,
+        log=folder / "operator.log",
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        deadline_seconds=60.0,
+        stop_seconds=20.0,
+    )
