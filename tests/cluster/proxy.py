@@ -23,6 +23,7 @@ class FaultProxy:
         cut_up, cut_down: end a connection once so many bytes went to, or came from, the server.
         black_hole: read on, forward nothing.
         mute: forward what the client says, then end the connection at the server's next answer: the lost answer.
+        answers_left: that many answers more, then as `mute`.
         refuse: end each new connection at once.
         delay: seconds before each piece is forwarded.
     """
@@ -32,6 +33,7 @@ class FaultProxy:
     cut_down: int | None = None
     black_hole: bool = False
     mute: bool = False
+    answers_left: int | None = None
     refuse: bool = False
     delay: float = 0.0
     _listener: socket.socket = field(init=False)
@@ -81,7 +83,7 @@ class FaultProxy:
             while data := source.recv(65536):
                 if self.delay:
                     self._ended.wait(self.delay)
-                if answers and self.mute:
+                if answers and self._loses_answer():
                     break
                 if self.black_hole:
                     continue
@@ -92,6 +94,12 @@ class FaultProxy:
                     break
         _end(source)
         _end(sink)
+
+    def _loses_answer(self) -> bool:
+        if self.answers_left is None:
+            return self.mute
+        self.answers_left -= 1
+        return self.answers_left < 0
 
 
 def _end(one: socket.socket) -> None:

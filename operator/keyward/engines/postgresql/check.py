@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from keyward.api import accounts as accounts_api
 from keyward.engines.base import AccountSet, Inspection
 from keyward.engines.postgresql.connect import Connection
 from keyward.engines.postgresql.inspect import rows
@@ -11,6 +13,13 @@ from keyward.errors import Blocked, Reason
 
 _OLDEST: Final = 130000
 _DANGEROUS: Final = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"]
+
+
+def whole(names: Sequence[str]) -> None:
+    """Raise Blocked for a name that PostgreSQL would cut or that ends early: it would mean somebody else."""
+    for name in names:
+        if not accounts_api.fits(name):
+            raise Blocked(Reason.INVALID_SPEC, f"account {name!r}: must have 1 to 63 bytes in UTF-8 and no NUL")
 
 
 async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspection) -> None:
@@ -34,8 +43,6 @@ def _ordinary(accounts: AccountSet, inspection: Inspection) -> None:
     for name in accounts.all_roles:
         if name.startswith("pg_") or name in ("public", "none"):
             raise Blocked(Reason.ACCOUNT_RESERVED, f"account {name!r}: PostgreSQL reserves this name")
-        if len(name.encode()) > 63:
-            raise Blocked(Reason.INVALID_SPEC, f"account {name!r}: PostgreSQL cuts names after 63 bytes")
         if inspection.accounts[name].superuser:
             text = f"account {name!r} is SUPERUSER, REPLICATION or BYPASSRLS; such accounts are never touched"
             raise Blocked(Reason.ACCOUNT_RESERVED, text)

@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 
+from keyward.api import accounts
 from keyward.engines.base import Endpoint, Login, Place
 from keyward.engines.postgresql import errors
 from keyward.errors import Blocked, KeywardError, Reason, Retry
@@ -77,6 +78,9 @@ async def _first_of(goal: Goal, addresses: tuple[str, ...]) -> Connection:
 
 
 async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
+    if not accounts.fits(goal.login.account):
+        reason = Reason.ADMIN_SECRET_INVALID if goal.admin else Reason.INVALID_SPEC
+        return Blocked(reason, "the user name must have 1 to 63 bytes in UTF-8 and no NUL")
     try:
         return await psycopg.AsyncConnection.connect(
             host=goal.place.server_name or goal.endpoint.host,

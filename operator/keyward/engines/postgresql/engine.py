@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
+from keyward.engines.deadline import within
 from keyward.engines.postgresql import rights
 from keyward.engines.postgresql.connect import Connection, Goal, connect
 from keyward.engines.postgresql.inspect import rows
@@ -27,8 +27,7 @@ class PostgreSQL:
 
     async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
         try:
-            async with asyncio.timeout(_VERIFY_SECONDS):
-                await _verify(place, endpoint, login, expect)
+            await within(_VERIFY_SECONDS, _verify(place, endpoint, login, expect))
         except TimeoutError:
             pass
         else:

@@ -8,15 +8,15 @@ run again. Nothing is published on the strength of it: VERIFY logs in to each da
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from keyward.engines import scram
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Privilege, Removal
+from keyward.engines.deadline import within
 from keyward.engines.postgresql import check, clone, inspect, rights, statements
 from keyward.engines.postgresql.connect import Connection, Goal, connect
 from keyward.engines.postgresql.errors import translated
@@ -35,6 +35,7 @@ class Session:
     goal: Goal
 
     async def inspect(self, accounts: AccountSet) -> Inspection:
+        check.whole(accounts.all_roles)
         return await self._within(inspect.states(self.conn, accounts.all_roles), Transaction())
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
@@ -51,10 +52,9 @@ class Session:
         state = Transaction()
         return await self._within(self._remove(removal, before_send, state), state)
 
-    async def _within(self, work: Awaitable[T], state: Transaction) -> T:
+    async def _within(self, work: Coroutine[Any, Any, T], state: Transaction) -> T:
         try:
-            async with asyncio.timeout(self.goal.timeout):
-                return await work
+            return await within(self.goal.timeout, work)
         except TimeoutError:
             pass
         if state.committing:

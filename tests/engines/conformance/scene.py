@@ -1,0 +1,104 @@
+"""One set of accounts on a stage, and the calls of an engine in the order in which the executor makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from tests.engines.conformance.stage import Stage, number
+
+from keyward.engines.base import (
+    AccountSet,
+    Action,
+    AdminSession,
+    Change,
+    Endpoint,
+    Expectation,
+    Inspection,
+    Login,
+    Place,
+    Removal,
+)
+from keyward.sensitive import Sensitive
+
+Send = Callable[[], Awaitable[None]]
+GOOD = "Go0d-enough-for-any-policy"
+MARK = "keyward/1 5a11 0123456789abcdef0123456789abcdef 1 01234567"
+
+
+async def go() -> None:
+    """Nothing speaks against sending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    stage: Stage
+    place: Place
+    admin: Login
+    accounts: AccountSet
+    timeout: float = 10.0
+
+    @property
+    def first(self) -> str:
+        return self.accounts.names[0]
+
+    @property
+    def second(self) -> str:
+        return self.accounts.names[1]
+
+    def through(self, port: int, timeout: float | None = None) -> Scene:
+        """The same, by way of what listens on this port."""
+        return replace(self, place=self.stage.place(port), timeout=timeout or self.timeout)
+
+    async def inspect(self) -> Inspection:
+        async with self.stage.engine.open(self.place, self.admin, self.timeout) as session:
+            return await session.inspect(self.accounts)
+
+    async def apply(self, account: str, password: str, *, seen: Inspection | None = None, send: Send = go) -> None:
+        async with self.stage.engine.open(self.place, self.admin, self.timeout) as session:
+            await self.apply_on(session, account, password, seen=seen, send=send)
+
+    async def apply_on(
+        self, session: AdminSession, account: str, password: str, *, seen: Inspection | None = None, send: Send = go
+    ) -> None:
+        seen = seen or await session.inspect(self.accounts)
+        await session.check(self.accounts, seen)
+        await session.apply(self.change(account, password, seen), send)
+
+    def change(self, account: str, password: str, seen: Inspection) -> Change:
+        absent = {name for name in self.accounts.all_roles if not seen.accounts[name].exists}
+        marked = {*absent, account} if self.accounts.created else {account}
+        return Change(
+            account=account,
+            password=Sensitive(password),
+            accounts=self.accounts,
+            expected=seen,
+            comments=dict.fromkeys(sorted(marked), MARK),
+            create=self.accounts.created,
+        )
+
+    async def verify(self, account: str, password: str, *, endpoint: Endpoint | None = None) -> None:
+        expect = Expectation(self.accounts, self.stage.acts_as(self.accounts, account))
+        login = Login(account, Sensitive(password))
+        await self.stage.engine.verify(self.place, endpoint or self.place.primary, login, expect)
+
+    async def remove(self, action: Action) -> Action:
+        async with self.stage.engine.open(self.place, self.admin, self.timeout) as session:
+            seen = await session.inspect(self.accounts)
+            marks = dict.fromkeys(self.accounts.names, f"{MARK} disabled") if action is Action.DISABLE else {}
+            return await session.remove(Removal(action, self.accounts, seen, marks), go)
+
+
+def created(stage: Stage, *, dual: bool = True) -> Scene:
+    """Accounts that are not there yet."""
+    name = f"app{number()}"
+    names = (name, f"{name}_clone") if dual else (name,)
+    admin = stage.admin()
+    return Scene(stage, stage.place(), admin, stage.made(admin, *names))
+
+
+def imported(stage: Stage, *names: str) -> Scene:
+    """Accounts that a person made, each with the password `was-<place in the list>`."""
+    for index, name in enumerate(names):
+        stage.make(name, f"was-{index}")
+    return Scene(stage, stage.place(), stage.admin(), stage.imported(*names))

@@ -1,0 +1,114 @@
+"""What the suite needs of a real server of one kind: a stage. Everything on it is done by a person, never by an engine.
+
+An engine joins the suite by one module with its stage and one line in `conftest.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+
+from keyward.engines.base import AccountSet, Engine, Login, Place
+
+_numbers = itertools.count(1)
+
+
+def number() -> int:
+    """One that no other test has: tests share a server and work with names of their own."""
+    return next(_numbers)
+
+
+class Stage(ABC):
+    """A server, its admin login, and what a person can do to it.
+
+    Attributes:
+        at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
+        odd: further names that this kind of server may have, beside those that the suite tries on all.
+    """
+
+    engine: Engine
+    at_limit: str
+    beyond: str
+    odd: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def port(self) -> int:
+        """Of 127.0.0.1."""
+
+    @abstractmethod
+    def place(self, port: int | None = None) -> Place:
+        """The server, or what forwards to it from another port."""
+
+    @abstractmethod
+    def admin(self) -> Login:
+        """A new admin login with the rights that the engine's documentation asks for, and no more."""
+
+    @abstractmethod
+    def powerless(self) -> Login:
+        """A login that may connect and nothing else."""
+
+    @abstractmethod
+    def made(self, admin: Login, *names: str) -> AccountSet:
+        """Accounts that the engine is to create, with rights that this admin can give and `take_right` can take."""
+
+    def imported(self, *names: str) -> AccountSet:
+        """Accounts that a person made."""
+        return AccountSet(names, created=False)
+
+    def acts_as(self, _accounts: AccountSet, _account: str) -> str | None:
+        """The role that a session of this account is to act as; None: itself."""
+        return None
+
+    # --- what a person does ---
+
+    @abstractmethod
+    def make(self, name: str, password: str) -> None:
+        """Make an account that may log in and read the stage's database."""
+
+    @abstractmethod
+    def make_mighty(self, name: str) -> None:
+        """Make an account with rights over the whole server."""
+
+    @abstractmethod
+    def forbid(self, name: str) -> None:
+        """Take an account's right to log in."""
+
+    @abstractmethod
+    def hijack(self, name: str, password: str) -> None:
+        """Have logins of this account, with this password, end as somebody else."""
+
+    @abstractmethod
+    def take_right(self, accounts: AccountSet) -> None:
+        """Take a right that the accounts were given."""
+
+    @abstractmethod
+    def make_object(self, name: str, password: str) -> None:
+        """As this account, make something that depends on it."""
+
+    @abstractmethod
+    def refused(self, admin: Login, account: str) -> str:
+        """Have the server refuse a candidate for this account; which one it is."""
+
+    @abstractmethod
+    def stalled(self, name: str) -> AbstractContextManager[None]:
+        """While it lasts, no statement that changes this account comes to its end."""
+
+    # --- how a person looks ---
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether the server has the account."""
+
+    @abstractmethod
+    def logs_in(self, name: str, password: str) -> bool:
+        """Whether an ordinary client is let in."""
+
+    @abstractmethod
+    def idle(self, admin: Login) -> bool:
+        """Whether no session of this admin is left on the server."""
+
+    @abstractmethod
+    def records(self) -> bytes:
+        """Everything that the server wrote down about statements: its logs and its statistics."""

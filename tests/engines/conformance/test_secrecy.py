@@ -1,0 +1,87 @@
+"""No value in any error, any log of ours, or anything that the server writes down."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+from tests.cluster.proxy import FaultProxy
+from tests.engines.conformance import scene as scenes
+from tests.engines.conformance.scene import Scene
+from tests.engines.conformance.stage import Stage
+
+from keyward.engines.base import Action
+from keyward.errors import KeywardError
+
+CANARY = "Canary-9f3b27c1d4-passw0rd"
+
+
+def _told(error: BaseException) -> str:
+    """Everything that a log, a status or a debugger could show of an error."""
+    told = "".join(traceback.format_exception(error)) + repr(error.__dict__) + repr(error.args)
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    return told
+
+
+async def test_the_server_writes_down_no_value(stage: Stage):
+    scene = scenes.created(stage)
+    admins = stage.records().count(scene.admin.password.reveal())  # by the person who made the admin
+    for account, tail in ((scene.first, "a"), (scene.second, "b"), (scene.first, "c")):
+        await scene.apply(account, CANARY + tail)
+        await scene.verify(account, CANARY + tail)
+    await scene.remove(Action.DISABLE)
+    await scene.remove(Action.ENABLE)
+    records = stage.records()
+    assert scene.second.encode() in records
+    assert CANARY.encode() not in records
+    assert records.count(scene.admin.password.reveal()) == admins
+
+
+async def test_a_statement_that_fails_is_written_down_without_a_value(stage: Stage):
+    scene = scenes.created(stage)
+    await scene.apply(scene.first, "one")
+    seen = await scene.inspect()
+    with FaultProxy(("127.0.0.1", stage.port)) as proxy:
+
+        async def mute() -> None:
+            proxy.mute = True
+
+        with pytest.raises(KeywardError):
+            await scene.through(proxy.port).apply(scene.first, CANARY, seen=seen, send=mute)
+    with stage.stalled(scene.first), pytest.raises(KeywardError):
+        await scene.through(stage.port, timeout=1.0).apply(scene.first, CANARY)
+    assert CANARY.encode() not in stage.records()
+
+
+async def test_no_error_tells_a_value(stage: Stage, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    scene = scenes.created(stage)
+    await scene.apply(scene.first, "one")
+    told = [await _refused(scene), await _cut(scene), await _stalled(scene)]
+    assert all(CANARY not in text for text in told)
+    assert CANARY not in caplog.text
+
+
+async def _refused(scene: Scene) -> str:
+    with pytest.raises(KeywardError) as caught:
+        await scene.verify(scene.first, CANARY)
+    return _told(caught.value)
+
+
+async def _cut(scene: Scene) -> str:
+    with FaultProxy(("127.0.0.1", scene.stage.port)) as proxy:
+
+        async def mute() -> None:
+            proxy.mute = True
+
+        with pytest.raises(KeywardError) as caught:
+            await scene.through(proxy.port).apply(scene.first, CANARY, send=mute)
+    return _told(caught.value)
+
+
+async def _stalled(scene: Scene) -> str:
+    with scene.stage.stalled(scene.first), pytest.raises(KeywardError) as caught:
+        await scene.through(scene.stage.port, timeout=1.0).apply(scene.first, CANARY)
+    return _told(caught.value)
