@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from tests.whole_path.world import NAMESPACE, Shop, keyward, until
 
 
 @pytest.fixture(scope="module")
-def shop(control_plane, postgres) -> Shop:
+def shop(control_plane, postgres) -> Iterator[Shop]:
     shop = Shop(control_plane, postgres)
     shop.prepare()
-    return shop
+    yield shop
+    shop.close()
 
 
 def dual(name: str) -> dict[str, object]:

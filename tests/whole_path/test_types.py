@@ -1,14 +1,14 @@
-"""Each type and mode once, on a real API server and a real PostgreSQL: made or taken over, published, rotated."""
+"""Each mode of a database account once, on a real API server and a real PostgreSQL: made or taken over, published, rotated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier, Literal
+from tests.whole_path.accounts import created, existing, hand_over, mark, published, rds, refused, rotated
 from tests.whole_path.world import Shop, until
+
+WRONG = "password authentication failed"
 
 
 @pytest.fixture(scope="module")
@@ -20,54 +20,10 @@ def shop(control_plane, postgres) -> Iterator[Shop]:
     shop.close()
 
 
-def rds(shop: Shop, name: str, account: dict[str, Any], *, target: str = "pg", mode: str = "Dual") -> None:
-    """Apply a Credential that projects to a Secret of its own name."""
-    spec = {
-        "rds": {"targetRef": {"name": target}, "accountManagement": mode, "databaseName": "orders"} | account,
-        "rotation": {"interval": "24h", "gracePeriod": "0s"},
-        "projections": [{"secretName": name}],
-    }
-    shop.apply(shop.made("Credential", name, spec))
-
-
-def existing(shop: Shop, credential: str, *logins: tuple[str, str]) -> dict[str, Any]:
-    """Accounts that are on the server already, a Secret that holds a password of each, and the import of them.
-
-    The administrator made them, as PostgreSQL 16 lets nobody else but a superuser change them.
-    """
-    with shop.postgres.connect("orders", "rotator", "rotators-password") as session:
-        for name, password in logins:
-            session.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
-    hand_over(shop, credential, *logins)
-    accounts = [{"name": name, "passwordFrom": {"secretName": f"{credential}-old", "key": name}} for name, _ in logins]
-    return {"import": {"accounts": accounts}}
-
-
-def hand_over(shop: Shop, credential: str, *logins: tuple[str, str]) -> None:
-    labels = {"keyward.dev/source-for": credential}
-    shop.apply(shop.plain_secret(f"{credential}-old", dict(logins), labels=labels))
-
-
-def rotated(shop: Shop, name: str, token: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Ask for a rotation; the Secret before and after it."""
-    before = shop.secret(name)
-    shop.annotate(name, "rotate", token)
-    after = until("a rotation", lambda: (found := shop.secret(name)) != before and found)
-    return before, after
-
-
-def refused(shop: Shop, secret: dict[str, str]) -> bool:
-    try:
-        shop.logs_in(secret)
-    except psycopg.OperationalError as error:
-        return "password authentication failed" in str(error)
-    return False
-
-
 def test_an_imported_pair_is_published_as_it_is_and_then_takes_turns(shop):
     old = (("orders_pair_a", "first-of-the-pair"), ("orders_pair_b", "second-of-the-pair"))
-    rds(shop, "pair", existing(shop, "pair", *old))
-    first = until("the first Secret", lambda: shop.secret("pair"))
+    shop.apply(rds(shop, "pair", existing(shop, "pair", *old)))
+    first = published(shop, "pair")
     assert (first["username"], first["password"]) == old[0]
     assert shop.logs_in(first) == "orders_pair_a"
     imported, second = rotated(shop, "pair", "one")
@@ -77,17 +33,16 @@ def test_an_imported_pair_is_published_as_it_is_and_then_takes_turns(shop):
     _, third = rotated(shop, "pair", "two")
     assert third["username"] == "orders_pair_a"
     assert shop.logs_in(third) == shop.logs_in(second) == "orders_pair_a"
-    assert refused(shop, imported)
+    assert refused(shop, imported) == WRONG
 
 
 def test_a_single_account_is_made_with_its_rights_and_keeps_its_name(shop):
-    create = {"name": "orders_single", "privileges": [{"database": "orders", "level": "ReadWrite"}]}
-    rds(shop, "single", {"create": create}, mode="Single")
-    until("the first Secret", lambda: shop.secret("single"))
+    shop.apply(rds(shop, "single", created("orders_single"), mode="Single"))
+    published(shop, "single")
     before, after = rotated(shop, "single", "one")
     assert before["username"] == after["username"] == "orders_single"
     assert shop.logs_in(after) == "orders_single_rights"
-    assert refused(shop, before)
+    assert refused(shop, before) == WRONG
 
 
 def test_a_privileged_account_gets_the_role_that_its_target_names(shop):
@@ -96,23 +51,68 @@ def test_a_privileged_account_gets_the_role_that_its_target_names(shop):
     target = shop.target()
     target["rds"]["privilegedRole"] = "platform_admins"
     shop.apply(shop.made("Target", "pg-privileged", target))
-    create = {"name": "orders_boss", "privileged": True}
-    rds(shop, "boss", {"create": create}, target="pg-privileged", mode="Single")
-    secret = until("the first Secret", lambda: shop.secret("boss"))
+    create = {"create": {"name": "orders_boss", "privileged": True}}
+    shop.apply(rds(shop, "boss", create, target="pg-privileged", mode="Single"))
+    secret = published(shop, "boss")
     with shop.postgres.connect("orders", secret["username"], secret["password"]) as session:
         row = session.execute("SELECT pg_has_role(current_user, 'platform_admins', 'USAGE')").fetchone()
     assert row == (True,)
     before, after = rotated(shop, "boss", "one")
     assert not refused(shop, after)
-    assert refused(shop, before)
+    assert refused(shop, before) == WRONG
 
 
 def test_an_imported_single_account_keeps_its_value_until_the_first_rotation(shop):
     old = ("orders_legacy", "as-old-as-the-hills")
-    rds(shop, "legacy", existing(shop, "legacy", old), mode="Single")
-    secret = until("the first Secret", lambda: shop.secret("legacy"))
+    shop.apply(rds(shop, "legacy", existing(shop, "legacy", old), mode="Single"))
+    secret = published(shop, "legacy")
     assert (secret["username"], secret["password"]) == old
     before, after = rotated(shop, "legacy", "one")
     assert after["username"] == "orders_legacy"
     assert shop.logs_in(after) == "orders_legacy"
-    assert refused(shop, before)
+    assert refused(shop, before) == WRONG
+
+
+def stalled(shop: Shop, name: str) -> str:
+    """What a person has to do, once the Credential says that it waits for one."""
+    return str(until("Stalled", lambda: shop.condition(name, "Stalled"))["message"])
+
+
+def test_a_wrong_imported_password_is_never_published_and_says_what_would_mend_it(shop):
+    account = ("orders_wrong", "the-real-one")
+    importing = existing(shop, "wrong", account)
+    hand_over(shop, "wrong", ("orders_wrong", "a-guess"))
+    shop.apply(rds(shop, "wrong", importing, mode="Single"))
+    said = stalled(shop, "wrong")
+    assert "allowUnverifiedImport: [orders_wrong]" in said
+    assert shop.condition("wrong", "Ready")["status"] == "False"
+    assert not shop.secret("wrong")
+    assert not mark(shop, "orders_wrong"), "an account that nobody proved to hold was written to"
+    assert not refused(shop, {"username": account[0], "password": account[1]})
+
+
+def test_a_wrong_imported_password_is_reset_by_the_first_rotation_where_the_target_allows_it(shop):
+    account = ("orders_lost", "nobody-knows-it-any-more")
+    importing = existing(shop, "lost", account)
+    hand_over(shop, "lost", ("orders_lost", "a-guess"))
+    target = shop.target() | {"allowUnverifiedImport": ["orders_lost"]}
+    shop.apply(shop.made("Target", "pg-lenient", target))
+    shop.apply(rds(shop, "lost", importing, target="pg-lenient", mode="Single"))
+    secret = published(shop, "lost")
+    assert secret["username"] == "orders_lost"
+    assert secret["password"] not in ("a-guess", account[1]), "who imports must never choose the new password"
+    assert shop.logs_in(secret) == "orders_lost"
+    assert refused(shop, {"username": account[0], "password": account[1]}) == WRONG
+
+
+def test_of_a_half_wrong_pair_only_the_proven_account_is_touched(shop):
+    pair = (("orders_half_a", "known"), ("orders_half_b", "unknown"))
+    importing = existing(shop, "half", *pair)
+    hand_over(shop, "half", pair[0], ("orders_half_b", "a-guess"))
+    shop.apply(rds(shop, "half", importing))
+    assert "orders_half_b" in stalled(shop, "half")
+    shop.annotate("half", "rotate", "one")
+    with pytest.raises(AssertionError):
+        until("a Secret", lambda: shop.secret("half"), seconds=2)
+    assert not mark(shop, "orders_half_b")
+    assert not refused(shop, {"username": "orders_half_b", "password": "unknown"})

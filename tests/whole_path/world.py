@@ -38,6 +38,8 @@ class Shop:
     Accounts are global to a PostgreSQL that several tests share: each gives them names of its own.
     """
 
+    host = "127.0.0.1"  # where consumers, and the operator, reach the server
+
     def __init__(self, cluster: Cluster, postgres: PostgresServer, namespace: str = NAMESPACE) -> None:
         self.cluster, self.postgres, self.namespace = cluster, postgres, namespace
         self.api = Api(cluster.kubeconfig)
@@ -98,13 +100,13 @@ class Shop:
         self.apply(key, self.plain_secret("pg-admin", login), self.made("Target", "pg", self.target()))
 
     def close(self) -> None:
-        """Let everything of the namespace go, as nobody will look after it any more; accounts stay as they are."""
+        """Take everything out of the namespace, as nobody will look after it any more; accounts stay as they are."""
         for item in self.api.items("credential", self.namespace):
             name = item["metadata"]["name"]
             self.api.delete("credential", name, self.namespace)
             self.api.ask("PATCH", place("credential", self.namespace, name), {"metadata": {"finalizers": None}}, MERGE)
-        self.api.delete("namespace", self.namespace, "")
-        until("the end of the namespace", lambda: not self.api.get("namespace", self.namespace, ""))
+        for kind in ("credentialversions", "secrets", "targets"):
+            self.api.ask("DELETE", place(kind, self.namespace))
         self.api.close()
 
     # --- the server ---
@@ -120,7 +122,7 @@ class Shop:
         return {
             "rds": {
                 "engine": "PostgreSQL",
-                "endpoints": [{"host": "127.0.0.1", "port": self.postgres.port}],
+                "endpoints": [{"host": self.host, "port": self.postgres.port}],
                 "tls": {"ca": self.postgres.ca_pem},
             },
             "admin": {"secretRef": {"name": "pg-admin"}},
