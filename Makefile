@@ -47,7 +47,7 @@ generated: $(VENV)/.ready
 	@$(RUN)/python -m keyward.api.reference --check
 
 dead: $(VENV)/.ready
-	@$(RUN)/vulture operator --min-confidence 100
+	@$(RUN)/vulture
 
 generate: $(VENV)/.ready ## Write crds/ and docs/api.md from the models
 	@$(RUN)/python -m keyward.api.schema

@@ -26,7 +26,6 @@ class Reason(StrEnum):
     SOURCE_MISSING = "SourceMissing"
     SOURCE_INVALID = "SourceInvalid"
     VALUE_TOO_LARGE = "ValueTooLarge"
-    VERSION_ID_TAKEN = "VersionIdTaken"
     UNKNOWN_VERSION = "UnknownVersion"
     VERSION_DEAD = "VersionDead"
     CRD_OUTDATED = "CRDOutdated"

@@ -107,8 +107,8 @@ def test_kinds_have_names_that_are_quickly_typed():
     [
         (o.CREATED, ("credentials", "NAME TYPE STATE CURRENT LAST ROTATED NEXT ROTATION READY AGE")),
         (o.VERSION, ("credentialversions", "NAME CREDENTIAL VERSION SEQUENCE PROMOTED RETIRED AGE")),
-        (o.TARGET, ("targets", "NAME ENGINE HOST SUSPENDED AGE")),
-        (o.CLUSTER_TARGET, ("clustertargets", "NAME ENGINE HOST SUSPENDED AGE")),
+        (o.TARGET, ("targets", "NAME ENGINE HOST READY SUSPENDED AGE")),
+        (o.CLUSTER_TARGET, ("clustertargets", "NAME ENGINE HOST READY SUSPENDED AGE")),
         (o.KEY, ("encryptionkeys", "NAME STATE CURRENT AVAILABLE AGE")),
     ],
 )

@@ -18,6 +18,7 @@ COMMANDS = [
     ["keyring"],
     ["keyring", "init"],
     ["keyring", "rotate"],
+    ["keyring", "destroy"],
     ["target"],
     ["target", "approve"],
     ["version"],

@@ -204,21 +204,15 @@ def test_a_late_event_does_not_bring_a_deleted_secret_back():
     assert cache.drop_secret("shop", "orders", "8") is None
 
 
-def test_versions_follow_the_list_of_a_quorum_read():
-    cache = Cache()
-    cache.put_version(version(1))
-    cache.put_version(version(2, "6"))
-    cache.replace_versions("shop", "orders", (version(2, "6"), version(3, "9")))
-    assert sorted(v.sequence for v in cache.versions("shop", "orders")) == [2, 3]
-    assert list(cache.version_owners()) == [KEY]
-
-
 def test_a_version_that_we_deleted_is_not_brought_back_by_its_last_events():
     cache = Cache()
-    cache.put_version(version(1, "5"))
-    cache.drop_version(version(1, "5"))
-    assert not cache.put_version(version(1, "5"))
+    index = cache.version_index
+    index.put(version(1, "5"))
+    assert list(cache.version_owners()) == [KEY]
+    index.removed_by_us(version(1, "5"))
+    assert not index.put(version(1, "5"))
     assert cache.versions("shop", "orders") == ()
+    assert list(cache.version_owners()) == []
 
 
 def test_a_source_is_found_by_its_label_and_lost_with_it():

@@ -73,13 +73,13 @@ async def test_a_key_goes_only_once_nothing_is_wrapped_by_it(client, key):  # no
     with contextlib.suppress(Exception):
         await client.delete(VERSIONS, "shop", body["metadata"]["name"])
     version = records.read(await client.create(VERSIONS, "shop", body))
-    tended.cache.put_version(version)
+    tended.cache.version_index.put(version)
     await client.delete(ENCRYPTION_KEYS, "", key)
     seen = await tended.look()
     assert seen["status"]["state"] == "PendingDeletion"
     assert "1 versions" in seen["status"]["conditions"][0]["message"]
     await client.delete(VERSIONS, "shop", version.name)
-    tended.cache.drop_version(version)
+    tended.cache.version_index.removed_by_us(version)
     assert await tended.look() is None
 
 

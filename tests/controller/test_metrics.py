@@ -16,6 +16,7 @@ FAMILIES = {
     "keyward_credential_next_rotation_timestamp_seconds",
     "keyward_credentials",
     "keyward_deletions_left_behind",
+    "keyward_dropped_events",
     "keyward_failed_verifications",
     "keyward_kms_calls",
     "keyward_missed_changes",
@@ -24,6 +25,8 @@ FAMILIES = {
     "keyward_reconcile_duration_seconds",
     "keyward_rotations",
     "keyward_step_duration_seconds",
+    "keyward_watch_dead_streams",
+    "keyward_watch_lists",
 }
 
 

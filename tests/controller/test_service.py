@@ -49,7 +49,7 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def crds(control_plane: Cluster) -> Cluster:  # noqa: F811
-    control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     control_plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
     return control_plane
 

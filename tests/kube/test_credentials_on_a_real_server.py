@@ -24,7 +24,7 @@ STATUS = {
     "observedGeneration": 1,
     "state": "Enabled",
     "conditions": [READY],
-    "projections": [{"secretName": "orders", "sequence": 1, "resourceVersion": "7"}],
+    "projections": [{"secretName": "orders", "sequence": 1, "version": "v1"}],
 }
 
 

@@ -32,12 +32,18 @@ async def as_somebody(client, namespace, body, name="orders"):
     return await client.request(Call(asked, orjson.dumps(body), "fieldManager=kubectl-edit", MERGE_PATCH))
 
 
+async def peek(store, namespace):
+    """Its metadata, as a watch would show it."""
+    item = await store._client.get(SECRETS, namespace, "orders", accept=METADATA)
+    return None if item is None else store.view(item)
+
+
 async def test_a_secret_is_made_with_our_labels_and_seen_as_ours(store, namespace):
     view = await store.create(secret_content(namespace, owner=("orders", "uid-1"), sequence=7))
     assert (view.managed, view.lineage, view.credential, view.sequence) == (True, LINEAGE, "orders", 7)
     assert (view.shape, view.owner_uid, view.intact, view.previous_sequence) == ("s1", "uid-1", True, 0)
     assert view.written_at is not None
-    assert await store.peek(namespace, "orders") == view
+    assert await peek(store, namespace) == view
     stored = await store.read(namespace, "orders")
     assert {k: v.reveal_text() for k, v in stored.data.items()} == {"user": "bob", "password": "one"}
     assert stored.type == "Opaque"
@@ -142,14 +148,14 @@ async def test_an_immutable_secret_is_a_problem_with_a_name_and_no_value(store, 
 async def test_somebody_elses_write_to_the_data_is_told_by_metadata_alone(store, client, namespace):
     await store.create(secret_content(namespace))
     await as_somebody(client, namespace, {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}})
-    assert (await store.peek(namespace, "orders")).intact
+    assert (await peek(store, namespace)).intact
     for body in ({"data": {"password": encoded("theirs")}}, {"data": {"more": encoded("x")}}, {"data": {"user": None}}):
         await as_somebody(client, namespace, body)
-        assert not (await store.peek(namespace, "orders")).intact, body
+        assert not (await peek(store, namespace)).intact, body
         view = await store.replace(secret_content(namespace), await store.read(namespace, "orders"))
         assert view.intact
         # What a restarted process sees is the same.
-        assert (await KubeSecretStore(client).peek(namespace, "orders")).intact
+        assert (await peek(KubeSecretStore(client), namespace)).intact
 
 
 async def test_a_restored_secret_is_looked_at_once(store, client, namespace):
@@ -162,12 +168,12 @@ async def test_a_restored_secret_is_looked_at_once(store, client, namespace):
     body = {"data": {k: encoded("0") for k in item["data"]}}
     await as_somebody(client, namespace, body)
     await as_somebody(client, namespace, {"data": item["data"]})
-    view = await store.peek(namespace, "orders")
+    view = await peek(store, namespace)
     assert not view.intact
     store.trust(namespace, "orders", view.resource_version)
-    assert (await store.peek(namespace, "orders")).intact
+    assert (await peek(store, namespace)).intact
     await as_somebody(client, namespace, {"data": {"password": encoded("x")}})
-    assert not (await store.peek(namespace, "orders")).intact
+    assert not (await peek(store, namespace)).intact
 
 
 async def test_only_the_secret_that_was_seen_is_deleted(store, client, namespace):
@@ -175,7 +181,7 @@ async def test_only_the_secret_that_was_seen_is_deleted(store, client, namespace
     await as_somebody(client, namespace, {"metadata": {"labels": {"keyward.dev/lineage": "f" * 32}}})
     with pytest.raises(Conflict):
         await store.delete(namespace, seen)
-    await store.delete(namespace, await store.peek(namespace, "orders"))
+    await store.delete(namespace, await peek(store, namespace))
     await store.delete(namespace, seen)
     assert await store.read(namespace, "orders") is None
 

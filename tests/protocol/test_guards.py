@@ -37,7 +37,7 @@ class Removal:
 
 def guard_of_rotation(name: str, play: Play) -> Removal:
     guard = getattr(rotation, name)
-    return Removal(name, rotation, "GUARDS", rotation.without(guard), play)
+    return Removal(name, rotation, "GUARDS", tuple(g for g in rotation.GUARDS if g is not guard), play)
 
 
 def guard_of_reserve(name: str, play: Play) -> Removal:

@@ -124,10 +124,6 @@ class ProjectedSecret(Model):
     """Version that it holds."""
     sequence: int = 0
     """Sequence of the version that it holds."""
-    resource_version: Text = ""
-    """The Secret's resourceVersion when it was written."""
-    written_at: Time | None = None
-    """When it was written."""
 
 
 class Waiting(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +15,11 @@ from keyward.crypto.keyring import Keyring, State
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.client import Client
 from keyward.kube.keyring import KeyringStore
+from keyward.kube.kinds import VERSIONS
 
 app = typer.Typer(help="The local keyring: the keys that wrap every stored value.", no_args_is_help=True)
 
+_SETTLED = timedelta(minutes=1)
 Key = Annotated[str, typer.Option("--key", help="Name of the EncryptionKey.")]
 
 
@@ -95,3 +97,58 @@ def rotate(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     number = options.with_client(options.connection(kubeconfig, context), work)
     typer.echo(f"key {key!r} has version {number}: the controller rewraps every stored value under it")
     typer.echo("back the keyring up now", err=True)
+
+
+@app.command("destroy")
+def destroy(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    number: Annotated[int, typer.Argument(min=1, metavar="VERSION", help="Number of the key's version.")],
+    key: Key = "default",
+    namespace: options.OperatorNamespace = options.DEFAULT_NAMESPACE,
+    keyring_secret: options.KeyringSecret = options.DEFAULT_KEYRING,
+    keyring_file: options.KeyringFile = None,
+    kubeconfig: options.Kubeconfig = None,
+    context: options.Context = None,
+) -> None:
+    """Destroy a closed version of a key, for good, once no stored value is wrapped by it.
+
+    What an old backup holds under it can then never be opened again. Refused while a CredentialVersion is wrapped by it, and
+    for a minute after `rotate`: a controller may still be using it.
+    """
+    place = _Place(namespace, keyring_secret, keyring_file)
+
+    async def work(client: Client) -> None:
+        home = _home(client, place)
+        held = await home.load()
+        if held is None:
+            raise Blocked(Reason.KEY_UNAVAILABLE, "there is no keyring: `keyward keyring init` makes the first one")
+        _may_be_destroyed(held.keyring, key, number)
+        wrapped = await _wrapped(client, key, number)
+        if wrapped:
+            raise Blocked(
+                Reason.KEY_UNAVAILABLE,
+                f"{wrapped} CredentialVersions are wrapped by version {number} of key {key!r}: wait until the controller has "
+                "rewrapped them, and look why if it does not",
+            )
+        await change(home, lambda keyring: keyring.destroy_version(key, number))
+
+    options.with_client(options.connection(kubeconfig, context), work)
+    typer.echo(f"version {number} of key {key!r} is destroyed")
+
+
+def _may_be_destroyed(keyring: Keyring, key: str, number: int) -> None:
+    if keyring.version(key, number).state is State.ENABLED:
+        raise Blocked(
+            Reason.INVALID_SPEC,
+            f"version {number} of key {key!r} still wraps: `keyward keyring rotate` closes it first",
+        )
+    closed_at = keyring.versions(key)[-1].created_at  # a rotation closes all others as it makes the newest
+    if datetime.now(UTC) - closed_at < _SETTLED:
+        raise Blocked(Reason.KEY_UNAVAILABLE, "the key was rotated less than a minute ago: try again in a minute")
+
+
+async def _wrapped(client: Client, key: str, number: int) -> int:
+    count = 0
+    async for page in client.pages(VERSIONS):
+        for item in page.get("items") or ():
+            count += any((w.get("key"), w.get("keyVersion")) == (key, str(number)) for w in item.get("wraps") or ())
+    return count

@@ -242,8 +242,11 @@ def _watch_over(made: _Made, schedule: Schedule) -> None:
     health.watch("loop", made.lag.check)
     health.watch("schedule", heartbeat(lambda: schedule.beat if schedule.started else _ever(), 90.0, "the schedule"))
     health.watch("watch", made.resync.check)
-    for name, informer in zip(("versions", "secrets", "sources", "keyring"), made.informers, strict=True):
+    named = dict(zip(("versions", "secrets", "sources", "keyring"), made.informers, strict=True))
+    for name, informer in named.items():
         health.watch(name, partial(_fresh, informer))
+    events, metrics = made.platform.events, made.platform.metrics
+    metrics.follow_watches({name: i.health for name, i in named.items()}, lambda: events.dropped)
 
 
 def _ever() -> float:

@@ -159,9 +159,6 @@ class Cache:
     def credentials_using_key(self, name: str) -> tuple[Key, ...]:
         return self._by_key.of(name)
 
-    def credentials_using_source(self, namespace: str, secret: str) -> tuple[Key, ...]:
-        return self._by_source.of((namespace, secret))
-
     # --- Targets and keys ---
 
     def target(self, kind: str, namespace: str | None, name: str) -> Json | None:
@@ -199,22 +196,6 @@ class Cache:
     def versions(self, namespace: str, credential: str) -> tuple[Version, ...]:
         """All versions of that Credential's name, every lineage, in no order."""
         return self.version_index.list(namespace, credential)
-
-    def put_version(self, version: Version) -> bool:
-        return self.version_index.put(version)
-
-    def drop_version(self, version: Version) -> None:
-        """We have deleted it; its last events may still be on their way."""
-        self.version_index.removed_by_us(version)
-
-    def replace_versions(self, namespace: str, credential: str, found: tuple[Version, ...]) -> None:
-        """A quorum list has shown exactly these."""
-        kept = {version.name for version in found}
-        for version in self.versions(namespace, credential):
-            if version.name not in kept:
-                self.version_index.remove(namespace, version.name)
-        for version in found:
-            self.version_index.put(version)
 
     def version_owners(self) -> Iterator[Key]:
         """Every Credential's name that has versions, with a live object or without."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
-from keyward.domain import marks
+from keyward.domain import commands, marks
 from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
@@ -118,6 +118,8 @@ class Effects:
             expected=seen,
             comments={name: marks.write(seen.accounts[name].mark, mark) for name in sorted(touched)},
             create=accounts.created,
+            # Whoever has the leaked value may have logged in with it already.
+            terminate_sessions=commands.is_forced(version.cause.text),
         )
 
     def _mark(self, version: Version, *, disabled: bool = False) -> marks.Mark:

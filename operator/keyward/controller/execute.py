@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
@@ -84,7 +84,16 @@ class Means:
 
 
 _NAMED_BY_EFFECTS = (Apply, Verify, Enable, Disable, Drop)  # these have their own named points
-_TOLD = frozenset({Apply, Promote, Retire, Enable, Disable, Drop, Close, Release})  # in the log of ordinary service
+_TOLD: Final = {  # in the log of ordinary service; all else is there with --verbose
+    Apply: "the value was set on the target",
+    Promote: "the version is current",
+    Retire: "the version is of no use any more",
+    Enable: "the accounts may log in again",
+    Disable: "the accounts may not log in any more",
+    Drop: "the accounts are dropped",
+    Close: "the lineage is over",
+    Release: "the Credential is let go",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -131,7 +140,8 @@ class Executor:
                 await self._m.hook(f"{name}:before")
                 await act(run, seen, step)
                 await self._m.hook(f"{name}:after")
-            _log.log(logging.INFO if type(step) in _TOLD else logging.DEBUG, "done")
+            told = _TOLD.get(type(step))
+            _log.log(logging.INFO if told else logging.DEBUG, told or "done")
 
     async def sweep(self, step: Orphan | Prune) -> None:
         """A step for a lineage that has no Credential. Raises Conflict: somebody wrote first."""

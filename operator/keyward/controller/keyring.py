@@ -210,10 +210,6 @@ class KeyKeeper:
     # --- the port ---
 
     @property
-    def available(self) -> bool:
-        return self._vault is not None
-
-    @property
     def vault(self) -> VersionVault:
         """The vault as it is now. Raises Blocked with KEY_UNAVAILABLE."""
         if self._vault is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import platform
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -22,8 +22,10 @@ import keyward
 from keyward.controller.cache import Summary
 from keyward.controller.queue import Key
 from keyward.kube.client import Seen
+from keyward.kube.informer import Health as WatchHealth
 
 Summaries = Callable[[], Iterable[tuple[Key, Summary]]]
+Watches = Mapping[str, WatchHealth]
 
 _STEP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _WAIT_BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -41,6 +43,8 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=False)
         self._summaries: Summaries = _nothing
         self._per_credential = per_credential
+        self._watches: Watches = {}
+        self._dropped: Callable[[], int] = int
         self._counters()
         self._measures()
         self.registry.register(_Credentials(self))
@@ -108,6 +112,10 @@ class Metrics:
         """Read Credentials from here at each scrape."""
         self._summaries = summaries
 
+    def follow_watches(self, watches: Watches, dropped_events: Callable[[], int]) -> None:
+        """Read the health of our own watches, by what they watch, and the count of dropped events at each scrape."""
+        self._watches, self._dropped = watches, dropped_events
+
     # --- the small interfaces of queue and client ---
 
     def depth(self, waiting: int) -> None:
@@ -127,8 +135,12 @@ class Metrics:
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The families that are read from the cache."""
+    def collect(self) -> Iterator[Metric]:
+        """The families that are read from others."""
+        yield from _of_watches(self._watches)
+        dropped = CounterMetricFamily("keyward_dropped_events", "Events that were not posted: too many, or refused.")
+        dropped.add_metric([], self._dropped())
+        yield dropped
         found = list(self._summaries())
         yield _by_state(found)
         if self._per_credential:
@@ -148,8 +160,20 @@ class _Credentials(Collector):
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         return self._metrics.collect()
+
+
+def _of_watches(watches: Watches) -> Iterator[Metric]:
+    lists = CounterMetricFamily("keyward_watch_lists", "Whole lists that a watch began with.", labels=["watch"])
+    dead = CounterMetricFamily(
+        "keyward_watch_dead_streams", "Streams that lived and told nothing, found out by a list.", labels=["watch"]
+    )
+    for name, health in watches.items():
+        lists.add_metric([name], health.relists)
+        dead.add_metric([name], health.dead_streams)
+    yield lists
+    yield dead
 
 
 def _by_state(found: list[tuple[Key, Summary]]) -> GaugeMetricFamily:

@@ -136,17 +136,6 @@ def digest(envelope: Envelope, context: Context) -> bytes:
     return hashlib.sha256(pack(*parts, envelope.salt, envelope.commit, envelope.nonce, envelope.ct)).digest()
 
 
-def check_chain(recorded: bytes | None, neighbour: Envelope | None, neighbour_context: Context | None) -> bool:
-    """Whether the nearest lower version is still the one that `recorded` (a version's previous digest) speaks of.
-
-    A neighbour that was pruned is no fault, and one that was rewrapped is the same; an altered or exchanged one is not.
-    False freezes rotation, never reading.
-    """
-    if recorded is None or neighbour is None or neighbour_context is None:
-        return True
-    return hmac.compare_digest(recorded, digest(neighbour, neighbour_context))
-
-
 def _keys(data_key: Sensitive, salt: bytes, bound: bytes) -> tuple[bytes, bytes]:
     """Content key and commitment: HKDF-SHA-512 with one salt, and a label of its own for each."""
     if len(data_key) != KEY_SIZE:

@@ -23,7 +23,6 @@ from keyward.sensitive import Sensitive
 CHECK_SIZE: Final = 8
 _CHECK: Final = b"keyward.dev/keyring/v1/key-check"
 _SOURCE: Final = b"keyward.dev/keyring/v1/source-digest"
-_CONTENT: Final = b"keyward.dev/keyring/v1/content-check"
 
 
 class State(StrEnum):
@@ -117,10 +116,6 @@ class Keyring:
     def source_digest(self, value: bytes) -> str:
         """Keyed digest of a consumed source, in hex: tells whether it changed, to nobody without the keyring."""
         return self._keyed(_SOURCE, value)
-
-    def content_check(self, value: bytes) -> str:
-        """Keyed digest of what was projected, in hex. Never equal to a source's digest of the same bytes."""
-        return self._keyed(_CONTENT, value)
 
     def _keyed(self, label: bytes, value: bytes) -> str:
         key = hmac.digest(self.secret.reveal(), label, "sha256")

@@ -428,7 +428,6 @@ class Project:
     projection: ProjectionWish
     version: Version
     previous: Version | None
-    rewrite: bool = False  # only if the content differs (somebody else wrote it)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ def plan(seen: Observed) -> Project | Unproject | Wait:
     for projection in settling.unwritten(seen, history):
         if projection.secret_name not in seen.blocked_secrets:
             previous = history.previous if projection.include_previous else None
-            secret = seen.secrets.get(projection.secret_name)
-            return Project(projection, current, previous, rewrite=secret is not None and not secret.intact)
+            return Project(projection, current, previous)
     return _remove_unwished(seen, history.lineage)
 
 

@@ -213,8 +213,3 @@ GUARDS: tuple[Guard, ...] = (
     go_back,
     prove_before_projecting,
 )
-
-
-def without(guard: Guard) -> tuple[Guard, ...]:
-    """All guards but one: for the tests that show what it is for."""
-    return tuple(g for g in GUARDS if g is not guard)

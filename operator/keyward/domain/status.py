@@ -54,7 +54,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         "currentVersion": current.version_id if current else "",
         "nextRotation": _next_rotation(seen, history, now),
         "projections": [
-            {"secretName": s.name, "sequence": s.sequence, "resourceVersion": s.resource_version}
+            {"secretName": s.name, "sequence": s.sequence, "version": _named(history, s.sequence)}
             for p in seen.wish.projections
             if (s := seen.secrets.get(p.secret_name)) is not None and s.managed and s.lineage == history.lineage
         ],
@@ -94,6 +94,10 @@ def newly_stalled(before: Json, after: Json) -> tuple[str, str] | None:
 def _stalled_by(status: Json) -> tuple[str, str] | None:
     found = next((c for c in status.get("conditions", []) if c.get("type") == "Stalled"), None)
     return None if found is None else (found.get("reason", ""), found.get("message", ""))
+
+
+def _named(history: History, sequence: int) -> str:
+    return next((v.version_id for v in history.versions if v.sequence == sequence), "")
 
 
 def _state(seen: Observed, outcome: Outcome) -> str:

@@ -68,11 +68,6 @@ class KubeSecretStore:
         item = await self._client.get(SECRETS, namespace, name)
         return None if item is None else stored(item)
 
-    async def peek(self, namespace: str, name: str) -> SecretView | None:
-        """Its metadata only."""
-        item = await self._client.get(SECRETS, namespace, name, accept=METADATA)
-        return None if item is None else self.view(item)
-
     async def create(self, content: SecretContent) -> SecretView:
         """POST; raises AlreadyExists (a Conflict) if the name is taken."""
         metadata: Json = {"name": content.name, "namespace": content.namespace} | _ours(content)
