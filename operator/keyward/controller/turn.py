@@ -98,7 +98,7 @@ def wakes(turn: Turn, outcome: summary.Outcome, failures: Failures, now: datetim
     if stands is not None:
         due.append(now + (SOON if stands.reason in _OF_SECRETS else LATER))
     if turn.blocked:
-        due.append(now + LATER)
+        due.append(now + SOON)  # a stranger's Secret that goes is told by no watch either
     return due
 
 
