@@ -156,3 +156,14 @@ def test_every_manifest_in_a_page_is_one_that_the_api_server_takes(page, kubectl
             if "namespace" in item["metadata"]:
                 item["metadata"]["namespace"] = "default"
             kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump(item))
+
+
+def test_every_section_that_the_code_names_is_in_the_protocol():
+    sections = set(re.findall(r"^## (\d+)\. ", page("docs/protocol.md").text, re.MULTILINE))
+    named = 0
+    for file in [*(ROOT / "operator").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "demo").rglob("*.py")]:
+        for document, numbers in re.findall(r"\b(\w+) (§[\d.]+(?:, §[\d.]+)*)", file.read_text()):
+            known = document == "protocol" and set(re.findall(r"\d+", numbers)) <= sections
+            assert known or document.isdigit(), f"{file.relative_to(ROOT)}: {document} {numbers}"
+            named += 1
+    assert named > 20

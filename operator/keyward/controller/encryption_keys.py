@@ -1,4 +1,4 @@
-"""EncryptionKeys: what people see of them, and that none goes while a version is wrapped by it (design of keys).
+"""EncryptionKeys: what people see of them, and that none goes while a version is wrapped by it (protocol §12).
 
 A key that is being deleted wraps nothing new. It is let go once nothing is wrapped by it any more: what its Credentials do to
 get there is theirs, by another spec.encryptionKeyName.

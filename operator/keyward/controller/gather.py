@@ -1,4 +1,4 @@
-"""One read of the world for one Credential, mostly from the cache: what the planner sees (design §8).
+"""One read of the world for one Credential, mostly from the cache: what the planner sees.
 
 Nothing is decided here. A Target or key that cannot be used becomes an obstacle, for the planner to judge.
 """

@@ -1,4 +1,4 @@
-"""The periodic login with current (design §4). Pure."""
+"""The periodic login with current (protocol §5). Pure."""
 
 from __future__ import annotations
 

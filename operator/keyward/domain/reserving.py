@@ -1,4 +1,4 @@
-"""When the next version is reserved, why, and on which account (protocol §2, §4; design §4).
+"""When the next version is reserved, why, and on which account (protocol §2, §4, §5).
 
 What stands before a reserve is what keeps the previous value alive: in dual mode the next version's apply resets the
 account that previous names.

@@ -1,4 +1,4 @@
-"""What the Credential's status says: a summary for people and tools, derived anew each time (design §2). Pure.
+"""What the Credential's status says: a summary for people and tools, derived anew each time. Pure.
 
 The planner reads nothing of it but the failure count. A failed rotation does not take Ready away while the published
 value still works.
