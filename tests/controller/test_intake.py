@@ -11,6 +11,7 @@ from keyward.controller.heap import Schedule
 from keyward.controller.intake import Intake
 from keyward.controller.limits import RotationLimits
 from keyward.controller.queue import WorkQueue
+from keyward.domain.model import Identity
 from keyward.kube.secrets import view
 
 A, B = ("shop", "a"), ("shop", "b")
@@ -55,6 +56,20 @@ async def test_a_change_wakes_its_credential_and_our_own_status_does_not(intake)
     assert await waiting(intake) == []
     intake.credential("Modified", credential("a", "3", generation=2))
     assert await waiting(intake) == [A]
+
+
+async def test_one_that_a_write_found_gone_is_forgotten_and_one_made_anew_is_not(intake):
+    intake.credential("Added", credential("a", "5", uid="first"))
+    await waiting(intake)
+    intake.gone(Identity("shop", "a", "another"))
+    assert intake.cache.credential(A) is not None
+    intake.gone(Identity("shop", "a", "first"))
+    assert intake.cache.credential(A) is None
+    assert intake.sweep.is_set()
+    intake.credential("Modified", credential("a", "5", uid="first"))
+    assert intake.cache.credential(A) is None
+    intake.credential("Added", credential("a", "9", uid="second"))
+    assert intake.cache.credential(A) is not None
 
 
 async def test_a_change_goes_before_what_is_seen_for_the_first_time(intake):

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.controller.test_cache import credential
 from tests.controller.test_intake import A, intake, waiting  # noqa: F401 - a fixture
+from tests.kube.waiting import eventually
 
 from keyward.controller.resync import Resync, followed
 from keyward.kube.kinds import CREDENTIALS
@@ -51,6 +53,18 @@ async def test_a_deletion_that_the_stream_did_not_tell_is_taken(intake):  # noqa
     assert await resync(Listing(), intake, []).compare() == 1
     assert intake.cache.credential(A) is None
     assert await waiting(intake) == [A]
+
+
+async def test_what_went_before_the_stream_was_open_is_found_soon_and_not_held_against_it(intake):  # noqa: F811
+    listing, missed = Listing(credential("a", "5")), []
+    found = Resync(listing, followed(intake), missed.append, grace=0.0)
+    await found.first()
+    listing.items.clear()
+    run = asyncio.create_task(found.run())
+    await eventually(lambda: intake.cache.credential(A) is None)
+    run.cancel()
+    assert found.check() is None
+    assert missed == []
 
 
 async def test_what_the_stream_tells_within_the_grace_was_not_missed(intake):  # noqa: F811

@@ -116,6 +116,29 @@ async def test_release_lets_a_deleted_credential_go_and_absent_is_success(client
     await store.write_status(seen.identity, STATUS)
 
 
+async def test_whoever_is_found_gone_is_told_of_and_whoever_others_hold_is_not(client, seen, namespace):
+    told = []
+    store = KubeCredentialStore(client, gone=told.append)
+    patch = Asked("patch", CREDENTIALS, namespace, "orders")
+    await client.merge(patch, {"metadata": {"finalizers": [OURS, THEIRS]}})
+    await client.delete(CREDENTIALS, namespace, "orders")
+    await store.release(seen.identity)
+    assert told == []
+    await client.merge(patch, {"metadata": {"finalizers": None}})
+    await store.release(seen.identity)
+    await store.write_status(seen.identity, STATUS)
+    assert told == [seen.identity] * 2
+
+
+async def test_the_write_that_ends_a_credential_tells_that_it_is_gone(client, seen, namespace):
+    told = []
+    store = KubeCredentialStore(client, gone=told.append)
+    await store.annotate(seen, LINEAGE, finalizer=True)
+    await client.delete(CREDENTIALS, namespace, "orders")
+    await store.release(seen.identity)
+    assert told == [seen.identity]
+
+
 async def test_a_status_that_says_nothing_new_is_not_sent(client, store, seen, namespace, calls):
     await store.write_status(seen.identity, STATUS)
     await store.write_status(seen.identity, dict(STATUS))

@@ -179,7 +179,9 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
     limits = RotationLimits(settings.limits.rotations, settings.limits.rotations_per_target, queue.add)
     rate = settings.limits.releases_per_second
     schedule = Schedule(_now, TokenBucket(rate, rate), settings.periods.longest_sleep)
-    secrets, credentials = KubeSecretStore(client), KubeCredentialStore(client, cache.put_credential)
+    intake: Intake
+    secrets = KubeSecretStore(client)
+    credentials = KubeCredentialStore(client, cache.put_credential, lambda of: intake.gone(of))  # noqa: PLW0108 - is made below
     intake = Intake(
         cache,
         queue,

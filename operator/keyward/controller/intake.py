@@ -17,7 +17,7 @@ from keyward.controller.heap import Schedule
 from keyward.controller.limits import RotationLimits, TargetKey
 from keyward.controller.objects import Verdict, key_of
 from keyward.controller.queue import Key, Priority, WorkQueue
-from keyward.domain.model import SecretView
+from keyward.domain.model import Identity, SecretView
 from keyward.kube.informer import Change
 
 Json = dict[str, Any]
@@ -65,6 +65,17 @@ class Intake:
             self._add([key], Priority.BULK if new else Priority.NOW)
             # Who lost a rival, or won one, is judged anew.
             self._add(before ^ self.cache.rivals(key))
+
+    def gone(self, of: Identity) -> None:
+        """A write found that this Credential is not there any more.
+
+        The stream never tells of one that went before it was open: such a one would be kept, and worked on, for long.
+        """
+        known = self.cache.credential((of.namespace, of.name))
+        if known is not None and known["metadata"].get("uid") == of.uid:
+            version = str(self.cache.credential_version((of.namespace, of.name)))
+            metadata = {"namespace": of.namespace, "name": of.name, "resourceVersion": version}
+            self.credential("Deleted", {"metadata": metadata})
 
     def target(self, kind: str, change: Change, item: Json) -> None:
         target: TargetKey = (kind, *key_of(item))

@@ -1,4 +1,4 @@
-"""The first lists, and a look each ten minutes whether the streams told everything.
+"""The first lists, and a look soon after and then each ten minutes whether the streams told everything.
 
 kopf loses deletions that happen while a stream is down, and its stream can die in silence. What a list shows and the
 stream has not told within a minute is put right here, and held against the stream's health.
@@ -95,18 +95,28 @@ class Resync:
 
     async def run(self) -> NoReturn:
         """Compare for ever; cancel it."""
+        # What went between our first list and the stream's own is told by nobody, and is no fault of the stream.
+        await self._look(self._grace / 2, held=False)
         while True:
-            await asyncio.sleep(self._period * random.uniform(0.9, 1.1))  # noqa: S311 - spreads load
-            try:
-                await self.compare()
-            except KeywardError as error:
-                _log.info("the resync is put off: %s", error.message)
+            await self._look(self._period * random.uniform(0.9, 1.1), held=True)  # noqa: S311 - spreads load
 
-    async def compare(self) -> int:
-        """One round over every kind; how many changes had been missed. They are taken now."""
+    async def _look(self, after: float, *, held: bool) -> None:
+        await asyncio.sleep(after)
+        try:
+            await self.compare(held=held)
+        except KeywardError as error:
+            _log.info("the resync is put off: %s", error.message)
+
+    async def compare(self, *, held: bool = True) -> int:
+        """One round over every kind; how many changes had been missed. They are taken now.
+
+        With `held`, they are held against the stream.
+        """
         missed = 0
         for followed_kind in self._kinds:
             missed += await self._compare(followed_kind)
+        if not held:
+            return missed
         self._problem = f"{missed} changes were missed by the watch" if missed else None
         if missed:
             self._missed(missed)

@@ -34,9 +34,17 @@ class _Known:
 class KubeCredentialStore:
     """The port `CredentialStore`. Every write is bound to the uid: a Credential made anew is another one."""
 
-    def __init__(self, client: Client, written: Callable[[Json], object] = lambda _item: None) -> None:
-        """`written` gets every Credential as the server answered our own write of it, before the watch tells of it."""
-        self._client, self._written = client, written
+    def __init__(
+        self,
+        client: Client,
+        written: Callable[[Json], object] = lambda _item: None,
+        gone: Callable[[Identity], object] = lambda _of: None,
+    ) -> None:
+        """`written` gets every Credential as the server answered our own write of it, before the watch tells of it.
+
+        `gone` is told of one that a write did not find any more, or was the end of: the watch may never tell.
+        """
+        self._client, self._written, self._gone = client, written, gone
         self._known: dict[str, _Known] = {}
 
     async def annotate(self, wish: Wish, lineage: str, finalizer: bool) -> None:
@@ -61,12 +69,19 @@ class KubeCredentialStore:
     async def release(self, of: Identity) -> None:
         """Remove our finalizer, nobody else's. Absent is success."""
         live = await self._live(of)
-        if live is None or names.FINALIZER not in live.get("finalizers", ()):
+        if live is None:
+            self._gone(of)
+            return
+        if names.FINALIZER not in live.get("finalizers", ()):
             return
         try:
-            self._written(await self._client.merge(_asked(of), {"metadata": _with_finalizers(live, keep=False)}))
+            left = await self._client.merge(_asked(of), {"metadata": _with_finalizers(live, keep=False)})
         except NotFound:
+            self._gone(of)
             return
+        self._written(left)
+        if left["metadata"].get("deletionTimestamp") and not left["metadata"].get("finalizers"):
+            self._gone(of)
 
     async def write_status(self, of: Identity, status: Json) -> None:
         """Replace the status unless it is the one that stands. A Credential that is gone needs none.
@@ -82,6 +97,7 @@ class KubeCredentialStore:
             answer = await statuses.replace(self._client, asked, of.uid, status)
         except NotFound:
             self.forget(of.uid)
+            self._gone(of)
             return
         self._known[of.uid] = _Known(digest, _digest(answer.get("status") or {}))
         self._written(answer)
