@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help demo test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
+.PHONY: help demo bench test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -24,16 +24,19 @@ test: $(VENV)/.ready ## All tests, on a real API server, kubelet and targets
 	@$(RUN)/python -m tests.cluster build
 	@$(RUN)/python -m pytest
 
+bench: $(VENV)/.ready ## Measure, and write docs/benchmarks.md: about ten minutes (ARGS=--quick: one, ARGS=--help: the rest)
+	@$(RUN)/python -m benchmarks $(ARGS)
+
 test-failed: $(VENV)/.ready ## Only the tests that failed last time
 	@$(RUN)/python -m pytest --last-failed --last-failed-no-failures=none
 
 check: format lint types contracts generated dead test ## What has to pass before a change lands
 
 format: $(VENV)/.ready
-	@$(RUN)/ruff format --check --quiet operator tests demo
+	@$(RUN)/ruff format --check --quiet operator tests demo benchmarks
 
 lint: $(VENV)/.ready
-	@$(RUN)/ruff check --quiet operator tests demo
+	@$(RUN)/ruff check --quiet operator tests demo benchmarks
 
 types: $(VENV)/.ready
 	@$(RUN)/mypy

@@ -66,6 +66,11 @@ class ControlPlane:
             self._authority = pki.authority(self.folder / "pki")
         return self._authority
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that run, by name."""
+        return {name: running.pid for name, running in self._running.items()}
+
     def log(self, name: str) -> Path:
         return self.folder / "log" / f"{name}.log"
 

@@ -1,0 +1,49 @@
+"""A fresh control plane with what Keyward needs to begin: CRDs, namespaces, a key, and a user with the operator's rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import plain
+from tests.cluster.model import Cluster
+from tests.whole_path import running
+
+ROOT = Path(__file__).parents[1]
+OPERATOR_NAMESPACE = "keyward-system"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A cluster without nodes. `limited` is a kubeconfig with the operator's rights and no others."""
+
+    cluster: Cluster
+    limited: Path
+    pids: dict[str, int]
+
+    @property
+    def user(self) -> str:
+        """As the API server's log calls whoever uses `limited`."""
+        return running.USER
+
+
+@contextmanager
+def stage(namespaces: tuple[str, ...]) -> Iterator[Stage]:
+    """For as long as the body runs."""
+    with plain.serving(need_pods=False) as cluster:
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+        made = [_item("v1", "Namespace", name) for name in (OPERATOR_NAMESPACE, *namespaces)]
+        key = _item("keyward.dev/v1alpha1", "EncryptionKey", "default")
+        made.append(key | {"spec": {"provider": {"local": {}}, "allowedNamespaces": ["*"]}})
+        cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
+        assert cluster.plane is not None
+        yield Stage(cluster, running.limited(cluster), cluster.plane.pids)
+
+
+def _item(api_version: str, kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
