@@ -73,8 +73,9 @@ async def test_a_key_goes_only_once_nothing_is_wrapped_by_it(client, key):  # no
     with contextlib.suppress(Exception):
         await client.delete(VERSIONS, "shop", body["metadata"]["name"])
     version = records.read(await client.create(VERSIONS, "shop", body))
-    tended.cache.version_index.put(version)
     await client.delete(ENCRYPTION_KEYS, "", key)
+    assert (await tended.look())["metadata"]["finalizers"]  # although no watch has told of the version yet
+    tended.cache.version_index.put(version)
     seen = await tended.look()
     assert seen["status"]["state"] == "PendingDeletion"
     assert "1 versions" in seen["status"]["conditions"][0]["message"]

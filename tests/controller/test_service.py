@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -26,6 +27,16 @@ from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "keyward-system"
+
+
+# A stop may come at any moment, and asyncio leaves the transport of a TLS handshake behind that was cancelled.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def left_behind():
+    yield
+    gc.collect()
 
 
 class Recorded:

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from keyward.api import accounts
+from keyward.api import accounts, managed
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import allows
-from keyward.api.rds import Rds
+from keyward.api.managed import Managed
 from keyward.api.target import ClusterTarget, Target
 from keyward.controller import targets
 from keyward.controller.cache import Cache
@@ -40,6 +40,11 @@ class Sight:
     admin: targets.AdminOf | None = None
     obstacle: Obstacle | None = None
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine that its system needs; empty while that is not known."""
+        return managed.system(self.found.spec).engine if self.found is not None else ""
+
 
 class Targets:
     """Looks at Targets and opens the way to their systems."""
@@ -51,14 +56,14 @@ class Targets:
 
     def look(self, credential: Credential) -> Sight:
         """The Target that the Credential names, or the obstacle that stands there."""
-        rds = credential.spec.rds
-        assert rds is not None
-        reference, namespace = rds.target_ref, credential.metadata.namespace
+        wanted = managed.of(credential.spec)
+        assert wanted is not None
+        reference, namespace = wanted.target, credential.metadata.namespace
         raw = self._cache.target(reference.kind, namespace if reference.kind == "Target" else None, reference.name)
         if raw is None:
             return _obstacle(
                 Reason.UNKNOWN_TARGET,
-                f"spec.rds.targetRef names {reference.kind} {reference.name}, which is not there: create it",
+                f"spec.{wanted.type}.targetRef names {reference.kind} {reference.name}, which is not there: create it",
             )
         try:
             found = parse(Target, raw) if reference.kind == "Target" else parse(ClusterTarget, raw)
@@ -70,17 +75,17 @@ class Targets:
                 Reason.TARGET_NOT_ALLOWED,
                 f"spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace {namespace}",
             )
-        claimed = self._claimed(credential, rds)
+        claimed = self._claimed(credential, wanted)
         if claimed is not None:
             return claimed
         identity = TargetIdentity(reference.kind, reference.name, admin.digest, found.metadata.uid)
-        return Sight(identity, _place(found, rds), found, admin)
+        return Sight(identity, _place(found, wanted), found, admin)
 
-    def _claimed(self, credential: Credential, rds: Rds) -> Sight | None:
-        namespace = credential.metadata.namespace
-        target = (rds.target_ref.kind, namespace if rds.target_ref.kind == "Target" else "", rds.target_ref.name)
+    def _claimed(self, credential: Credential, wanted: Managed) -> Sight | None:
+        namespace, reference = credential.metadata.namespace, wanted.target
+        target = (reference.kind, namespace if reference.kind == "Target" else "", reference.name)
         own = (namespace, credential.metadata.name)
-        for name in account_set(rds, None).all_roles:
+        for name in account_set(wanted, None).all_roles:
             holder = self._cache.claim_account(target, name)
             if holder is not None and holder != own:
                 return _obstacle(
@@ -144,35 +149,32 @@ class Targets:
         assert sight.place is not None
         assert sight.admin is not None
         admin = await self.admin(sight.admin)
-        engine = engines(sight.found.spec.rds.engine)
+        engine = engines(sight.engine)
         return Access(engine, sight.place, Login(admin.username, admin.password))
 
 
-def account_set(rds: Rds, preset_role: str | None) -> AccountSet:
+def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
     """The accounts of a Credential and the rights that they shall have."""
-    if rds.create is None:
-        assert rds.import_ is not None
-        return AccountSet(tuple(a.name for a in rds.import_.accounts), created=False)
-    made = rds.create.name
-    pair = (made, accounts.clone_of(made)) if rds.account_management == "Dual" else (made,)
+    if not wanted.created:
+        return AccountSet(wanted.names, created=False)
     return AccountSet(
-        names=pair,
+        names=wanted.names,
         created=True,
-        rights_role=accounts.rights_of(made),
+        rights_role=accounts.rights_of(wanted.names[0]),
         privileges=tuple(
-            Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in rds.create.privileges
+            Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in wanted.privileges
         ),
-        preset_role=preset_role if rds.create.privileged else None,
+        preset_role=preset_role if wanted.privileged else None,
     )
 
 
-def _place(found: Target | ClusterTarget, rds: Rds) -> Place:
-    spec = found.spec.rds
+def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
+    system = managed.system(found.spec)
     return Place(
-        endpoints=tuple(Endpoint(e.host, e.port, Role(e.role)) for e in spec.endpoints),
-        database=rds.database_name or spec.database_name,
-        ca_pem=spec.tls.ca,
-        server_name=spec.tls.server_name,
+        endpoints=tuple(Endpoint(e.host, e.port, Role(e.role)) for e in system.endpoints),
+        database=wanted.database or system.database,
+        ca_pem=system.tls.ca,
+        server_name=system.tls.server_name,
     )
 
 

@@ -148,6 +148,7 @@ class _Made:
     async def keep_keys(self) -> NoReturn:
         """Look after the keyring when an EncryptionKey or the keyring itself changed, and now and then."""
         intake, keeper = self.platform.intake, self.platform.keeper
+        await self.synced()  # before that, nobody knows what is wrapped by which key
         intake.keys.set()
         while True:
             try:

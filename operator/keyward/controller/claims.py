@@ -10,6 +10,7 @@ from sys import intern
 from typing import Any
 
 from keyward.api import accounts
+from keyward.api.managed import BLOCKS
 from keyward.controller.limits import TargetKey
 
 Json = dict[str, Any]
@@ -27,30 +28,30 @@ class Claims:
 def claims_of(item: Json) -> Claims:
     """The claims of a raw Credential."""
     spec = _dict(item.get("spec"))
-    rds = _dict(spec.get("rds"))
+    block = next((found for name in BLOCKS if (found := _dict(spec.get(name)))), {})
     return Claims(
-        target=_target(rds, item["metadata"].get("namespace") or ""),
-        accounts=_accounts(rds),
+        target=_target(block, item["metadata"].get("namespace") or ""),
+        accounts=_accounts(block),
         secrets=tuple(_texts(spec.get("projections"), "secretName")),
         encryption_key=intern(_text(spec.get("encryptionKeyName"))),
         source=_text(_dict(_dict(_dict(spec.get("generic")).get("source")).get("secretRef")).get("name")),
     )
 
 
-def _target(rds: Json, namespace: str) -> TargetKey | None:
-    reference = _dict(rds.get("targetRef"))
+def _target(block: Json, namespace: str) -> TargetKey | None:
+    reference = _dict(block.get("targetRef"))
     kind, name = _text(reference.get("kind")) or "Target", _text(reference.get("name"))
     if not name:
         return None
     return (intern(kind), "" if kind == "ClusterTarget" else intern(namespace), intern(name))
 
 
-def _accounts(rds: Json) -> tuple[str, ...]:
-    created = _text(_dict(rds.get("create")).get("name"))
+def _accounts(block: Json) -> tuple[str, ...]:
+    created = _text(_dict(block.get("create")).get("name"))
     if created:
         # A single account's clone is claimed as well: somebody may make it dual later.
         return (created, accounts.clone_of(created), accounts.rights_of(created))
-    return tuple(_texts(_dict(rds.get("import")).get("accounts"), "name"))
+    return tuple(_texts(_dict(block.get("import")).get("accounts"), "name"))
 
 
 def _texts(found: object, field: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from keyward.api import names
+from keyward.api import managed, names
 from keyward.api.generic import Generate, Generic
 from keyward.controller.passes import Pass
 from keyward.controller.ports import SecretStore, Subject
@@ -21,6 +21,7 @@ from keyward.domain.content import Edition, Place
 from keyward.domain.fields import Fields, Server
 from keyward.domain.model import Origin, Project, Reserve, SecretsPolicy, Version
 from keyward.domain.writes import SecretContent
+from keyward.engines.base import Place as SystemPlace
 from keyward.engines.base import Role
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
@@ -68,11 +69,10 @@ class Contents:
         return fields.encode_key_value(chosen)
 
     async def _imported(self, subject: Subject, account: str) -> Sensitive:
-        rds = subject.credential.spec.rds
-        assert rds is not None
-        assert rds.import_ is not None
-        reference = next(a.password_from for a in rds.import_.accounts if a.name == account)
-        where = "spec.rds.import.accounts[].passwordFrom"
+        wanted = managed.of(subject.credential.spec)
+        assert wanted is not None
+        reference = wanted.passwords[account]
+        where = f"spec.{wanted.type}.import.accounts[].passwordFrom"
         data = await self._data(subject, reference.secret_name, where)
         if not data.get(reference.key):
             raise Blocked(
@@ -139,14 +139,17 @@ def _fields(run: Pass, version: Version, value: Sensitive) -> Fields:
 
 def server_of(run: Pass) -> Server:
     """Where consumers log in. Raises Blocked with UNKNOWN_TARGET if the Target is not at hand."""
-    rds = run.subject.credential.spec.rds
-    if run.access is None or rds is None:
+    if run.access is None:
         raise Blocked(Reason.UNKNOWN_TARGET, "the Target is not at hand: what is projected stays as it is")
-    place = run.access.place
+    return server(run.access.engine.name, run.access.place)
+
+
+def server(engine: str, place: SystemPlace) -> Server:
+    """A system in the words of projections: the primary first."""
     primary_first = sorted(place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
     return Server(
-        engine="PostgreSQL",
+        engine=engine,
         endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
-        database=rds.database_name or place.database,
+        database=place.database,
         ca_pem=place.ca_pem,
     )

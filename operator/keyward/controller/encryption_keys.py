@@ -19,7 +19,7 @@ from keyward.errors import Conflict, Reason
 from keyward.kube import statuses
 from keyward.kube.answers import Asked, NotFound
 from keyward.kube.client import Client
-from keyward.kube.kinds import ENCRYPTION_KEYS
+from keyward.kube.kinds import ENCRYPTION_KEYS, VERSIONS
 
 Json = dict[str, Any]
 _log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class EncryptionKeys:
         metadata, wrapped = raw["metadata"], self._wrapped(name)
         deleting, held = bool(metadata.get("deletionTimestamp")), names.FINALIZER in metadata.get("finalizers", ())
         if deleting and not wrapped:
+            wrapped = await self._truly_wrapped(name)
+        if deleting and not wrapped:
             await self._hold(metadata, hold=False)
             return
         if not (deleting or held):
@@ -62,6 +64,14 @@ class EncryptionKeys:
             for version in self._cache.versions(*place)
             if any(key == name for key, _ in version.wraps)
         )
+
+    async def _truly_wrapped(self, name: str) -> int:
+        """By a quorum read: what the watch has not told yet would be lost with the key."""
+        count = 0
+        async for page in self._client.pages(VERSIONS):
+            for item in page.get("items") or ():
+                count += any(wrap.get("key") == name for wrap in item.get("wraps") or ())
+        return count
 
     async def _hold(self, metadata: Json, *, hold: bool) -> Json:
         others = [f for f in metadata.get("finalizers", ()) if f != names.FINALIZER]

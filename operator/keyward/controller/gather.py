@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from keyward.api import names
+from keyward.api import managed, names
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey, allows
 from keyward.api.metadata import Metadata
 from keyward.controller.access import Engines, Sight, Targets, account_set, raw_status
-from keyward.controller.contents import Contents
+from keyward.controller.contents import Contents, server
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor, Means, Stores
 from keyward.controller.passes import Pass
@@ -27,11 +27,10 @@ from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.telling import Telling
 from keyward.domain import lineage, wishes
-from keyward.domain.fields import Server
 from keyward.domain.model import Failures, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
 from keyward.domain.writes import Json
 from keyward.engines import registry
-from keyward.engines.base import Engine, Place, Role
+from keyward.engines.base import Engine
 from keyward.engines.guard import Guard
 from keyward.errors import Blocked, Reason
 from keyward.kube.client import METADATA
@@ -65,9 +64,9 @@ class Gatherer:
         if raw is None:
             return None
         credential = parse(Credential, raw)
-        sight = self._targets.look(credential) if credential.spec.rds is not None else None
-        server = _server(sight.place) if sight and sight.place else None
-        wish = wishes.wish(credential, sight.identity if sight else None, server)
+        sight = self._targets.look(credential) if managed.of(credential.spec) is not None else None
+        place = server(sight.engine, sight.place) if sight and sight.place else None
+        wish = wishes.wish(credential, sight.identity if sight else None, place)
         return _Sighted(Subject(credential, wish), sight)
 
     def status(self, key: Key) -> Json:
@@ -114,13 +113,13 @@ class Gatherer:
             return None, None
         if sight.obstacle is not None:
             return sight.obstacle, None
-        rds = run.subject.credential.spec.rds
-        assert rds is not None
+        wanted = managed.of(run.subject.credential.spec)
+        assert wanted is not None
         assert sight.found is not None
-        preset = sight.found.spec.rds.privileged_role
-        if rds.create is not None and rds.create.privileged and preset is None:
+        preset = managed.system(sight.found.spec).privileged_role
+        if wanted.privileged and preset is None:
             return _no_preset(sight), None
-        run.accounts = account_set(rds, preset)
+        run.accounts = account_set(wanted, preset)
         try:
             if self._failing(run.subject.wish):
                 self._targets.forget(sight.admin)
@@ -239,16 +238,6 @@ class Gatherer:
 
 def _lineage(metadata: Metadata) -> str:
     return metadata.annotations.get(names.ANNOTATION_LINEAGE) or lineage.derive(metadata.uid)
-
-
-def _server(place: Place) -> Server:
-    primary_first = sorted(place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
-    return Server(
-        engine="PostgreSQL",
-        endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
-        database=place.database,
-        ca_pem=place.ca_pem,
-    )
 
 
 def _no_preset(sight: Sight) -> Obstacle:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final, cast
 
+import aiohttp
 import kopf
 
 from keyward.controller.intake import Intake
@@ -98,8 +100,8 @@ def settings() -> kopf.OperatorSettings:
     return found
 
 
-def registry(intake: Intake, connection: Connection) -> kopf.OperatorRegistry:
-    """The handlers: four streams and the login."""
+def registry(intake: Intake, session: Callable[[], aiohttp.ClientSession], where: Connection) -> kopf.OperatorRegistry:
+    """The handlers: four streams and the login. `session` makes one for each login."""
     found = kopf.OperatorRegistry()
     takes: tuple[tuple[Kind, Take], ...] = (
         (CREDENTIALS, intake.credential),
@@ -113,10 +115,7 @@ def registry(intake: Intake, connection: Connection) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=found, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
         # Each login gets a session of its own: kopf closes it when its credentials are refused.
-        session = connection.session(_CONNECTIONS)
-        return kopf.AiohttpSession(
-            server=connection.server, aiohttp_session=session, default_namespace=connection.namespace
-        )
+        return kopf.AiohttpSession(server=where.server, aiohttp_session=session(), default_namespace=where.namespace)
 
     return found
 
@@ -131,11 +130,19 @@ def _follow(found: kopf.OperatorRegistry, kind: Kind, take: Take) -> None:
 
 async def run(intake: Intake, connection: Connection, ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Run kopf until `stop`, or until it fails. Raises what it failed with: the process then ends and is started anew."""
-    await kopf.operator(
-        registry=registry(intake, connection),
-        settings=settings(),
-        clusterwide=True,
-        standalone=True,
-        ready_flag=ready,
-        stop_flag=stop,
-    )
+    async with AsyncExitStack() as sessions:
+
+        def session() -> aiohttp.ClientSession:
+            made = connection.session(_CONNECTIONS)
+            # kopf leaves one open when it is stopped while it begins.
+            sessions.push_async_callback(made.close)
+            return made
+
+        await kopf.operator(
+            registry=registry(intake, session, connection),
+            settings=settings(),
+            clusterwide=True,
+            standalone=True,
+            ready_flag=ready,
+            stop_flag=stop,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keyward.api.managed import BLOCKS
 from keyward.errors import Blocked, Reason
 from keyward.kube import targets
 from keyward.kube.kinds import CLUSTER_TARGETS
@@ -31,14 +32,14 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
     """
     metadata, spec = item["metadata"], item.get("spec") or {}
     try:
-        rds = spec["rds"]
-        endpoints = [(str(e["host"]), int(e.get("port", 5432))) for e in rds["endpoints"]]
-        tls = rds.get("tls") or {}
+        block = next(name for name in BLOCKS if spec.get(name))
+        endpoints = [(str(e["host"]), int(e.get("port", BLOCKS[block]))) for e in spec[block]["endpoints"]]
+        tls = spec[block].get("tls") or {}
         secret = str(spec["admin"]["secretRef"]["name"])
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         raise Blocked(
             Reason.INVALID_SPEC,
-            f"Target {metadata['name']} has no spec.rds.endpoints or no spec.admin.secretRef: add them",
+            f"Target {metadata['name']} has no endpoints in spec.{' or spec.'.join(BLOCKS)} or no spec.admin.secretRef: add them",
         ) from None
     namespace = metadata.get("namespace") or operator_namespace
     if item.get("kind") == CLUSTER_TARGETS.name:

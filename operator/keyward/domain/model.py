@@ -211,10 +211,11 @@ class Wish:
     name: str
     uid: str
     generation: int
-    type: str  # generic | rds
+    type: str  # the name of the block in the spec
     mode: Mode
     key: str  # EncryptionKey's name
     schedule: ScheduleWish
+    engine: str = ""  # that the Target needs, as far as it is known
     projections: tuple[ProjectionWish, ...] = ()
     target: TargetIdentity | None = None  # with the digest of the Target as it is now
     accounts: tuple[str, ...] = ()  # dual: (x, x_clone) or the imported pair, first-named first

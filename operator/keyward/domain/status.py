@@ -48,7 +48,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
     current = history.current
     status: Json = {
         "observedGeneration": seen.wish.generation,
-        "type": f"{seen.wish.type}/PostgreSQL" if seen.wish.logs_in else seen.wish.type,
+        "type": f"{seen.wish.type}/{seen.wish.engine}" if seen.wish.engine else seen.wish.type,
         "state": _state(seen, outcome),
         "lineage": history.lineage,
         "currentVersion": current.version_id if current else "",

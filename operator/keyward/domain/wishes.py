@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from keyward.api import accounts, names
+from keyward.api import accounts, managed, names
 from keyward.api.credential import Credential, CredentialSpec
-from keyward.api.rds import Rds
+from keyward.api.managed import Managed
 from keyward.api.rotation import Rotation
 from keyward.domain import content, schedule
 from keyward.domain.fields import Server
@@ -35,26 +35,27 @@ def wish(credential: Credential, target: TargetIdentity | None, server: Server |
         Blocked: with INVALID_SPEC, for what the schema cannot check: zones, names in bytes, projections.
     """
     metadata, spec = credential.metadata, credential.spec
-    rds, given = spec.rds, metadata.annotations
-    imported = rds is not None and rds.import_ is not None
+    wanted, given = managed.of(spec), metadata.annotations
+    imported = wanted is not None and not wanted.created
     wished = Wish(
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,
         generation=metadata.generation,
-        type="generic" if rds is None else "rds",
-        mode=Mode.GENERIC if rds is None else Mode(rds.account_management),
+        type="generic" if wanted is None else wanted.type,
+        engine=server.engine if server else "",
+        mode=Mode.GENERIC if wanted is None else Mode(wanted.mode),
         key=spec.encryption_key_name,
-        schedule=_schedule(spec.rotation, automatic=rds is not None),
+        schedule=_schedule(spec.rotation, automatic=wanted is not None),
         projections=_projections(spec, server),
         target=target,
-        accounts=_accounts(rds) if rds else (),
+        accounts=_accounts(wanted) if wanted else (),
         imported=imported,
         grace=spec.rotation.grace_period,
         suspended=spec.rotation.suspend,
         on_drift=DriftPolicy(spec.rotation.on_drift),
         drift_interval=spec.rotation.drift_interval,
-        deletion=_deletion(spec, created=rds is not None and not imported),
+        deletion=_deletion(spec, created=wanted is not None and wanted.created),
         commands=Commands(
             given.get(names.ANNOTATION_ROTATE),
             given.get(names.ANNOTATION_PROMOTE),
@@ -99,18 +100,13 @@ def _projections(spec: CredentialSpec, server: Server | None) -> tuple[Projectio
     return tuple(found)
 
 
-def _accounts(rds: Rds) -> tuple[str, ...]:
-    if rds.create is not None:
-        made = rds.create.name
-        return (made, accounts.clone_of(made)) if rds.account_management == "Dual" else (made,)
-    assert rds.import_ is not None
-    for account in rds.import_.accounts:
-        if not accounts.fits(account.name):
-            raise Blocked(
-                Reason.INVALID_SPEC,
-                "spec.rds.import.accounts[].name: has more than 63 bytes in UTF-8, which PostgreSQL would cut off",
-            )
-    return tuple(a.name for a in rds.import_.accounts)
+def _accounts(wanted: Managed) -> tuple[str, ...]:
+    if not all(accounts.fits(name) for name in wanted.names):
+        raise Blocked(
+            Reason.INVALID_SPEC,
+            f"spec.{wanted.type}.import.accounts[].name: has more than 63 bytes in UTF-8, which PostgreSQL would cut off",
+        )
+    return wanted.names
 
 
 def _deletion(spec: CredentialSpec, *, created: bool) -> DeletionWish:
