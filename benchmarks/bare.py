@@ -127,7 +127,7 @@ def status(member: Member, lineage: str) -> list[Json]:
         "lineage": lineage,
         "currentVersion": "v1",
         "nextRotation": "",
-        "projections": [{"secretName": member.name, "sequence": 1, "resourceVersion": "123456"}],
+        "projections": [{"secretName": member.name, "version": "v1", "sequence": 1}],
         "conditions": [
             condition("Ready", "Projected", "version v1 is current"),
             condition("Rotated", "UpToDate", ""),
