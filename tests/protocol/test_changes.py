@@ -473,6 +473,22 @@ def test_a_rotation_that_was_missed_is_made_up_for_once_and_not_at_the_moment_of
     s.finish()
 
 
+def test_a_rotation_waits_for_a_slot_and_gives_it_back():
+    s = Scenario("dual create")
+    limits = s.controllers[0].limits
+    taken = [limits.try_acquire(("Target", "shop", "pg")) for _ in range(s.world.target.max_rotations)]
+    s.apply()
+    s._round()
+    assert not s.world.api.versions
+    assert not s.world.api.credentials["orders"].status.get("failures")
+    taken[0].release()
+    s.settle(10 * MINUTE)
+    assert s.history.current is not None
+    assert limits.running == len(taken) - 1
+    s.rotate()
+    s.finish()
+
+
 @pytest.mark.parametrize("kind", ["dual create", "generic"])
 def test_a_predecessor_that_was_exchanged_freezes_rotation_and_never_reading(kind):
     s = ran(kind, 2)

@@ -43,7 +43,8 @@ class Controller:
             known_lineages=lambda: frozenset(s.version.lineage for s in process.api.versions.values()),
             note_secret=lambda _namespace, _view, _name: None,
         )
-        around = Surroundings(process.world.clock, Silent(), RotationLimits(), no_hook)
+        self.limits = RotationLimits()
+        around = Surroundings(process.world.clock, Silent(), self.limits, no_hook)
         self._reconciler = Reconciler(Gatherer(process), Executor(means), process.credentials, around)
 
     async def pass_once(self, name: str) -> datetime | None:
