@@ -58,6 +58,20 @@ async def test_a_change_wakes_its_credential_and_our_own_status_does_not(intake)
     assert await waiting(intake) == [A]
 
 
+async def test_a_change_that_comes_with_the_answer_to_our_own_write_wakes_its_credential(intake):
+    intake.credential("Added", credential("a", "1"))
+    await waiting(intake)
+    written = credential("a", "3", status={"state": "Enabled"})
+    intake.answered(written)
+    assert await waiting(intake) == []
+    deleted = credential("a", "5", status={"state": "Enabled", "currentVersion": "v1"})
+    deleted["metadata"]["deletionTimestamp"] = "2026-11-24T02:00:00Z"
+    intake.answered(deleted)
+    assert await waiting(intake) == [A]
+    intake.credential("Modified", deleted)
+    assert await waiting(intake) == []
+
+
 async def test_one_that_a_write_found_gone_is_forgotten_and_one_made_anew_is_not(intake):
     intake.credential("Added", credential("a", "5", uid="first"))
     await waiting(intake)

@@ -182,7 +182,8 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
     schedule = Schedule(_now, TokenBucket(rate, rate), settings.periods.longest_sleep)
     intake: Intake
     secrets = KubeSecretStore(client)
-    credentials = KubeCredentialStore(client, cache.put_credential, lambda of: intake.gone(of))  # noqa: PLW0108 - is made below
+    # The intake is made below: it needs these two itself.
+    credentials = KubeCredentialStore(client, lambda item: intake.answered(item), lambda of: intake.gone(of))  # noqa: PLW0108
     intake = Intake(
         cache,
         queue,

@@ -66,6 +66,14 @@ class Intake:
             # Who lost a rival, or won one, is judged anew.
             self._add(before ^ self.cache.rivals(key))
 
+    def answered(self, item: Json) -> None:
+        """A Credential as the server answered our own write of it.
+
+        Its answer holds what somebody else changed right before, a deletion say, and the stream that tells of it is then
+        late: nobody would be woken.
+        """
+        self.credential("Modified", item)
+
     def gone(self, of: Identity) -> None:
         """A write found that this Credential is not there any more.
 

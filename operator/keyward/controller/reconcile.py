@@ -103,13 +103,17 @@ class Reconciler:
                 if run.slot is not None:
                     run.slot.release()
         if turn.seen is None:
-            return self._clock() + SOON if turn.problem else None
+            return self._clock() + SOON if turn.problem or turn.retry_after else None
         self._teller.found(turn.seen, turn.obstructed_by(), reached=run.reached)
         return await self._report(key, turn)
 
     async def _steps(self, run: Pass, turn: Turn) -> None:
         for _ in range(MOST_STEPS):
-            seen = await self._gatherer.gather(run)
+            try:
+                seen = await self._gatherer.gather(run)
+            except Conflict as error:
+                _log.debug("gathered anew: %s", error.message)
+                continue
             if seen is None:
                 turn.seen = None
                 return

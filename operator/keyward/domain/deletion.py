@@ -37,7 +37,7 @@ def plan(seen: Observed, now: datetime) -> DeletionStep | Wait:
     if not seen.wish.finalizer:
         return Wait(None, "Deleted")
     resolution = lineage.resolve(seen)
-    history = resolution.history if not isinstance(resolution, Wait) else History("", ())
+    history = resolution.history if not isinstance(resolution, Wait) else lineage.ended(seen)
     undo = _undo_accounts(seen, history, now)
     if undo is not None:
         return undo

@@ -145,6 +145,13 @@ def resolve(observed: Observed) -> Resolution | Wait:
     return Resolution(History(derived, ()))
 
 
+def ended(observed: Observed) -> History:
+    """The annotated lineage if its accounts are dropped: no live one any more, but its versions may still have to go."""
+    found = group(observed.versions).get(observed.wish.lineage or "")
+    is_over = found is not None and any(v.closed for v in found.versions)
+    return found if found is not None and is_over else History("", ())
+
+
 def _annotated(observed: Observed, annotation: str, is_open: dict[str, History]) -> Resolution | Wait:
     history = is_open.get(annotation)
     if history is not None:
