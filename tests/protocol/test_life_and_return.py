@@ -133,6 +133,15 @@ def test_without_a_window_the_versions_go_with_the_credential(kind):
     assert not s.world.api.versions
 
 
+@pytest.mark.parametrize("kind", ["dual create", "single create"])
+def test_without_a_window_the_versions_go_before_the_credential_when_their_accounts_are_dropped(kind):
+    s = started(kind, recovery_window=timedelta(0), accounts=AccountsPolicy.DROP)
+    s.world.faults.trace.clear()
+    s.remove()
+    s.settle(HOUR)
+    assert s.world.faults.trace[-2:] == ["prune v2", "release"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_retained_secret_stays_and_is_adopted_on_return(kind):
     s = started(kind, secrets=SecretsPolicy.RETAIN)

@@ -73,6 +73,16 @@ def test_an_imported_single_account_keeps_its_value_until_the_first_rotation(sho
     assert refused(shop, before) == WRONG
 
 
+def test_the_first_credentials_of_a_target_do_not_hold_each_other_up(shop):
+    login = {"username": "rotator", "password": "rotators-password"}
+    shop.apply(shop.plain_secret("pg-fresh-admin", login))
+    target = shop.target() | {"admin": {"secretRef": {"name": "pg-fresh-admin"}}}
+    names = [f"first-{number}" for number in range(4)]
+    together = [rds(shop, name, created(f"orders_{name}".replace("-", "_")), target="pg-fresh") for name in names]
+    shop.apply(*together, shop.made("Target", "pg-fresh", target))
+    until("all of them", lambda: all(shop.secret(name) for name in names), seconds=15)
+
+
 def stalled(shop: Shop, name: str) -> str:
     """What a person has to do, once the Credential says that it waits for one."""
     return str(until("Stalled", lambda: shop.condition(name, "Stalled"))["message"])
