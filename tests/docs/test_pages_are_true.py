@@ -41,7 +41,7 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(page):
 @each_page
 def test_every_path_that_is_named_exists(page):
     for said in page.code:
-        if re.fullmatch(r"(operator|tests|docs|examples|crds|demo)(/[\w.*<>-]*)+", said):
+        if re.fullmatch(r"(operator|tests|docs|examples|crds|demo|benchmarks)(/[\w.*<>-]*)+", said):
             assert list(ROOT.glob(said.rstrip("/"))), f"{page.name}: {said}"
 
 
