@@ -20,6 +20,7 @@ FULL = {
         "closed": {"at": AT},
         "disabledByUs": {"uid": "u", "at": AT},
         "orphanedAt": AT,
+        "notes": {"absent": '["x"]'},
     },
 }
 
@@ -58,6 +59,8 @@ IMMUTABLE = [
     (FULL, "record.retired.as", "Refused"),
     (FULL, "record.retired", {"as": "Refused", "at": AT}),
     (FULL, "record.closed.at", "2026-11-24T03:00:00Z"),
+    (FULL, "record.notes.absent", '["y"]'),
+    (FULL, "record.notes", {"absent": '["y"]'}),
 ]
 
 

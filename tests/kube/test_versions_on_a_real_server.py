@@ -41,7 +41,7 @@ async def test_a_version_comes_back_as_it_was_written(store, sealer, namespace):
     version = stored.version
     assert version.name == f"orders-{LINEAGE[:8]}-2"
     for field in ("namespace", "credential", "lineage", "sequence", "version_id", "type", "cluster", "cause", "mode", "origin",
-                  "account", "accounts", "target", "source_digest", "previous"):  # fmt: skip
+                  "account", "accounts", "target", "source_digest", "previous", "absent", "made"):  # fmt: skip
         assert getattr(version, field) == getattr(new, field), field
     assert version.digest == sealer.digest(stored)
     assert version.wraps == (("default", "1"),)

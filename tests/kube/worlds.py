@@ -72,6 +72,8 @@ def account_version(namespace: str, sequence: int = 2) -> NewVersion:
         target=TargetIdentity("Target", "orders-pg", "cd" * 32, "uid-9"),
         source_digest="",
         previous=PreviousLink(1, "ef" * 32),
+        absent=("orders_clone",),
+        made=('od"d, näme\n',),
     )
 
 

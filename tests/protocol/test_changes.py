@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.world.scenario import HOUR, INTERVAL, KINDS, MINUTE, PG, Scenario
+from tests.world.scenario import EVERY, HOUR, INTERVAL, MINUTE, PG, Scenario
 from tests.world.server import Account, Server
 
 from keyward.domain.model import RetiredAs, TargetIdentity, TargetView
 from keyward.domain.writes import StoredSecret
 from keyward.engines.base import Endpoint, Place, Role
 
-MANAGED = [k for k in KINDS if k != "generic"]
+MANAGED = [k for k in EVERY if k != "generic"]
 EFFECTS = ("create v", "apply", "record promotion", "put secret")
 
 
@@ -74,7 +74,7 @@ def test_a_candidate_that_was_never_sent_and_is_no_longer_wanted_is_superseded(k
     s.finish()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_key_change_in_mid_rotation_rewraps_and_loses_nothing(kind):
     for effect in (*EFFECTS, "post secret"):
         s = Scenario(kind)
@@ -328,7 +328,7 @@ def test_the_first_named_of_two_valid_imports_is_current():
 # --- one thing lost alone ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_deleted_secret_is_back_with_the_same_value(kind):
     s = ran(kind)
     value = s.value()
@@ -339,7 +339,7 @@ def test_a_deleted_secret_is_back_with_the_same_value(kind):
     s.finish()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_an_edited_secret_is_put_right(kind):
     s = ran(kind)
     value, keys = s.value(), s.world.api.secrets["orders"].data
@@ -359,7 +359,7 @@ def test_a_strangers_secret_is_never_written():
     assert s.history.highest.sequence == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_deleted_secret_is_back_after_a_restart(kind):
     s = ran(kind)
     value = s.value()
@@ -371,7 +371,7 @@ def test_a_deleted_secret_is_back_after_a_restart(kind):
     s.finish()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_lost_annotation_is_written_again_for_the_same_lineage(kind):
     s = ran(kind)
     before = s.history.lineage
@@ -417,7 +417,7 @@ def test_lost_versions_are_held_until_takeover_and_no_password_is_touched(kind):
     assert "orders" in s.world.api.secrets
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_the_newest_version_lost_alone_never_shrinks_the_secret(kind):
     s = ran(kind, 2)
     value = s.value()
@@ -429,7 +429,7 @@ def test_the_newest_version_lost_alone_never_shrinks_the_secret(kind):
 # --- the clock, drift, pruning ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_clock_that_is_set_back_rotates_late_at_worst(kind):
     s = ran(kind)
     number = s.history.highest.sequence

@@ -13,12 +13,14 @@ from tests.protocol import test_faults as faults
 from tests.protocol import test_life_and_return as life
 from tests.protocol import test_restores as restores
 from tests.protocol import test_two_controllers as races
+from tests.protocol import test_without_marks as unmarked
 from tests.world.faults import Hit, Kind
 from tests.world.scenario import HOUR, INTERVAL, MINUTE, Scenario
 from tests.world.server import Server
 
 from keyward.controller.effects import Effects
-from keyward.domain import deletion, doubt, lineage, marks, projection, reserving, retention, rotation, settling
+from keyward.controller.execute import Executor
+from keyward.domain import deletion, doubt, lineage, making, marks, projection, reserving, retention, rotation, settling
 from keyward.domain.model import CauseKind, Memory, Mode, Wait
 
 Play = Callable[[], object]
@@ -163,6 +165,10 @@ def retired_values_are_pruned_and_the_needed_ones_kept() -> None:
     assert previous is not None
 
 
+async def no_record(*_args: object) -> None:
+    return None
+
+
 def never(*_args: object, **_kwargs: object) -> None:
     return None
 
@@ -237,6 +243,36 @@ REMOVALS = [
         Server,
         never,
         lambda: races.test_one_that_pauses_anywhere_while_the_other_goes_on_does_no_harm("dual create", created=True),
+    ),
+    patched(
+        "_applying",
+        Executor,
+        no_record,
+        lambda: races.test_one_that_pauses_anywhere_while_the_other_goes_on_does_no_harm(
+            "dual create unmarked", created=True
+        ),
+    ),
+    patched(
+        "carried",
+        making,
+        lambda _top, _absent: (),
+        lambda: unmarked.test_it_is_still_known_when_the_version_that_made_it_is_pruned("dual create unmarked"),
+    ),
+    patched(
+        "carried",
+        making,
+        lambda top, _absent: tuple(sorted(making.ours(top))) if top else (),
+        lambda: unmarked.test_an_account_that_went_away_and_came_back_as_somebody_elses_is_never_touched(
+            "dual create unmarked"
+        ),
+    ),
+    patched(
+        "ours",
+        making,
+        lambda version: frozenset((*version.made, *version.absent)),
+        lambda: unmarked.test_an_account_that_came_between_reservation_and_apply_is_never_touched(
+            "dual create unmarked"
+        ),
     ),
     patched(
         "keep",

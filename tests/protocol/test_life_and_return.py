@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.world.scenario import HOUR, KINDS, MINUTE, NAME, Scenario, wish_of
+from tests.world.scenario import EVERY, HOUR, MINUTE, NAME, Scenario, wish_of
 from tests.world.world import login_of
 
 from keyward.domain.model import AccountsPolicy, DeletionWish, SecretsPolicy
 
-MANAGED = [k for k in KINDS if k != "generic"]
+MANAGED = [k for k in EVERY if k != "generic"]
 WINDOW = timedelta(days=30)
 
 
@@ -29,7 +29,7 @@ def _with(wish, deletion):
     return replace(wish, deletion=deletion)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_applied_again_within_the_window_it_goes_on_with_the_same_value(kind):
     s = started(kind)
     before = s.history
@@ -46,7 +46,7 @@ def test_applied_again_within_the_window_it_goes_on_with_the_same_value(kind):
     s.finish()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_after_the_window_the_versions_are_gone(kind):
     s = started(kind)
     s.remove()
@@ -124,7 +124,7 @@ def test_an_owner_of_objects_is_disabled_where_it_should_be_dropped():
     assert not any(a.can_login for a in s.world.server.accounts.values())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_without_a_window_the_versions_go_with_the_credential(kind):
     s = started(kind, recovery_window=timedelta(0))
     s.remove()
@@ -142,7 +142,7 @@ def test_without_a_window_the_versions_go_before_the_credential_when_their_accou
     assert s.world.faults.trace[-2:] == ["prune v2", "release"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_retained_secret_stays_and_is_adopted_on_return(kind):
     s = started(kind, secrets=SecretsPolicy.RETAIN)
     value = s.value()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.world.faults import Hit, Kind, Outage, Side
-from tests.world.scenario import HOUR, KINDS, MINUTE, NAME, Scenario
+from tests.world.scenario import EVERY, HOUR, MINUTE, NAME, Scenario
 
 DEEP = os.environ.get("KEYWARD_DEEP") == "1"
 
@@ -19,7 +19,7 @@ class Anything(RuleBasedStateMachine):
 
     s: Scenario
 
-    @initialize(kind=st.sampled_from(KINDS))
+    @initialize(kind=st.sampled_from(EVERY))
     def begin(self, kind):
         self.s = Scenario(kind)
         self.s.apply()

@@ -155,6 +155,8 @@ class ApiServer:
             digest=envelope_digest(new.envelope),
             wraps=_wraps(new.wraps),
             promoted=new.promotion,
+            absent=new.absent,
+            made=new.made,
         )
         self.writes.append(f"create {name}")
         self.versions[name] = StoredVersion(version, new.envelope, new.wraps)

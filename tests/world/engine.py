@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.world.faults import Side
@@ -57,6 +58,63 @@ class Session:
         return await self._process.effect(Side.ENGINE, name, lambda: self._server.remove(removal))
 
 
+class UnmarkedSession(Session):
+    """On a server without marks and transactions: it holds the server's lock from `inspect` to its end.
+
+    The server ends a session that says nothing for a while; until then a statement of its own may still come to run.
+    """
+
+    IDLE = timedelta(seconds=60)
+
+    def __init__(self, process: Process, server: Server) -> None:
+        super().__init__(process, server)
+        self._used = process.world.clock.real
+        self._in_flight: list[Callable[[], object]] = []
+
+    def _alive(self) -> None:
+        super()._alive()
+        if self._expired():
+            self.open = False
+            raise Retry(Reason.UNREACHABLE, "the server ended the session")
+        self._used = self._process.world.clock.real
+
+    def _expired(self) -> bool:
+        return self._process.world.clock.real - self._used > self.IDLE
+
+    def holds(self) -> bool:
+        late = [act for _, act in self._process.world.late]
+        return not self._expired() and (self.open or any(act in late for act in self._in_flight))
+
+    def _lock(self) -> None:
+        holder = self._server.lock_holder
+        if isinstance(holder, UnmarkedSession) and holder is not self and holder.holds():
+            raise Retry(Reason.BUSY, "another session works on the account")
+        self._server.lock_holder = self
+
+    async def inspect(self, accounts: AccountSet) -> Inspection:
+        self._alive()
+        await self._process.read(Side.ENGINE, "lock", self._lock)
+        return await super().inspect(accounts)
+
+    async def apply(self, change: Change, before_send: BeforeSend) -> None:
+        self._alive()
+        self._server.expect(change.accounts, change.expected)
+        await before_send()
+        self._alive()
+        self._process.world.judge_apply(self._process, change)
+        if any(not state.exists for state in change.expected.accounts.values()):
+            await self._effect("make accounts", lambda: self._server.make(change))
+        await self._effect(f"apply {change.account}", lambda: self._server.set_password(change))
+
+    async def _effect(self, name: str, act: Callable[[], None]) -> None:
+        def run() -> None:
+            if not self._expired():
+                act()
+
+        self._in_flight.append(run)
+        await self._process.effect(Side.ENGINE, name, run)
+
+
 class MemoryEngine:
     name = "memory"
 
@@ -74,9 +132,11 @@ class MemoryEngine:
 
     @asynccontextmanager
     async def _open(self, place: Place) -> AsyncIterator[Session]:
-        session = await self._process.read(
-            Side.ENGINE, "open", lambda: Session(self._process, self._server(place.primary))
-        )
+        def start() -> Session:
+            server = self._server(place.primary)
+            return (Session if server.keeps_marks else UnmarkedSession)(self._process, server)
+
+        session = await self._process.read(Side.ENGINE, "open", start)
         try:
             yield session
         finally:

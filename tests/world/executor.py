@@ -91,7 +91,7 @@ class Gatherer:
             return None
         run.subject, wish = subject, subject.wish
         run.access = Access(self._p.engine, world.place, Login("admin", Sensitive("admin")))
-        run.accounts = accounts_of(wish) if wish.logs_in else None
+        run.accounts = accounts_of(wish, world.keeps_marks) if wish.logs_in else None
         versions = await self._p.versions.list(wish.namespace, wish.name)
         vault, source = world.stores[self._p.api.cluster], None
         if not wish.logs_in and world.source is not None:
@@ -162,7 +162,7 @@ class Contents:
         )
 
 
-def accounts_of(wish: Wish) -> AccountSet:
-    """Created accounts come with the role that holds their rights."""
-    rights = None if wish.imported else f"{wish.accounts[0]}_rights"
+def accounts_of(wish: Wish, keeps_marks: bool = True) -> AccountSet:
+    """Created accounts come with the role that holds their rights, where the server keeps marks: as PostgreSQL does."""
+    rights = None if wish.imported or not keeps_marks else f"{wish.accounts[0]}_rights"
     return AccountSet(wish.accounts, created=not wish.imported, rights_role=rights)

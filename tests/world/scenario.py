@@ -24,13 +24,15 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 INTERVAL = 6 * HOUR
 NAME = "orders"
 KINDS = ("generic", "dual create", "dual import", "single create", "single import")
+UNMARKED = tuple(f"{kind} unmarked" for kind in KINDS[1:])  # on a server that has no place for a mark
+EVERY = (*KINDS, UNMARKED[0])
 PG = TargetIdentity("Target", "pg", "digest-1", "target-uid")
 
 
 def wish_of(kind: str) -> Wish:
     imported = "import" in kind
     accounts = {"generic": (), "dual create": ("x", "x_clone"), "dual import": ("a", "b"), "single create": ("x",)}
-    generic = kind == "generic"
+    generic, kind = kind == "generic", kind.removesuffix(" unmarked")
     return Wish(
         namespace="shop",
         name=NAME,
@@ -81,6 +83,8 @@ class Scenario:
         self.world.imports = {name: f"imported-{name}".encode() for name in self.wish.accounts}
         if kind == "generic":
             self.world.source = b"source-0"
+        for server in self.world.network.values():
+            server.keeps_marks = self.world.keeps_marks = "unmarked" not in kind
         if self.wish.imported:
             for name, password in self.world.imports.items():
                 self.world.server.accounts[name] = Account(password, can_login=True)

@@ -1,4 +1,4 @@
-"""A system with accounts, in memory: comments as marks, transactions, replicas, password policy.
+"""A system with accounts, in memory: comments as marks and transactions, or neither; replicas, password policy.
 
 It knows nothing of versions. What it does and whom it let in is written down for the invariants.
 """
@@ -41,9 +41,12 @@ class Server:
     logged_in: set[tuple[str, bytes]] = field(default_factory=set)
     learnt: list[tuple[str, bytes]] = field(default_factory=list)  # every password that was set by an engine
     refused_logins: int = 0
+    keeps_marks: bool = True  # in the same transaction as the change; else: neither
+    lock_holder: object | None = None  # without transactions: the session that looked last and is not over
 
     def inspect(self, names: tuple[str, ...]) -> Inspection:
-        return Inspection({n: self.accounts[n].state() if n in self.accounts else ABSENT for n in names})
+        found = {n: self.accounts[n].state() if n in self.accounts else ABSENT for n in names}
+        return Inspection(found, self.keeps_marks)
 
     def would_let_in(self, name: str, password: bytes) -> bool:
         account = self.accounts.get(name)
@@ -74,18 +77,27 @@ class Server:
         """The whole change, or nothing: one transaction."""
         self.expect(change.accounts, change.expected)
         self.refuse_candidate(change)
+        self.make(change)
+        self.set_password(change)
+        for name, comment in change.comments.items():
+            self.accounts[name].comment = comment
+
+    def make(self, change: Change) -> None:
+        """The accounts that are not there, without a password."""
         draft = copy.deepcopy(self.accounts)
         for name in change.accounts.all_roles:
             if name not in draft:
                 if not change.create:
                     raise Blocked(Reason.ACCOUNT_MISSING, f"account {name!r} is not there")
                 draft[name] = Account(can_login=name != change.accounts.rights_role, by_us=True)
-        if change.enable:
-            draft[change.account].can_login = True
-        draft[change.account].password = change.password.reveal()
-        for name, comment in change.comments.items():
-            draft[name].comment = comment
         self.accounts = draft
+
+    def set_password(self, change: Change) -> None:
+        """The last statement of a change."""
+        self.refuse_candidate(change)
+        if change.enable:
+            self.accounts[change.account].can_login = True
+        self.accounts[change.account].password = change.password.reveal()
         self.learnt.append((change.account, change.password.reveal()))
 
     def remove(self, removal: Removal) -> Action:
@@ -101,9 +113,10 @@ class Server:
             if action is Action.DROP:
                 del draft[name]
                 continue
-            if action is Action.ENABLE and not (draft[name].comment or "").endswith(" disabled"):
+            if action is Action.ENABLE and self.keeps_marks and not (draft[name].comment or "").endswith(" disabled"):
                 continue  # somebody else took its login: that is theirs to give back
             draft[name].can_login = action is Action.ENABLE and name != removal.accounts.rights_role
-            draft[name].comment = removal.comments.get(name, draft[name].comment)
+            if self.keeps_marks:
+                draft[name].comment = removal.comments.get(name, draft[name].comment)
         self.accounts = draft
         return action

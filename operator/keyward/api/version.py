@@ -188,7 +188,7 @@ class Record(Model):
     notes: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1_024)]], Field(max_length=8)] = Field(
         default_factory=dict
     )
-    """Notes of the engine."""
+    """Notes of the engine: accounts that were absent at the reservation, accounts that were ours then."""
 
 
 def _never_removed(*fields: str) -> str:
@@ -246,6 +246,11 @@ class CredentialVersion(Model):
         Rule(
             f"{_both('closed')} || self.record.closed == oldSelf.record.closed",
             "record.closed: is written once",
+        ),
+        Rule(
+            "!(has(oldSelf.record) && has(oldSelf.record.notes)) || (has(self.record) && has(self.record.notes) && "
+            "oldSelf.record.notes.all(k, k in self.record.notes && self.record.notes[k] == oldSelf.record.notes[k]))",
+            "record.notes: a note is written once",
         ),
         Rule(
             "self.metadata.name.startsWith(self.spec.credential)",

@@ -6,12 +6,12 @@ to write if the world is no longer as judged. Nothing here decides what to do ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
-from keyward.domain import commands, marks
+from keyward.domain import commands, making, marks
 from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
@@ -24,6 +24,7 @@ class Bearings:
 
     known_lineages: frozenset[str] = frozenset()
     takeover: bool = False
+    record_applying: Callable[[], Awaitable[object]] | None = None  # a compare-and-swap; raises Conflict
 
 
 class Effects:
@@ -33,7 +34,7 @@ class Effects:
         self._vault = vault
         self._hook = hook
 
-    async def check(self, run: Pass, top: Version | None = None) -> None:
+    async def check(self, run: Pass, top: Version | None = None) -> Inspection:
         """CHECK: the admin logs in to a writable primary and has every right that this Credential needs.
 
         With the newest version that is stored, a mark that is ahead of it is noticed before its number is taken again:
@@ -45,6 +46,7 @@ class Effects:
         if top is not None:
             self._look_for_newer(run, top, inspection)
         await session.check(accounts, inspection)
+        return inspection
 
     def _look_for_newer(self, run: Pass, top: Version, inspection: Inspection) -> None:
         found = [marks.parse(state.mark) for state in inspection.accounts.values()]
@@ -65,7 +67,8 @@ class Effects:
             await session.check(accounts, inspection)
             change = self._change(version, password, accounts, inspection)
             await self._hook("apply:before")
-            await session.apply(change, self._send_hook("apply:send"))
+            record = None if inspection.keeps_marks else bearings.record_applying
+            await session.apply(change, self._send_hook("apply:send", record))
         except Rejected:
             run.forget_sent(version.sequence)
             run.learn(refused=run.memory.refused | {version.sequence})
@@ -83,8 +86,8 @@ class Effects:
             denied=run.memory.denied - {login},
         )
 
-    def _send_hook(self, point: str) -> _Send:
-        return _Send(self._hook, point)
+    def _send_hook(self, point: str, record: Callable[[], Awaitable[object]] | None = None) -> _Send:
+        return _Send(self._hook, point, record)
 
     def _judge(self, run: Pass, version: Version, inspection: Inspection, bearings: Bearings) -> None:
         accounts = run.accounts
@@ -98,6 +101,7 @@ class Effects:
             known_lineages=bearings.known_lineages,
             takeover=bearings.takeover,
             returning=bool(version.disabled_by_us),
+            recorded=None if inspection.keeps_marks else making.ours(version),
         )
         try:
             marks.judge(claim, _accounts(inspection))
@@ -159,7 +163,7 @@ class Effects:
         run.was_denied(version, _digest(run))
 
     async def remove(self, run: Pass, version: Version, action: Action) -> Action:
-        """Disable, enable or drop the accounts that carry this lineage's mark, and only those."""
+        """Disable, enable or drop the accounts that are this lineage's by mark or record, and only those."""
         _, accounts = _reach(run)
         try:
             session = await run.admin()
@@ -179,9 +183,12 @@ class Effects:
         return done
 
     def _ours(self, accounts: AccountSet, inspection: Inspection, version: Version) -> AccountSet:
-        """What carries our lineage's mark; everything else is somebody's and stays as it is."""
+        """What carries our lineage's mark, or is ours by record; everything else is somebody's and stays as it is."""
+        recorded = making.ours(version)
 
         def is_ours(name: str) -> bool:
+            if not inspection.keeps_marks:
+                return name in recorded
             mark = marks.parse(inspection.accounts[name].mark)
             if mark is not None and mark.lineage == version.lineage and mark.sequence > version.sequence:
                 raise Blocked(Reason.FENCED, f"account {name!r} carries a later version than any that is stored here")
@@ -206,12 +213,17 @@ class Effects:
 
 
 class _Send:
-    """The engine's last question before it sends: the named point of fault injection and of the lease's deadline."""
+    """The engine's last question before it sends: the record, where no mark will tell of it, then the named point.
 
-    def __init__(self, hook: Hook, point: str) -> None:
-        self._hook, self._point = hook, point
+    At that point faults are injected and the lease's deadline is looked at.
+    """
+
+    def __init__(self, hook: Hook, point: str, record: Callable[[], Awaitable[object]] | None) -> None:
+        self._hook, self._point, self._record = hook, point, record
 
     async def __call__(self) -> None:
+        if self._record is not None:
+            await self._record()
         await self._hook(self._point)
 
 
@@ -232,7 +244,7 @@ def _acts_as(accounts: AccountSet, version: Version) -> str | None:
     if version.origin is Origin.IMPORTED:
         return None  # nothing has been set on it by us yet: it acts as itself
     # An imported pair acts as its first-named account, so that objects never change owner.
-    return accounts.names[0] if version.mode is Mode.DUAL else None
+    return accounts.names[0] if version.mode is Mode.DUAL and not accounts.created else None
 
 
 def _accounts(inspection: Inspection) -> dict[str, marks.Account]:

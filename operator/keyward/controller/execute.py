@@ -10,13 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
-from keyward.domain import commands, doubt, lineage, ownership
+from keyward.domain import commands, doubt, lineage, making, ownership
 from keyward.domain.lineage import History
 from keyward.domain.model import (
     Annotate,
@@ -167,8 +168,11 @@ class Executor:
 
     async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
         wish, above = seen.wish, step.previous
+        absent: tuple[str, ...] = ()
+        top = _history(seen, step.lineage).highest
         if wish.logs_in:
-            await self._m.effects.check(run, _history(seen, step.lineage).highest)
+            found = (await self._m.effects.check(run, top)).accounts
+            absent = () if wish.imported else tuple(sorted(name for name, state in found.items() if not state.exists))
         await self._prove_chain(run, above)
         value = await self._m.contents.value_of(run, step)
         new = NewVersion(
@@ -190,6 +194,8 @@ class Executor:
             envelope={},
             wraps=(),
             promotion=step.promotion,
+            absent=absent,
+            made=making.carried(top, absent),
         )
         await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
         run.learn(unsent=run.memory.unsent | {step.sequence})
@@ -227,8 +233,12 @@ class Executor:
         named = commands.takeover_names(seen, commands.highest_seen(seen, history))
         # A takeover that was acted on when this version was reserved speaks for its apply as well.
         handled = step.version.cause.handled.takeover is not None and doubt.why(seen, history) is None
-        bearings = Bearings(self._m.known_lineages(), takeover=named or handled)
+        bearings = Bearings(self._m.known_lineages(), named or handled, partial(self._applying, step.version))
         await self._m.effects.apply(run, step.version, await self._open(run, step.version), bearings)
+
+    async def _applying(self, version: Version) -> None:
+        """Right before the send, where no mark will tell of it: who acts on a version as it was long ago stops here."""
+        await self._record(version, RecordChange(applying_at=self._m.clock()))
 
     async def _verify(self, run: Pass, _seen: Observed, step: Verify) -> None:
         await self._m.effects.verify(run, step.version, await self._open(run, step.version))

@@ -72,6 +72,7 @@ class Claim:
     known_lineages: frozenset[str] = frozenset()  # with a live Credential or versions in this store
     takeover: bool = False
     returning: bool = False  # our own deletion had disabled the account
+    recorded: frozenset[str] | None = None  # ours by records, on a server without marks; None: it keeps them
 
 
 class Fenced(Exception):  # noqa: N818 - a verdict that the planner turns into a reason to stop
@@ -105,6 +106,8 @@ def judge(claim: Claim, accounts: Mapping[str, Account]) -> None:
 
 
 def _ours_to_enable(claim: Claim, account: Account) -> bool:
+    if claim.recorded is not None:
+        return claim.returning
     mark = parse(account.comment)
     return claim.returning and mark is not None and mark.disabled and mark.lineage == claim.version.lineage
 
@@ -116,6 +119,8 @@ def _judge_existing(claim: Claim, name: str, account: Account) -> None:
             f"account {name!r} has rights over the whole server (superuser, replication or the like); we never manage such",
         )
     mark = parse(account.comment)
+    if claim.recorded is not None and name in claim.recorded:
+        return
     if mark is not None and mark.lineage == claim.version.lineage:
         _judge_own(claim.version, mark)
     elif mark is not None:

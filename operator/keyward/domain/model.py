@@ -126,6 +126,8 @@ class Version:
     disabled_by_us: str = ""  # uid of the deleted Credential
     orphaned_at: datetime | None = None
     pinned: bool = False  # labelled to be kept by retention
+    absent: tuple[str, ...] = ()  # accounts that were not on the target when this was reserved
+    made: tuple[str, ...] = ()  # accounts that were ours then, as records tell: see `making`
 
     @property
     def settled(self) -> bool:

@@ -44,6 +44,8 @@ class NewVersion:
     envelope: Json
     wraps: tuple[Json, ...]
     promotion: Promotion | None = None
+    absent: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,14 @@ ABSENT = AccountState(exists=False)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
+    """The accounts of a set, and whether the server has a place for our mark.
+
+    A mark is written in the same transaction as the change that it tells of, or it is none: without a place for it,
+    whose an account is stands in our records alone, and the change is recorded right before it is sent.
+    """
+
     accounts: Mapping[str, AccountState]
+    keeps_marks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,8 @@ class Change:
     """One effect: give `account` this password, the rights of `accounts`, and the marks.
 
     `expected` is the world as it was judged; an engine re-reads it under its lock, within the same transaction, and
-    raises `Conflict` if an account's existence, its right to log in or its comment differ.
+    raises `Conflict` if an account's existence, its right to log in or its comment differ. On a server that has no
+    transactions, the lock is the session's, from `inspect` to its end.
     """
 
     account: str
@@ -144,17 +152,17 @@ class AdminSession(Protocol):
     """One connection of the admin login to the primary. It is never reconnected: a lost one ends the step."""
 
     async def inspect(self, accounts: AccountSet) -> Inspection:
-        """Read the state of all roles of the set."""
+        """Read the state of all accounts of the set; what another session of ours is still changing is waited for."""
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         """Raise `Blocked` naming the first right that the admin lacks for a change of these accounts."""
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
-        """Do the change in one transaction where the system has them.
+        """Do the change in one transaction where the system has them; elsewhere the password comes last.
 
         Raises:
-            Rejected: the system refused the password for certain; nothing was changed.
-            Unsettled: sent, outcome unknown.
+            Rejected: the system refused the password for certain; it is not set. Accounts may have been made.
+            Unsettled: sent, outcome unknown; something may have been changed.
             Conflict: the world is not as judged; nothing was changed.
             Retry, Blocked: nothing was changed.
         """

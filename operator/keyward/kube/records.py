@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from keyward.api import names
 from keyward.domain.model import (
     Cause,
@@ -102,7 +104,14 @@ def _read(item: Json) -> Version:
         disabled_by_us=disabled["uid"] if disabled else "",
         orphaned_at=moment(record["orphanedAt"]) if record.get("orphanedAt") else None,
         pinned=(metadata.get("labels") or {}).get(names.LABEL_KEEP) == "true",
+        absent=_list(record, "absent"),
+        made=_list(record, "made"),
     )
+
+
+def _list(record: Json, note: str) -> tuple[str, ...]:
+    """A note that is a list. Raises ValueError or TypeError if it is none."""
+    return tuple(map(str, orjson.loads((record.get("notes") or {}).get(note, "[]"))))
 
 
 def _cause(cause: Json) -> Cause:
@@ -148,8 +157,14 @@ def body(new: NewVersion, digest: str) -> Json:
     }
     if new.envelope:
         item["envelope"] = new.envelope
+    record: Json = {}
     if new.promotion is not None:
-        item["record"] = {"promoted": _promoted(new.promotion)}
+        record["promoted"] = _promoted(new.promotion)
+    notes = {"absent": new.absent, "made": new.made}
+    if any(notes.values()):
+        record["notes"] = {name: orjson.dumps(value).decode() for name, value in notes.items() if value}
+    if record:
+        item["record"] = record
     return item
 
 
