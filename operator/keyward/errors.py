@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TARGET_HAS_OTHER_DATA = "TargetHasOtherData"
     ACCOUNT_NOT_ALLOWED = "AccountNotAllowed"
     ACCOUNT_CLAIMED = "AccountClaimed"
+    CREDENTIAL_CONFLICT = "CredentialConflict"
     ACCESS_POLICY_UNSUPPORTED = "AccessPolicyUnsupported"
     ENGINE_UNSUPPORTED = "EngineUnsupported"
     SOURCE_MISSING = "SourceMissing"

@@ -50,6 +50,22 @@ IMPORTED = _object(
 SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
 TARGET = _object("Target", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+SET = _object(
+    "CredentialSet",
+    {
+        "targets": {"matchLabels": {"fleet": "orders"}},
+        "template": {
+            "spec": {
+                "rds": {
+                    "create": {"name": "orders", "privileges": [{"database": "orders", "level": "ReadWrite"}]},
+                    "databaseName": "orders",
+                },
+                "rotation": {"interval": "24h"},
+                "projections": [{"secretName": "orders-db"}],
+            }
+        },
+    },
+)
 KEY = _object("EncryptionKey", {"provider": {"local": {}}, "allowedNamespaces": ["*"]})
 AT = "2026-11-24T02:00:00Z"
 VERSION = _object(
@@ -77,6 +93,7 @@ ALL = {
     "sourced": SOURCED,
     "created": CREATED,
     "imported": IMPORTED,
+    "set": SET,
     "target": TARGET,
     "cluster-target": CLUSTER_TARGET,
     "key": KEY,

@@ -17,6 +17,7 @@ GROUP = "/apis/keyward.dev/v1alpha1"
 KINDS = {
     "Credential": ("credentials", True),
     "CredentialVersion": ("credentialversions", True),
+    "CredentialSet": ("credentialsets", True),
     "Target": ("targets", True),
     "ClusterTarget": ("clustertargets", False),
     "EncryptionKey": ("encryptionkeys", False),

@@ -13,6 +13,7 @@ from tests.api.server import changed
 from keyward.api import accounts
 from keyward.api.base import parse
 from keyward.api.credential import Credential, CredentialStatus
+from keyward.api.credential_set import CredentialSet
 from keyward.api.encryption_key import EncryptionKey, allows
 from keyward.api.generic import Generate
 from keyward.api.target import ClusterTarget, Target
@@ -20,7 +21,7 @@ from keyward.api.values import duration, duration_text
 from keyward.api.version import CredentialVersion
 from keyward.errors import Blocked, Reason
 
-MODELS = {m.__name__: m for m in (Credential, CredentialVersion, Target, ClusterTarget, EncryptionKey)}
+MODELS = {m.__name__: m for m in (Credential, CredentialSet, CredentialVersion, Target, ClusterTarget, EncryptionKey)}
 CANARY = "hunter2-canary"
 
 

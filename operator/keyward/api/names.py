@@ -17,6 +17,7 @@ COMPONENT_KEYRING: Final = "keyring"
 LABEL_CREDENTIAL: Final = "keyward.dev/credential"
 LABEL_LINEAGE: Final = "keyward.dev/lineage"
 LABEL_SOURCE_FOR: Final = "keyward.dev/source-for"
+LABEL_SET: Final = "keyward.dev/set"  # on a Credential: the CredentialSet that it is of
 LABEL_KEEP: Final = "keyward.dev/keep"  # on a CredentialVersion: retention keeps it
 
 # Annotations: commands and the lineage on a Credential
@@ -24,6 +25,9 @@ ANNOTATION_ROTATE: Final = "keyward.dev/rotate"
 ANNOTATION_PROMOTE: Final = "keyward.dev/promote"
 ANNOTATION_TAKEOVER: Final = "keyward.dev/takeover"
 ANNOTATION_LINEAGE: Final = "keyward.dev/lineage"
+
+# Annotation on a Credential of a CredentialSet: digest of what the set last made of it
+ANNOTATION_SET_DIGEST: Final = "keyward.dev/set-digest"
 
 # Annotations on a projected Secret
 ANNOTATION_VERSION: Final = "keyward.dev/version"

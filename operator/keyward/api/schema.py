@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from keyward.api.base import Model
 from keyward.api.credential import Credential
+from keyward.api.credential_set import CredentialSet
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.names import GROUP, VERSION
 from keyward.api.target import ClusterTarget, Target
@@ -110,6 +111,20 @@ DEFINITIONS: Final = (
             _AGE,
         ),
         status=False,
+    ),
+    Definition(
+        CredentialSet,
+        "credentialsets",
+        ("credset", "credsets"),
+        (
+            ("DESIRED", "integer", ".status.desired"),
+            ("CREATED", "integer", ".status.created"),
+            ("READY", "integer", ".status.ready"),
+            ("FAILED", "integer", ".status.failed"),
+            ("removal", "string", ".spec.removalPolicy"),
+            ("message", "string", _READY.format("Ready", "message")),
+            _AGE,
+        ),
     ),
     Definition(Target, "targets", ("ktgt",), _TARGET_COLUMNS),
     Definition(ClusterTarget, "clustertargets", ("kctgt",), _TARGET_COLUMNS, namespaced=False),

@@ -21,6 +21,7 @@ from keyward.api import names
 from keyward.api.schema import schemas
 from keyward.controller import crds, source
 from keyward.controller.cache import Cache
+from keyward.controller.credential_sets import CredentialSets
 from keyward.controller.encryption_keys import EncryptionKeys
 from keyward.controller.health import Health, HealthServer, LoopLag, heartbeat
 from keyward.controller.heap import Schedule, TokenBucket
@@ -107,6 +108,7 @@ class _Made:
     health: Health
     resync: Resync
     encryption_keys: EncryptionKeys
+    sets: CredentialSets
     informers: tuple[Informer, ...]
     lag: LoopLag = field(default_factory=LoopLag)
     cluster: str = ""
@@ -127,6 +129,7 @@ class _Made:
                 platform.events.run,
                 self.keep_keys,
                 platform.target_health.run,
+                self.sets.run,
             ),
             synced=self.synced,
             stream=partial(source.run, platform.intake, connection),
@@ -215,8 +218,9 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         awake_since=_now(),
     )
     resync = Resync(client, followed(intake), metrics.missed_changes.inc, period=settings.periods.resync)
-    keys = EncryptionKeys(cache, keeper, client, _now)
-    made = _Made(platform, health, resync, keys, _informers(settings, client, intake))
+    keys, sets = EncryptionKeys(cache, keeper, client, _now), CredentialSets(intake, client, _now)
+    cache.set_changed = sets.wake
+    made = _Made(platform, health, resync, keys, sets, _informers(settings, client, intake))
     _watch_over(made, schedule)
     return made
 

@@ -6,7 +6,7 @@ create-only POST, so that acting on something stale ends in a Conflict. It holds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
@@ -49,6 +49,7 @@ class Cache:
         self._credentials: Objects[Key] = Objects()
         self._targets: Objects[TargetKey] = Objects()
         self._keys: Objects[str] = Objects()
+        self._sets: Objects[Key] = Objects()
         self._claims: dict[Key, Claims] = {}
         self._summaries: dict[Key, Summary] = {}
         self._by_target: Index[TargetKey] = Index()
@@ -56,6 +57,9 @@ class Cache:
         self._by_account: Index[tuple[TargetKey, str]] = Index()
         self._by_secret: Index[Key] = Index()
         self._by_source: Index[Key] = Index()
+        self._by_set: Index[Key] = Index()
+        self.set_changed: Callable[[Key], None] = lambda _set: None
+        """Is told of each CredentialSet of which a Credential came, changed or went, its status included."""
         self._secrets = SecretViews()
         self._sources: dict[Key, dict[str, str]] = {}
         self._source_of: dict[Key, str] = {}
@@ -84,11 +88,18 @@ class Cache:
         self._summaries[key] = _summary(item.get("status") or {})
         if verdict is Verdict.CHANGED:
             self._reclaim(key, claims_of(item))
+        self._tell_set(key)
         return verdict
+
+    def _tell_set(self, key: Key) -> None:
+        claims = self._claims.get(key)
+        if claims is not None and claims.of_set:
+            self.set_changed((key[0], claims.of_set))
 
     def drop_credential(self, key: Key, resource_version: str) -> bool:
         if not self._credentials.drop(key, resource_version):
             return False
+        self._tell_set(key)
         self._reclaim(key, None)
         self._summaries.pop(key, None)
         return True
@@ -119,6 +130,8 @@ class Cache:
             change(self._by_secret, (key[0], secret), key)
         if claims.source:
             change(self._by_source, (key[0], claims.source), key)
+        if claims.of_set:
+            change(self._by_set, (key[0], claims.of_set), key)
 
     # --- who wants what ---
 
@@ -158,6 +171,27 @@ class Cache:
 
     def credentials_using_key(self, name: str) -> tuple[Key, ...]:
         return self._by_key.of(name)
+
+    # --- sets ---
+
+    def credential_set(self, key: Key) -> Json | None:
+        return self._sets.get(key)
+
+    def credential_set_version(self, key: Key) -> int:
+        return self._sets.version(key)
+
+    def sets(self) -> Iterator[Key]:
+        return self._sets.keys()
+
+    def put_set(self, item: Json) -> Verdict:
+        return self._sets.put(key_of(item), item)
+
+    def drop_set(self, key: Key, resource_version: str) -> bool:
+        return self._sets.drop(key, resource_version)
+
+    def credentials_of_set(self, key: Key) -> tuple[Key, ...]:
+        """The Credentials that carry the set's label."""
+        return self._by_set.of(key)
 
     # --- Targets and keys ---
 

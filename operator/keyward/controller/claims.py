@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
-from keyward.api import accounts
+from keyward.api import accounts, names
 from keyward.api.managed import BLOCKS
 from keyward.controller.limits import TargetKey
 
@@ -23,6 +23,7 @@ class Claims:
     secrets: tuple[str, ...] = ()
     encryption_key: str = ""
     source: str = ""  # name of the Secret that the value is read from
+    of_set: str = ""  # name of the CredentialSet that it is of
 
 
 def claims_of(item: Json) -> Claims:
@@ -34,6 +35,7 @@ def claims_of(item: Json) -> Claims:
         accounts=_accounts(block),
         secrets=tuple(_texts(spec.get("projections"), "secretName")),
         encryption_key=intern(_text(spec.get("encryptionKeyName"))),
+        of_set=_text(_dict(item["metadata"].get("labels")).get(names.LABEL_SET)),
         source=_text(_dict(_dict(_dict(spec.get("generic")).get("source")).get("secretRef")).get("name")),
     )
 

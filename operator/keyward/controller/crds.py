@@ -14,6 +14,7 @@ from keyward.errors import Blocked, Reason
 from keyward.kube.client import Client
 from keyward.kube.kinds import (
     CLUSTER_TARGETS,
+    CREDENTIAL_SETS,
     CREDENTIALS,
     CUSTOM_RESOURCES,
     ENCRYPTION_KEYS,
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 Schemas = Mapping[str, Json]
 """By plural: the openAPIV3Schema that this release was built with."""
 
-KINDS: Final = (CREDENTIALS, VERSIONS, TARGETS, CLUSTER_TARGETS, ENCRYPTION_KEYS)
+KINDS: Final = (CREDENTIALS, CREDENTIAL_SETS, VERSIONS, TARGETS, CLUSTER_TARGETS, ENCRYPTION_KEYS)
 _PAUSE: Final = 2.0
 _log = logging.getLogger(__name__)
 

@@ -85,6 +85,13 @@ class Intake:
             metadata = {"namespace": of.namespace, "name": of.name, "resourceVersion": version}
             self.credential("Deleted", {"metadata": metadata})
 
+    def credential_set(self, change: Change, item: Json) -> None:
+        key = key_of(item)
+        if change == "Deleted":
+            self.cache.drop_set(key, item["metadata"].get("resourceVersion", ""))
+        elif self.cache.put_set(item) is Verdict.CHANGED:
+            self.cache.set_changed(key)
+
     def target(self, kind: str, change: Change, item: Json) -> None:
         target: TargetKey = (kind, *key_of(item))
         if change == "Deleted":
@@ -93,6 +100,8 @@ class Intake:
             news = self.cache.put_target(kind, item) is Verdict.CHANGED
         if news:
             self._add(self.cache.credentials_using_target(*target))
+            for key in self.cache.sets():
+                self.cache.set_changed(key)
 
     def encryption_key(self, change: Change, item: Json) -> None:
         name = item["metadata"]["name"]

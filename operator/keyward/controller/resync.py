@@ -20,7 +20,7 @@ from keyward.controller.objects import key_of, number
 from keyward.errors import KeywardError
 from keyward.kube.client import Client
 from keyward.kube.informer import Change
-from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
+from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIAL_SETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
 
 Json = dict[str, Any]
 Place = tuple[str, str]
@@ -39,7 +39,7 @@ class Followed:
 
 
 def followed(intake: Intake) -> tuple[Followed, ...]:
-    """Our four kinds, in the order in which they are needed."""
+    """The kinds that people write, in the order in which they are needed."""
     cache = intake.cache
 
     def targets(kind: str) -> Iterator[Place]:
@@ -66,6 +66,7 @@ def followed(intake: Intake) -> tuple[Followed, ...]:
             for kind in (TARGETS, CLUSTER_TARGETS)
         ),
         Followed(CREDENTIALS, intake.credential, cache.credential_version, cache.credentials),
+        Followed(CREDENTIAL_SETS, intake.credential_set, cache.credential_set_version, cache.sets),
     )
 
 

@@ -1,4 +1,4 @@
-"""kopf: its streams of our four kinds, its login and its lifecycle, and nothing else of it.
+"""kopf: its streams of the kinds that people write, its login and its lifecycle, and nothing else of it.
 
 Only `on.event` handlers are registered, so that kopf writes nothing: no finalizer, no annotation, no Event, no status.
 They must not raise and must not wait. Streams of what we write ourselves come through `kube.informer`.
@@ -18,7 +18,7 @@ import kopf
 from keyward.controller.intake import Intake
 from keyward.kube.connection import Connection
 from keyward.kube.informer import Change
-from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
+from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIAL_SETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
 
 Json = dict[str, Any]
 Take = Callable[[Change, Json], None]
@@ -101,10 +101,11 @@ def settings() -> kopf.OperatorSettings:
 
 
 def registry(intake: Intake, session: Callable[[], aiohttp.ClientSession], where: Connection) -> kopf.OperatorRegistry:
-    """The handlers: four streams and the login. `session` makes one for each login."""
+    """The handlers: the streams and the login. `session` makes one for each login."""
     found = kopf.OperatorRegistry()
     takes: tuple[tuple[Kind, Take], ...] = (
         (CREDENTIALS, intake.credential),
+        (CREDENTIAL_SETS, intake.credential_set),
         (TARGETS, partial(intake.target, TARGETS.name)),
         (CLUSTER_TARGETS, partial(intake.target, CLUSTER_TARGETS.name)),
         (ENCRYPTION_KEYS, intake.encryption_key),

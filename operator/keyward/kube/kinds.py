@@ -37,6 +37,7 @@ class Kind:
 GROUP = "keyward.dev"
 CREDENTIALS = Kind(GROUP, "v1alpha1", "credentials", "Credential")
 VERSIONS = Kind(GROUP, "v1alpha1", "credentialversions", "CredentialVersion")
+CREDENTIAL_SETS = Kind(GROUP, "v1alpha1", "credentialsets", "CredentialSet")
 TARGETS = Kind(GROUP, "v1alpha1", "targets", "Target")
 CLUSTER_TARGETS = Kind(GROUP, "v1alpha1", "clustertargets", "ClusterTarget")
 ENCRYPTION_KEYS = Kind(GROUP, "v1alpha1", "encryptionkeys", "EncryptionKey")
