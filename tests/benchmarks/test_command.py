@@ -43,6 +43,16 @@ def test_bare_client_and_operator_write_the_same_objects(run):
     )  # the keyring, and the key's own upkeep
 
 
+def test_the_operator_sends_three_requests_for_each_credential(run):
+    (found,) = figures.read(run[1] / "benchmarks.json").fleets
+    each = {name: count for name, count in found.requests.items() if count >= COUNT}
+    assert each == {
+        "create credentialversions.keyward.dev": COUNT,
+        "create secrets": COUNT + 1,
+        "patch credentials.keyward.dev": COUNT,
+    }
+
+
 def test_a_restart_with_nothing_due_writes_and_opens_nothing(run):
     (found,) = figures.read(run[1] / "benchmarks.json").fleets
     assert (found.restart.writes, found.restart.key_calls) == (0, 0)

@@ -123,3 +123,32 @@ async def test_depth_and_latency_are_measured_from_the_first_addition():
     await take(queue)
     assert record.waits == [5.0]
     assert record.depths == [1, 1, 0]
+
+
+async def test_what_came_before_the_last_look_of_a_pass_is_not_looked_at_again():
+    queue = WorkQueue()
+    queue.add(A)
+    await take(queue)
+    queue.add(A)  # the echo of what the pass wrote
+    queue.looked(A)
+    queue.done(A)
+    assert len(queue) == 0
+
+
+async def test_what_came_after_the_last_look_of_a_pass_is_looked_at_again():
+    queue = WorkQueue()
+    queue.add(A)
+    await take(queue)
+    queue.looked(A)
+    queue.add(A)
+    queue.done(A)
+    assert await take(queue) == A
+
+
+async def test_a_look_at_a_key_that_nobody_works_on_is_no_news():
+    queue = WorkQueue()
+    queue.add(A)
+    queue.looked(A)
+    queue.looked(B)
+    assert await take(queue) == A
+    assert queue.in_flight == 1

@@ -63,3 +63,12 @@ def test_a_version_that_is_not_what_its_name_says_is_ignored_and_so_is_a_damaged
     assert index.take("Added", damaged) is None
     assert index.list("shop", "orders") == ()
     assert len(caplog.records) == 2
+
+
+def test_the_echo_of_what_we_wrote_is_not_even_read(caplog):
+    index = VersionIndex()
+    index.put(version(resource_version="10"))
+    echo = {"metadata": item(resource_version="10")["metadata"]}  # nothing that could be read as a version
+    assert index.take("Added", echo) is None
+    assert caplog.records == []
+    assert index.take("Modified", item(resource_version="11")) == "shop/orders"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 
 from keyward.api import accounts, managed
 from keyward.api.base import parse
@@ -181,8 +181,3 @@ def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
 
 def _obstacle(reason: Reason, message: str) -> Sight:
     return Sight(obstacle=Obstacle(reason, message))
-
-
-def raw_status(item: dict[str, Any] | None) -> dict[str, Any]:
-    """The status of a raw object."""
-    return (item or {}).get("status") or {}

@@ -70,6 +70,14 @@ class Cache:
         """The object: metadata, spec, status. A copy, free to be changed."""
         return self._credentials.get(key)
 
+    def credential_head(self, key: Key) -> bytes | None:
+        """Metadata and spec as JSON; None if there is no such Credential."""
+        return self._credentials.head(key)
+
+    def credential_status(self, key: Key) -> Json:
+        """The status as it stands; empty if there is none."""
+        return self._credentials.status(key)
+
     def credentials(self) -> Iterator[Key]:
         return self._credentials.keys()
 
@@ -198,6 +206,10 @@ class Cache:
     def target(self, kind: str, namespace: str | None, name: str) -> Json | None:
         return self._targets.get((kind, namespace or "", name))
 
+    def target_head(self, target: TargetKey) -> bytes | None:
+        """Metadata and spec as JSON; None if there is no such Target."""
+        return self._targets.head(target)
+
     def target_version(self, target: TargetKey) -> int:
         return self._targets.version(target)
 
@@ -212,6 +224,10 @@ class Cache:
 
     def encryption_key(self, name: str) -> Json | None:
         return self._keys.get(name)
+
+    def encryption_key_head(self, name: str) -> bytes | None:
+        """Metadata and spec as JSON; None if there is no such EncryptionKey."""
+        return self._keys.head(name)
 
     def encryption_key_version(self, name: str) -> int:
         return self._keys.version(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from keyward.api import managed, names
@@ -115,15 +116,16 @@ class Contents:
 
 
 def _generated(generic: Generic, wanted: Generate) -> Sensitive:
-    policy = PasswordPolicy(
-        length=wanted.length,
-        classes=wanted.alphabets,
-        excluded=wanted.exclude,
-        allow_weak=wanted.allow_weak,
-    )
+    policy = _policy(wanted.length, wanted.alphabets, wanted.exclude, wanted.allow_weak)
     if generic.type == PLAIN_TEXT:
         return generate.password(policy, os.urandom)
     return generate.key_values({}, {wanted.key: policy}, os.urandom)
+
+
+@lru_cache(maxsize=64)
+def _policy(length: int, classes: tuple[str, ...], excluded: str, allow_weak: bool) -> PasswordPolicy:
+    # Many Credentials ask for the same, and a policy sorts its characters once.
+    return PasswordPolicy(length=length, classes=classes, excluded=excluded, allow_weak=allow_weak)
 
 
 def _edition(run: Pass, version: Version, value: Sensitive) -> Edition:

@@ -158,7 +158,7 @@ class Executor:
 
     async def _open(self, run: Pass, version: Version) -> Sensitive:
         """The value of a version, read and opened once in a pass."""
-        place = (version.name, version.digest)
+        place = _place(version)
         if place not in run.values:
             stored = await self._m.stores.versions.read(version)
             if stored is None:
@@ -197,8 +197,10 @@ class Executor:
             absent=absent,
             made=making.carried(top, absent),
         )
-        await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
+        stored = await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
         run.learn(unsent=run.memory.unsent | {step.sequence})
+        # What was stored is opened again before anybody learns it; the server's answer is the object as it now stands.
+        run.values[_place(stored.version)] = await self._m.vault.open(stored)
 
     async def _prove_chain(self, run: Pass, above: Version | None) -> None:
         """The version that the next one is chained to still has the envelope whose digest it names. Nothing is opened."""
@@ -258,21 +260,37 @@ class Executor:
         current = await self._open(run, step.version)
         previous = await self._open(run, step.previous) if step.previous else None
         content = self._m.contents.render(run, step, (current, previous), self._m.clock())
+        judged = seen.secrets.get(content.name)
+        written = await (self._create(content) if judged is None else self._replace(content, judged))
+        self._m.note_secret(content.namespace, written, content.name)
+
+    async def _create(self, content: SecretContent) -> SecretView:
+        """A Secret that no watch has shown: only if the name is taken after all is it read, to say by whom."""
+        try:
+            return await self._m.stores.secrets.create(content)
+        except Conflict:
+            there = await self._m.stores.secrets.read(content.namespace, content.name)
+            if there is not None:
+                ownership.judge(there, content)
+            raise
+
+    async def _replace(self, content: SecretContent, judged: SecretView) -> SecretView:
         there = await self._m.stores.secrets.read(content.namespace, content.name)
         if there is None:
-            written = await self._m.stores.secrets.create(content)
-        else:
-            ownership.judge(there, content)
-            judged = seen.secrets.get(content.name)
-            if judged is None or judged.resource_version != there.metadata["resourceVersion"]:
-                # One that slept since it planned would put an old value over a newer one.
-                raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"Secret {content.name} was changed since it was judged")
-            written = await self._m.stores.secrets.replace(content, there)
-        self._m.note_secret(content.namespace, written, content.name)
+            return await self._m.stores.secrets.create(content)
+        ownership.judge(there, content)
+        if judged.resource_version != there.metadata["resourceVersion"]:
+            # One that slept since it planned would put an old value over a newer one.
+            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"Secret {content.name} was changed since it was judged")
+        return await self._m.stores.secrets.replace(content, there)
 
     async def _unproject(self, _run: Pass, seen: Observed, step: Unproject) -> None:
         await self._m.stores.secrets.delete(seen.wish.namespace, step.secret)
         self._m.note_secret(seen.wish.namespace, None, step.secret.name)
+
+
+def _place(version: Version) -> tuple[str, str]:
+    return version.name, version.digest
 
 
 def _version_of(step: object) -> dict[str, str]:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+
+import orjson
 
 from keyward.api import managed, names
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey, allows
 from keyward.api.metadata import Metadata
-from keyward.controller.access import Engines, Sight, Targets, account_set, raw_status
-from keyward.controller.contents import Contents, server
+from keyward.controller.access import Engines, Sight, Targets, account_set
+from keyward.controller.contents import Contents
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor, Means, Stores
 from keyward.controller.passes import Pass
@@ -25,8 +26,9 @@ from keyward.controller.platform import Platform
 from keyward.controller.ports import Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
+from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
-from keyward.domain import lineage, wishes
+from keyward.domain import lineage
 from keyward.domain.model import Failures, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
 from keyward.domain.writes import Json
 from keyward.engines import registry
@@ -37,12 +39,6 @@ from keyward.kube.client import METADATA
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES
 
 
-@dataclass(frozen=True, slots=True)
-class _Sighted:
-    subject: Subject
-    sight: Sight | None
-
-
 class Gatherer:
     """The port of the Reconciler."""
 
@@ -50,27 +46,19 @@ class Gatherer:
         self._p, self._contents, self._engines = platform, contents, engines
         self._cache = platform.intake.cache
         self._targets = Targets(self._cache, platform.admins, platform.settings.namespace, platform.clock)
+        self._subjects = Subjects(self._cache, self._targets)
+        self._keys: dict[str, tuple[bytes, EncryptionKey]] = {}
         self._sources: dict[Key, tuple[str, SourceView]] = {}
 
     # --- the subject ---
 
     def subject(self, key: Key) -> Subject | None:
         """The Credential as it is known. Raises Blocked with INVALID_SPEC."""
-        found = self._sighted(key)
+        found = self._subjects.look(key)
         return found.subject if found else None
 
-    def _sighted(self, key: Key) -> _Sighted | None:
-        raw = self._cache.credential(key)
-        if raw is None:
-            return None
-        credential = parse(Credential, raw)
-        sight = self._targets.look(credential) if managed.of(credential.spec) is not None else None
-        place = server(sight.engine, sight.place) if sight and sight.place else None
-        wish = wishes.wish(credential, sight.identity if sight else None, place)
-        return _Sighted(Subject(credential, wish), sight)
-
     def status(self, key: Key) -> Json:
-        return raw_status(self._cache.credential(key))
+        return self._cache.credential_status(key)
 
     # --- the world ---
 
@@ -82,7 +70,8 @@ class Gatherer:
     async def gather(self, run: Pass) -> Observed | None:
         """One read. Raises Retry or Conflict as the API server answers."""
         key = (run.subject.wish.namespace, run.subject.wish.name)
-        found = self._sighted(key)
+        self._p.intake.queue.looked(key)
+        found = self._subjects.look(key)
         if found is None or found.subject.wish.uid != run.subject.wish.uid:
             return None
         run.subject, wish = found.subject, found.subject.wish
@@ -191,18 +180,18 @@ class Gatherer:
         return self._key_obstacle(subject.wish) or _policy_obstacle(subject.credential)
 
     def _key_obstacle(self, wish: Wish) -> Obstacle | None:
-        raw = self._cache.encryption_key(wish.key)
-        if raw is None:
+        key = self._encryption_key(wish.key)
+        if key is None:
             return Obstacle(
                 Reason.KEY_UNAVAILABLE,
                 f"spec.encryptionKeyName names EncryptionKey {wish.key}, which is not there: create it",
             )
-        if raw["metadata"].get("deletionTimestamp"):
+        if key.metadata.deletion_timestamp is not None:
             return Obstacle(
                 Reason.KEY_UNAVAILABLE,
                 f"EncryptionKey {wish.key} is being deleted and wraps nothing new: name another one in spec.encryptionKeyName",
             )
-        if not allows(parse(EncryptionKey, raw).spec.allowed_namespaces, wish.namespace):
+        if not allows(key.spec.allowed_namespaces, wish.namespace):
             return Obstacle(
                 Reason.KEY_NOT_ALLOWED,
                 f"spec.allowedNamespaces of EncryptionKey {wish.key} does not list namespace {wish.namespace}",
@@ -214,6 +203,15 @@ class Gatherer:
                 transient=True,
             )
         return None
+
+    def _encryption_key(self, name: str) -> EncryptionKey | None:
+        head, known = self._cache.encryption_key_head(name), self._keys.get(name)
+        if head is None:
+            self._keys.pop(name, None)
+            return None
+        if known is None or known[0] != head:
+            known = self._keys[name] = (head, parse(EncryptionKey, orjson.loads(head)))
+        return known[1]
 
     def _begin_drift(self, run: Pass, wish: Wish) -> None:
         if run.memory.drift_checked_at is None and wish.logs_in:

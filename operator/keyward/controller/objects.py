@@ -87,6 +87,17 @@ class Objects(Generic[K]):
             found["status"] = orjson.loads(kept.status)
         return found
 
+    def head(self, key: K) -> bytes | None:
+        """Metadata and spec as JSON: the same bytes as long as neither changes."""
+        kept = self._kept.get(key)
+        return kept.head if kept is not None else None
+
+    def status(self, key: K) -> Json:
+        """A copy of the status alone."""
+        kept = self._kept.get(key)
+        found: Json = orjson.loads(kept.status) if kept is not None and kept.status else {}
+        return found
+
     def put(self, key: K, item: Json) -> Verdict:
         """Take an object as it was listed, watched or answered."""
         version = number(item["metadata"].get("resourceVersion", ""))

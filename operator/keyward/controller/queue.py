@@ -1,7 +1,8 @@
 """The work queue: which Credential is looked at next. One entry per key, one pass per key at a time.
 
-A key that is added while its pass runs is taken again right after it. Nothing here is lost for good when the process
-ends: every key comes from state, and the next start adds them all. Bounded by the number of keys that exist.
+A key that is added while its pass runs is taken again right after it, unless the pass looks at the world once more. Nothing
+here is lost for good when the process ends: every key comes from state, and the next start adds them all. Bounded by the
+number of keys that exist.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ class WorkQueue:
                     return key
             await self._until_woken()
         return None
+
+    def looked(self, key: Key) -> None:
+        """The pass over this key reads the world from here on: whatever it was added again for until now, it will see."""
+        if key in self._in_flight:
+            self._in_flight[key] = None
 
     def done(self, key: Key) -> None:
         """The pass over this key has ended."""

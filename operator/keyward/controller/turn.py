@@ -44,6 +44,8 @@ class Turn:
 
     def added_to(self, seen: Observed, memory: Memory) -> Observed:
         """The observation with what this pass knows beside it."""
+        if seen.memory is memory and not self.blocked:
+            return seen
         return replace(seen, memory=memory, blocked_secrets=seen.blocked_secrets | self.blocked)
 
     def block(self, secret: str, error: KeywardError) -> None:

@@ -128,7 +128,14 @@ def matches(wish: Wish, observed: Observed, history: History) -> bool:
 
 
 def resolve(observed: Observed) -> Resolution | Wait:
-    """The lineage that this Credential lives in, or why that cannot be told."""
+    """The lineage that this Credential lives in, or why that cannot be told. Every concern asks: it is found out once."""
+    found: Resolution | Wait | None = observed.derived.get("lineage")
+    if found is None:
+        found = observed.derived["lineage"] = _resolved(observed)
+    return found
+
+
+def _resolved(observed: Observed) -> Resolution | Wait:
     wish, lineages = observed.wish, group(observed.versions)
     is_open = {name: h for name, h in lineages.items() if not any(v.closed for v in h.versions)}
     if wish.lineage is not None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from keyward.errors import Reason
 
@@ -351,6 +352,9 @@ class Observed:
     blocked_secrets: frozenset[str] = frozenset()  # projections that failed in this pass
     awake_since: datetime | None = None  # since when this process has been looking
     inputs: str = ""  # digest of spec, Target and admin Secret as they stand: failures speak of these
+    derived: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # what all concerns ask for
 
 
 # --- steps: one effect each -------------------------------------------------------------------------------------------

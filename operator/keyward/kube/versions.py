@@ -61,6 +61,15 @@ class VersionIndex:
         group[version.name] = version
         return True
 
+    def _knows(self, metadata: Json) -> bool:
+        """Whether this very object was taken already, in this state or a newer one."""
+        known = self._group(metadata["namespace"], metadata["name"]).get(metadata["name"])
+        return known is not None and _number(known.resource_version) >= _number(metadata["resourceVersion"])
+
+    def _group(self, namespace: str, name: str) -> dict[str, Version]:
+        # The version's name begins with its Credential's; the group is found by it, without a second dictionary.
+        return self._versions.get(_owner(namespace, name), {})
+
     def remove(self, namespace: str, name: str) -> str | None:
         """Forget a version that the watch saw deleted; the `namespace/name` of its Credential, if it was known."""
         self._gone.pop(f"{namespace}/{name}", None)
@@ -72,10 +81,8 @@ class VersionIndex:
         self._drop(version.namespace, version.name)
 
     def _drop(self, namespace: str, name: str) -> str | None:
-        # The version's name begins with its Credential's; the group is found by it, without a second dictionary.
-        key = f"{namespace}/{name.rsplit('-', 2)[0]}"
-        group = self._versions.get(key)
-        if group is None or group.pop(name, None) is None:
+        key, group = _owner(namespace, name), self._group(namespace, name)
+        if group.pop(name, None) is None:
             return None
         if not group:
             del self._versions[key]
@@ -86,6 +93,8 @@ class VersionIndex:
         metadata = item["metadata"]
         if change == "Deleted":
             return self.remove(metadata["namespace"], metadata["name"])
+        if self._knows(metadata):
+            return None  # most changes are the echo of our own writes
         try:
             version = records.read(item)
         except Blocked as error:
@@ -97,6 +106,10 @@ class VersionIndex:
             )
             return None
         return f"{version.namespace}/{version.credential}" if self.put(version) else None
+
+
+def _owner(namespace: str, name: str) -> str:
+    return f"{namespace}/{name.rsplit('-', 2)[0]}"
 
 
 def _number(resource_version: str) -> int:
