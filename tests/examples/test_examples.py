@@ -15,6 +15,7 @@ from tests.examples import manifests
 from tests.whole_path.world import Shop, until
 
 NAMESPACE = "examples"
+SET = manifests.FOLDER / "credential-set.yaml"
 CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential", manifests.read(file))]
 
 
@@ -89,6 +90,15 @@ def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, file):
             _of_use(shop, credential, projection, shop.secret(projection["secretName"]))
 
 
+def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_label(shop):
+    (item,) = manifests.placed(SET, NAMESPACE, shop.postgres)
+    shop.cluster.kubectl("label", "target", "orders-pg", "-n", NAMESPACE, "reports=true", "--overwrite")
+    shop.apply(item)
+    shop.cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "credentialset/reports", "--timeout=60s")
+    made = item["spec"]["template"]["spec"]["rds"]["create"]["name"]
+    assert shop.logs_in(shop.secret("reports-db-orders-pg")) == f"{made}_rights"
+
+
 def _of_use(shop: Shop, credential: dict[str, Any], projection: dict[str, Any], secret: dict[str, str]) -> None:
     assert secret
     for key in projection.get("keys", {}).values():
@@ -102,6 +112,10 @@ def _of_use(shop: Shop, credential: dict[str, Any], projection: dict[str, Any], 
         role = shop.logs_in({name: secret[keys[name]] for name in ("username", "password")})
         made = rds.get("create", {}).get("name")
         assert role == (f"{made}_rights" if made else rds["import"]["accounts"][0]["name"])
+
+
+def test_no_example_is_left_out():
+    assert {*CREDENTIALS, *manifests.PREREQUISITES, SET} == set(manifests.FILES)
 
 
 def test_each_example_says_what_it_is_and_what_it_needs():
