@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -13,10 +14,12 @@ from tests.cluster import KubectlError, RefusedError, binaries, debian, golang
 from tests.cluster.process import ServerError
 
 from demo import picture, world
-from demo.screen import Footing
+from demo.notes import CLOSING, about, commands
+from demo.screen import HEIGHT, Footing
 from demo.show import Show
 from demo.total import status, total
 
+SECONDS, SLOW_SECONDS = 60.0, 300.0
 _KNOWN = (
     RefusedError,
     KubectlError,
@@ -48,22 +51,33 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="play until Ctrl-C, and say how to look with kubectl")
     parser.add_argument("--no-pods", action="store_true", help="log in from processes; needs no root")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write the last screen as an SVG picture")
-    return parser.parse_args(argv)
+    chosen = parser.parse_args(argv)
+    if chosen.seconds is not None and chosen.seconds <= 0:
+        parser.error("--seconds: give more than 0")
+    if chosen.record is not None and not chosen.record.absolute().parent.is_dir():
+        parser.error(f"--record: there is no folder {chosen.record.absolute().parent}")
+    return chosen
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     with world.running(pods=not chosen.no_pods) as found:
-        seconds = None if chosen.keep else chosen.seconds or (300.0 if found.slow else 60.0)
-        footing = Footing(found.how, seconds, kubeconfig=str(found.cluster.kubeconfig) if chosen.keep else "")
-        show = Show(console, found, footing)
+        seconds = None if chosen.keep else chosen.seconds or (SLOW_SECONDS if found.slow else SECONDS)
+        show = Show(console, found, Footing("processes" if found.why_no_pods else "pods", about(found), seconds))
+        if chosen.keep:
+            show.footing = replace(show.footing, notes=[*about(found), *commands(found)])
+        if not console.is_terminal:
+            console.print("\n".join(show.footing.notes))
         show.perform()
-        if console.is_terminal:
-            console.print(show.frame())
-        else:
-            console.print(total(show.play))
+        # What was started is ended now, and quickly: another Ctrl-C could only leave something behind.
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN)
+        show.footing = replace(show.footing, notes=about(found))
+        console.print(show.frame(HEIGHT) if console.is_terminal else total(show.play))
+        if not chosen.keep:
+            console.print(f"\n{CLOSING}")
         if chosen.record is not None:
-            picture.write(chosen.record, show.frame())
+            picture.write(chosen.record, show.frame(HEIGHT))
     return status(show.play, interrupted=show.interrupted)
 
 

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from rich.console import Console, RenderableType
-from rich.terminal_theme import MONOKAI
+from rich.terminal_theme import TerminalTheme
 
 from demo.screen import WIDTH
 
@@ -34,11 +34,13 @@ _FORMAT = """\
 </g>
 </svg>
 """
+_DARK = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255), (57, 197, 207)]
+_THEME = TerminalTheme((13, 17, 23), (230, 237, 243), [*_DARK, (177, 186, 196)], [*_DARK, (255, 255, 255)])
 
 
 def write(path: Path, shown: RenderableType) -> None:
     """Write what is shown, 80 columns wide."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(shown)
-    svg = console.export_svg(title="make demo", theme=MONOKAI, code_format=_FORMAT, unique_id="keyward-demo")
+    svg = console.export_svg(title="make demo", theme=_THEME, code_format=_FORMAT, unique_id="keyward-demo")
     path.write_text(svg, encoding="utf-8")

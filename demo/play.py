@@ -21,7 +21,7 @@ class Rotation:
     """One version on its way from the reserve into a client's file. A time that is None has not come yet.
 
     Attributes:
-        before: the version that the client logged in with until then; empty for a first version.
+        before, account_before: what the client logged in with until then; empty for a first version.
         written_at: when the operator wrote the Secret, as the Secret says.
         read_at: when a client first logged in with it.
         to_file: seconds between the two.
@@ -31,6 +31,7 @@ class Rotation:
     version: str
     before: str = ""
     account: str = ""
+    account_before: str = ""
     promoted: bool = False
     written_at: float | None = None
     read_at: float | None = None
@@ -63,7 +64,6 @@ class Row:
     waiting: bool = False
     state: str = ""
     problem: str = ""
-    due: str = ""
     version: str = ""
     logins: int = 0
     refused: int = 0
@@ -133,7 +133,7 @@ class Play:
                         found = _of(row, seen.version)
                         found.written_at = found.written_at or seen.at
             case Status() if (row := self.rows.get(seen.credential)) is not None:
-                row.state, row.due, row.problem = seen.state, seen.due, seen.problem
+                row.state, row.problem = seen.state, seen.problem
 
     def _login(self, row: Row, seen: Login, now: float) -> None:
         if seen.at <= row.last_at:
@@ -151,7 +151,8 @@ class Play:
 
     def _arrived(self, row: Row, seen: Login, now: float) -> None:
         found = _of(row, seen.version)
-        found.before, row.version, row.waiting = row.version, seen.version, False
+        found.before, found.account_before = row.version, row.account
+        row.version, row.waiting = seen.version, False
         found.read_at = seen.at
         if not found.before:
             return  # Its Secret was there before its client: there is nothing to measure.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -14,7 +15,17 @@ from demo.play import STEPS, Play, Rotation, Row
 from demo.total import total
 
 WIDTH, HEIGHT = 80, 24
-_FEED_LINES = 5
+_FRESH_SECONDS = 3.0
+_LEAST_FEED, _MOST_FEED = 2, 12
+_COLUMNS = (
+    ("CREDENTIAL", "left"),
+    ("STATE", "left"),
+    ("CURRENT", "left"),
+    ("LOGS IN AS", "left"),
+    ("NEXT ROTATION", "left"),
+    ("LOGINS", "right"),
+    ("REFUSED", "right"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +33,41 @@ class Footing:
     """What the screen says beside the play.
 
     Attributes:
-        how: in what the clients run.
+        who: who logs in, in one word.
+        notes: lines that stand below all else, such as commands to type elsewhere.
         seconds: how long it plays; None until it is interrupted.
-        kubeconfig: for one who wants to look; empty when the cluster goes with the demo.
+        height: lines of the screen.
     """
 
-    how: str
-    seconds: float | None
-    kubeconfig: str = ""
+    who: str
+    notes: Sequence[str]
+    seconds: float | None = None
+    height: int = HEIGHT
 
 
 def screen(play: Play, footing: Footing, *, now: float, began: float) -> RenderableType:
-    """The whole screen at this moment."""
+    """The whole screen at this moment: `height` lines or fewer."""
+    foot = _foot(play, footing)
+    above = len(play.rows) * 2 + 9
+    room = min(_MOST_FEED, max(_LEAST_FEED, footing.height - above - len(foot)))
     return Group(
         _head(footing, now - began),
+        Text(),
         _table(play, now),
-        _ways(play),
+        Text(),
+        _ways(play, now),
         Text(),
         _figures(play, now),
-        *_feed(play),
-        *_foot(play, footing),
+        Text(),
+        _feed(play, room),
+        Text(),
+        *foot,
     )
 
 
 def _head(footing: Footing, spent: float) -> Text:
     clock = _clock(spent) + ("" if footing.seconds is None else f" of {_clock(footing.seconds)}")
-    line = Text("Keyward rotates database passwords while pods log in with them", style="bold")
+    line = Text(f"Keyward rotates database passwords while {footing.who} log in with them", style="bold")
     line.append(clock.rjust(WIDTH - line.cell_len), style="dim")
     return line
 
@@ -59,22 +79,15 @@ def _clock(seconds: float) -> str:
 
 def _table(play: Play, now: float) -> Table:
     table = Table(box=SIMPLE_HEAD, width=WIDTH, padding=(0, 1, 0, 0), show_edge=False)
-    for name, justify in (
-        ("CREDENTIAL", "left"),
-        ("STATE", "left"),
-        ("CURRENT", "left"),
-        ("LOGS IN AS", "left"),
-        ("NEXT ROTATION", "left"),
-        ("LOGINS", "right"),
-        ("REFUSED", "right"),
-    ):
+    for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in play.rows.values():
+        fresh = "bold reverse" if _is_fresh(row, now) else ""
         table.add_row(
             Text(row.name, style="bold"),
             Text(row.state or "…", style="green" if row.state == "Enabled" else "yellow"),
-            row.version or "…",
-            Text(row.account or "…", style="magenta" if row.account.endswith("_clone") else "cyan"),
+            Text(row.version or "…", style=fresh),
+            Text(row.account or "…", style=f"{fresh} {'magenta' if row.account.endswith('_clone') else 'cyan'}"),
             _next(play, row, now),
             f"{row.logins:,}",
             Text(str(row.refused), style="bold white on red" if row.refused else "green"),
@@ -82,71 +95,79 @@ def _table(play: Play, now: float) -> Table:
     return table
 
 
+def _is_fresh(row: Row, now: float) -> bool:
+    found = row.rotations.get(row.version)
+    return found is not None and bool(found.before) and now - (found.read_at or 0.0) < _FRESH_SECONDS
+
+
 def _next(play: Play, row: Row, now: float) -> Text:
     at = play.next_at(row)
     if at is not None:
         return Text(f"in {max(0.0, at - now):.0f} s")
     if not row.version:
-        return Text("is created" if row.latest else "…", style="yellow")
+        return Text("is made" if row.latest else "…", style="yellow")
     late = now - row.asked_at if row.waiting and row.asked_at is not None else 0.0
     return Text("now" if late < 2 * play.interval else f"asked {late:.0f} s ago", style="yellow")
 
 
-def _ways(play: Play) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=11, no_wrap=True)
-    table.add_column(width=5, no_wrap=True)
-    table.add_column(no_wrap=True)
+def _ways(play: Play, now: float) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in (11, 5, 53):
+        table.add_column(width=width, no_wrap=True)
+    table.add_column(width=7, justify="right", no_wrap=True)
     for row in play.rows.values():
         latest = row.latest
+        if latest is None:
+            table.add_row(row.name, "", Text("applied", style="dim"), "")
+            continue
+        took = "" if latest.to_file is None else f"{latest.to_file:.1f} s"
         table.add_row(
-            row.name, latest.version if latest else "", _way(latest) if latest else Text("applied", style="dim")
+            row.name, latest.version, _way(latest, done="green" if _is_fresh(row, now) else "dim green"), took
         )
     return table
 
 
-def _way(rotation: Rotation) -> Text:
+def _way(rotation: Rotation, *, done: str) -> Text:
     reached = rotation.reached()
+    passed = done if reached == len(STEPS) else "green"
     line = Text()
     for place, step in enumerate(STEPS):
         if place:
             line.append(" → ", style="dim")
-        line.append(step, style="green" if place < reached else "bold yellow" if place == reached else "dim")
+        line.append(step, style=passed if place < reached else "bold yellow" if place == reached else "dim")
     return line
 
 
 def _figures(play: Play, now: float) -> Text:
     last = next((one.to_file for one in reversed(play.done) if one.to_file is not None), None)
-    line = Text.assemble(("Logins per second ", "dim"), f"{play.rate(now):.1f}", ("   Secret to file ", "dim"))
-    line.append("…" if last is None else f"{last:.1f} s")
-    line.append("   longest ", style="dim")
-    line.append("…" if last is None else f"{play.longest:.1f} s")
-    line.append("   every ", style="dim")
-    line.append(f"{play.pause():.0f} s")
+    line = Text.assemble(("Logins per second ", "dim"), f"{play.rate(now):.1f}", ("     From Secret to file ", "dim"))
+    if last is None:
+        line.append("…")
+    else:
+        line.append_text(Text.assemble(f"{last:.1f} s", (", at most ", "dim"), f"{play.longest:.1f} s"))
     return line
 
 
-def _feed(play: Play) -> list[Text]:
-    lines = [told(one) for one in list(play.done)[-_FEED_LINES:]][::-1]
-    return [*lines, *(Text() for _ in range(_FEED_LINES - len(lines)))]
+def _feed(play: Play, room: int) -> RenderableType:
+    lines = [told(one) for one in list(play.done)[-room:]][::-1]
+    return Group(*lines, *(Text() for _ in range(room - len(lines))))
 
 
 def told(rotation: Rotation) -> Text:
     """One rotation as a line of the feed."""
     at = time.strftime("%H:%M:%S", time.localtime(rotation.read_at))
-    line = Text.assemble((at, "dim"), f"  {rotation.credential:<11} {rotation.before} → {rotation.version}".ljust(28))
-    line.append(f"logs in as {rotation.account}".ljust(28))
+    versions = f"{rotation.before} → {rotation.version}"
+    line = Text.assemble((at, "dim"), f"  {rotation.credential:<11} {versions:<13}")
+    line.append(f"{rotation.account_before} → {rotation.account}".ljust(30))
     if rotation.to_file is not None:
-        line.append(f"{rotation.to_file:.1f} s to its file", style="dim")
+        line.append(f"{rotation.to_file:.1f} s".rjust(WIDTH - 1 - line.cell_len), style="dim")
     return line
 
 
 def _foot(play: Play, footing: Footing) -> list[Text]:
-    problems = [f"{row.name}: {row.problem}" for row in play.rows.values() if row.problem and row.version]
-    problems += [f"{row.name}: the last login failed ({row.code})" for row in play.rows.values() if row.code]
-    said = Text(problems[0] if problems else "", style="red", no_wrap=True, overflow="ellipsis")
-    lines = [said, total(play), Text(f"The clients are {footing.how}.", style="dim", no_wrap=True, overflow="ellipsis")]
-    if footing.kubeconfig:
-        lines.append(Text(f"export KUBECONFIG={footing.kubeconfig}", no_wrap=True, overflow="ellipsis"))
-        lines.append(Text("kubectl get credentials -n keyward-demo --watch", no_wrap=True))
-    return lines
+    found = [f"{row.name}: {row.problem}" for row in play.rows.values() if row.problem and row.version]
+    found += [f"{row.name}: the last login failed ({row.code})" for row in play.rows.values() if row.code]
+    notes = [Text(note, style="dim", no_wrap=True, overflow="ellipsis") for note in footing.notes]
+    if found:
+        notes[:1] = [Text(found[0], style="red", no_wrap=True, overflow="ellipsis")]
+    return [total(play), *notes]

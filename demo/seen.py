@@ -47,12 +47,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a Credential's status says: when its next rotation is due, and a condition that is not well."""
+    """What a Credential's status says, and the message of a condition that is not well."""
 
     credential: str
     state: str
-    version: str
-    due: str
     problem: str
 
 
@@ -111,8 +109,6 @@ def status(line: str) -> Status | None:
         return Status(
             credential=name,
             state=said.get("state", ""),
-            version=said.get("currentVersion", ""),
-            due=said.get("nextRotation", ""),
             problem=next((f"{c['type']}: {c['message'] or c['reason']}" for c in bad), ""),
         )
     except (ValueError, TypeError, KeyError, AttributeError):

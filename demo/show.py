@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -56,10 +56,10 @@ class Show:
                     raise
                 self.interrupted = True
 
-    def frame(self) -> RenderableType:
-        """The screen as it stands."""
+    def frame(self, height: int) -> RenderableType:
+        """The screen as it stands, in so many lines or fewer."""
         now = time.time()
-        return screen(self.play, self.footing, now=now, began=self.began or now)
+        return screen(self.play, replace(self.footing, height=height), now=now, began=self.began or now)
 
     def _loop(self, show: Callable[[], None]) -> None:
         opened, shown = time.time(), 0.0
@@ -100,7 +100,7 @@ class Show:
             yield self._lines()
             return
         with Live(console=self.console, screen=True, auto_refresh=False) as live:
-            yield lambda: live.update(self.frame(), refresh=True)
+            yield lambda: live.update(self.frame(self.console.height), refresh=True)
 
     def _lines(self) -> Callable[[], None]:
         told_of = 0
@@ -115,7 +115,7 @@ class Show:
                         f"{row.name} logs in as {row.account} ({row.version})", highlight=False, soft_wrap=True
                     )
             for rotation in list(self.play.done)[len(self.play.done) - (self.play.rotations - told_of) :]:
-                self.console.print(told(rotation), soft_wrap=True)
+                self.console.print(told(rotation))
             told_of = self.play.rotations
 
         return show

@@ -37,21 +37,21 @@ class World:
 
     Attributes:
         clients: by the name of their Credential.
-        how: in what the clients run, for people.
+        why_no_pods: why the clients are processes; empty when they are pods.
     """
 
     cluster: Cluster
     credentials: list[objects.Json]
     clients: dict[str, Client]
     watches: list[Feed]
-    how: str
+    why_no_pods: str
     operator: Running
     _begun: set[str] = field(default_factory=set)
 
     @property
     def slow(self) -> bool:
         """Whether files follow Secrets in a minute or two rather than in seconds."""
-        return self.cluster.way == "named" and any(isinstance(one, Pod) for one in self.clients.values())
+        return self.cluster.way == "named" and not self.why_no_pods
 
     def secrets(self) -> dict[str, str]:
         """The Secret of each Credential."""
@@ -160,7 +160,7 @@ def _populated(cluster: Cluster, folder: Path, operator: Running, why_no_pods: s
         credentials=found,
         clients={name: kind(cluster, folder, name, secret) for name, secret in names.items()},
         watches=feeds.watches(cluster, folder),
-        how=f"processes whose files follow the Secrets ({why_no_pods})" if why_no_pods else "pods",
+        why_no_pods=why_no_pods,
         operator=operator,
     )
 
@@ -168,13 +168,13 @@ def _populated(cluster: Cluster, folder: Path, operator: Running, why_no_pods: s
 def _why_no_pods(cluster: Cluster, *, asked: bool) -> str:
     """Why the clients cannot be pods; empty when they can."""
     if not asked:
-        return "no pods were asked for"
+        return "none were asked for"
     if not cluster.has_pods:
-        return "no node can run here: it needs root"
+        return "a node needs root"
     if cluster.login_image is None:
-        return "KEYWARD_LOGIN_IMAGE names no image of the login client"
+        return "KEYWARD_LOGIN_IMAGE names no image"
     if cluster.target_address is None:
-        return "KEYWARD_TARGET_ADDRESS does not say where pods reach this machine"
+        return "KEYWARD_TARGET_ADDRESS names no address"
     return ""
 
 
