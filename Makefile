@@ -3,6 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+SHOWN := $(PYTHON) tests/cluster/progress.py
+PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check
+APT_VENV := sh -c 'test "$$(id -u)" = 0 && { apt-get -qq install -y --no-install-recommends python3-venv || \
+  { apt-get -qq update && apt-get -qq install -y --no-install-recommends python3-venv; }; } >/dev/null 2>&1'
 
 .PHONY: help demo bench test test-failed check format lint types contracts generated dead generate cluster clean-cluster clean
 
@@ -10,11 +14,12 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements-dev.lock pyproject.toml
-	@echo "Installing Python packages into $(VENV) (about 30 s)"
 	@$(PYTHON) -c 'import sys; sys.exit("Keyward needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(SHOWN) "installing python3-venv from Debian" $(APT_VENV) || \
+	  { echo "Python's venv is missing, and only root on Debian has it installed here: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(SHOWN) "installing Python packages into $(VENV)" $(PIP) --require-hashes -r requirements-dev.lock
+	@$(SHOWN) "installing Keyward into $(VENV)" $(PIP) --no-deps --editable .
 	@touch $@
 
 demo: $(VENV)/.ready ## See it at work for a minute; nothing stays (ARGS=--keep: until Ctrl-C, ARGS=--help: the rest)

@@ -1,4 +1,4 @@
-"""Sees to the programs that come from Debian: containerd, runc, the CNI plug-ins.
+"""Sees to the programs that come from Debian: containerd, runc, the CNI plug-ins, servers to log in to.
 
 It installs only what is missing, only as root, and never changes where packages come from.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.progress import progress
@@ -34,14 +35,22 @@ def missing() -> list[str]:
 
 
 def ensure() -> None:
-    """Install what is missing.
+    """Install what is missing of the node's programs.
+
+    Raises:
+        MissingProgramsError: as `install`.
+    """
+    packages = missing()
+    if packages:
+        install(packages)
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install these packages and what they cannot do without.
 
     Raises:
         MissingProgramsError: we are not root, this is no Debian, or apt failed.
     """
-    packages = missing()
-    if not packages:
-        return
     names = " ".join(packages)
     if os.geteuid() != 0:
         raise MissingProgramsError(f"{names} missing, and only root can install them")

@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any, Self
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-from tests.cluster import debian, pki, process
+from tests.cluster import debian, owned, pki, process
 
+_CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 SUPERUSER = "postgres"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
 _HBA = """local all all scram-sha-256
@@ -60,7 +60,7 @@ class PostgresServer:
         return self.authority.ca_file.read_text(encoding="ascii")
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="keyward-postgres-"))
+        self.folder = owned.new_folder("pg")
         try:
             self._prepare()
             self.start()
@@ -73,7 +73,7 @@ class PostgresServer:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        owned.drop_folder(self.folder)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -204,14 +204,31 @@ class PostgresServer:
 
 
 def binaries() -> Path:
-    """The folder of Debian's newest server programs, installed if they are missing."""
+    """The folder of Debian's newest server programs, installed if they are missing.
+
+    Raises:
+        debian.MissingProgramsError: they cannot be installed.
+    """
     found = _installed()
     if not found:
-        failed = debian._apt("install", "-y", "--no-install-recommends", "postgresql")
-        if failed is not None:
-            raise process.ServerError(f"PostgreSQL's server is missing and cannot be installed:\n{failed}")
+        with _no_main_cluster():
+            debian.install(["postgresql"])
         found = _installed()
     return found[-1]
+
+
+@contextlib.contextmanager
+def _no_main_cluster() -> Iterator[None]:
+    """Debian's package makes a database of its own at its first install and starts it, unless this file says not to."""
+    if _CREATE_CLUSTER.exists():
+        yield
+        return
+    _CREATE_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+    _CREATE_CLUSTER.write_text("create_main_cluster = false\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        _CREATE_CLUSTER.unlink(missing_ok=True)
 
 
 def _installed() -> list[Path]:

@@ -1,12 +1,13 @@
 """Shows on standard error what takes longer than two seconds, and for how long already.
 
 On a terminal one line is rewritten; elsewhere a line is added now and then. It never shows more than the
-label that it was given.
+label that it was given. As a program (`python progress.py LABEL COMMAND…`) it needs nothing but Python.
 """
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 import threading
 import time
@@ -55,3 +56,16 @@ def _write(out: TextIO, text: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         out.write(text)
         out.flush()
+
+
+def main(label: str, command: list[str]) -> int:
+    """Run the command and show the label meanwhile; its exit status."""
+    try:
+        with progress(label):
+            return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
