@@ -51,7 +51,7 @@ class Row:
     """One Credential and its consumer.
 
     Attributes:
-        not_before: when its first rotation may be asked for.
+        not_before: a rotation is not asked for sooner.
         asked_at: when one was asked for the last time; `waiting` while that one has not reached the client.
         version: what its client logs in with.
         failed: logins that did not come to the server's judgement: no connection, no file.
@@ -174,11 +174,11 @@ class Play:
         """When its next rotation is asked for; None while one is under way, or its client has not logged in yet."""
         if row.under_way() or not row.version:
             return None
-        asked = row.not_before if row.asked_at is None else row.asked_at + self.pause()
+        asked = 0.0 if row.asked_at is None else row.asked_at + self.pause()
         latest = row.latest
         # Somebody else may have asked in between: the way of that version counts, too.
         written = 0.0 if latest is None or latest.written_at is None else latest.written_at
-        return max(asked, written + 2 * self.longest)
+        return max(row.not_before, asked, written + 2 * self.longest)
 
     def due(self, now: float) -> Row | None:
         """The Credential whose rotation is to be asked for now; the caller does it, and says so by `asked`."""

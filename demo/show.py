@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from tests.cluster import KubectlError
 from tests.cluster.process import ServerError
 
 from demo.play import Play, Row
@@ -19,6 +21,8 @@ _TICK = 0.05
 _FRAME = 0.25
 _PATIENCE = 90.0
 _OVERTURE = 2.0
+_AGAIN = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -47,25 +51,26 @@ class Show:
             KeyboardInterrupt: before there was a login to speak of.
             ServerError: nobody logged in, or the operator ended.
         """
-        with self._shown() as show:
-            try:
-                self.world.apply_credentials()
-                self._loop(show)
-            except KeyboardInterrupt:
-                if self.began is None:
-                    raise
-                self.interrupted = True
+        with self._shown() as show, _noted() as signals:
+            self.world.apply_credentials()
+            self._loop(show, signals)
+            # What the clients have said is counted to the last line.
+            self._see(time.time())
+        self.interrupted = bool(signals)
+        if self.interrupted and self.began is None:
+            raise KeyboardInterrupt
 
     def frame(self, height: int) -> RenderableType:
         """The screen as it stands, in so many lines or fewer."""
         now = time.time()
         return screen(self.play, replace(self.footing, height=height), now=now, began=self.began or now)
 
-    def _loop(self, show: Callable[[], None]) -> None:
+    def _loop(self, show: Callable[[], None], signals: list[int]) -> None:
         opened, shown = time.time(), 0.0
-        while True:
+        while not signals:
             now = time.time()
             self._see(now)
+            self._ask(now)
             if now > shown + _FRAME:
                 show()
                 shown = now
@@ -85,9 +90,16 @@ class Show:
             # One after the other, so that something is to be seen all the time.
             for place, row in enumerate(self.play.rows.values()):
                 row.not_before = now + _OVERTURE + place * self.play.interval / len(self.play.rows)
+
+    def _ask(self, now: float) -> None:
         row = self.play.due(now) if self.began is not None else None
-        if row is not None:
+        if row is None:
+            return
+        try:
             self.world.rotate(row.name, f"demo-{now:.3f}")
+        except KubectlError as error:
+            row.problem, row.not_before = str(error).partition("\n")[0], now + _AGAIN
+        else:
             self.play.asked(row, now)
 
     def _why(self) -> str:
@@ -119,3 +131,15 @@ class Show:
             told_of = self.play.rotations
 
         return show
+
+
+@contextlib.contextmanager
+def _noted() -> Iterator[list[int]]:
+    """Signals that would end us are noted: one that comes between a line and its count must not lose the line."""
+    found: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: found.append(number)) for one in _SIGNALS}
+    try:
+        yield found
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.cluster import Cluster, KubectlError, acquire, owned
 from tests.cluster.plain import uninterrupted
 from tests.cluster.postgres import PostgresServer
+from tests.cluster.postgres import binaries as postgres_programs
 from tests.cluster.process import Running, Server, ServerError, free_port, serving
 from tests.cluster.progress import progress
 
@@ -118,6 +119,7 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
     why_no_pods = _why_no_pods(cluster, asked=pods)
     address = _LOOPBACK if why_no_pods else cluster.require_target_address()
     hosts = () if address == _LOOPBACK else (address,)
+    postgres_programs()  # Before anything is shown as starting: it may have to be installed.
     with progress("starting PostgreSQL"):
         postgres = stack.enter_context(PostgresServer(hosts=hosts, listen=(_LOOPBACK, *hosts)))
         database = postgres.database(objects.DATABASE)

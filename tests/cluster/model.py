@@ -71,6 +71,8 @@ class Cluster:
             text=True,
             check=False,
             env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
+            # A Ctrl-C is for us: kubectl would take it, too, and fail with a word of its own.
+            start_new_session=True,
         )
         if answer.returncode != 0:
             raise KubectlError(answer.stderr.strip())

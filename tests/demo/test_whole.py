@@ -1,0 +1,112 @@
+"""The whole demo, without a terminal: it plays, sums up, and leaves nothing, however it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from tests.cluster import plain, remains
+from tests.cluster_tests.helpers import until
+from tests.demo import run
+from tests.demo.run import left
+
+MOMENTS = {
+    "the cluster starts": "c-*/pki",
+    "PostgreSQL is made": "pg-*/data",
+    "the operator starts": "demo-*/operator.log",
+    "the clients begin": "demo-*/client-*.log",
+}
+
+
+def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a node needs root")
+    started = time.monotonic()
+    demo = run.start("--seconds", "16", "--record", str(tmp_path / "demo.svg"))
+    folder = demo.folder
+    demo.await_sight("*/node.json")
+    (node,) = run.names_of_nodes(folder)
+    demo.await_sight("demo-*/logs-*.log")
+    assert [trace.split()[0] for trace in left(folder) if trace.startswith("mount")]
+    demo.await_line("v1 → v2")
+    assert time.monotonic() - started < 60
+    assert demo.end() == 0, demo.out + demo.err
+    logins, rotations, refused = demo.counted()
+    assert logins >= 3 * 4 * 16 * 0.5
+    assert rotations >= 3
+    assert refused == 0
+    assert "Each pod rereads" in demo.out
+    assert len(re.findall(r"^\d\d:\d\d:\d\d +\w+-db +v\d+ → v\d+ ", demo.out, re.MULTILINE)) == rotations
+    assert f"{rotations}&#160;rotations" in (tmp_path / "demo.svg").read_text()
+    assert left(folder) == []
+    assert not Path("/sys/class/net", node).exists()
+    assert not any(group.exists() for group in remains._groups(node))
+
+
+def test_without_a_node_processes_log_in_and_it_says_so():
+    demo = run.start("--seconds", "16", "--no-pods")
+    folder = demo.folder
+    assert demo.end() == 0, demo.out + demo.err
+    logins, rotations, refused = demo.counted()
+    assert logins >= 3 * 4 * 16 * 0.5
+    assert rotations >= 3
+    assert refused == 0
+    assert "No pods: none were asked for." in demo.out
+    assert left(folder) == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_interrupt_during_the_start_leaves_nothing(moment):
+    demo = run.start("--no-pods")
+    folder = demo.folder
+    demo.await_sight(MOMENTS[moment])
+    assert left(folder) != []
+    demo.interrupt()
+    assert demo.end() in (130, 0), demo.out + demo.err
+    assert "Traceback" not in demo.err
+    assert left(folder) == []
+
+
+def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_end():
+    demo = run.start("--keep", "--no-pods")
+    folder = demo.folder
+    demo.await_line("v1 → v2")
+    demo.interrupt()
+    demo.await_line(" refused")
+    demo.interrupt()
+    assert demo.end() == 0, demo.err
+    assert demo.counted()[1:] >= (1, 0)
+    assert left(folder) == []
+
+
+def test_a_refused_login_is_counted_and_makes_the_status_1():
+    demo = run.start("--keep", "--no-pods")
+    folder = demo.folder
+    demo.await_line("orders-db logs in as")
+    file = next(folder.glob("demo-*/file-orders-db/credential.json"))
+    log = next(folder.glob("demo-*/client-orders-db.log"))
+    file.write_text(file.read_text().replace('"password":"', '"password":"x'))
+    until(lambda: '"28P01"' in log.read_text())
+    demo.interrupt()
+    assert demo.end() == 1, demo.out + demo.err
+    assert demo.counted()[2] >= 1
+
+
+def test_in_a_cluster_that_the_caller_names_it_takes_away_what_it_applied_and_refuses_one_that_has_a_keyward():
+    with plain.serving(need_pods=False) as cluster:
+        env = {"KEYWARD_KUBECONFIG": str(cluster.kubeconfig)}
+        demo = run.start("--seconds", "14", env=env)
+        assert demo.end() == 0, demo.out + demo.err
+        assert "No pods: KEYWARD_LOGIN_IMAGE names no image." in demo.out
+        assert demo.counted()[1] >= 1
+        for kind in ("crd", "namespace"):
+            assert "keyward" not in cluster.kubectl("get", kind, "-o", "name")
+        cluster.kubectl("apply", "--server-side", "-f", str(run.ROOT / "crds"))
+        refused = run.start(env=env)
+        assert refused.end() == 1
+        assert "credentials.keyward.dev" in refused.err
+        assert "this cluster has" in refused.err
+        assert "credentials.keyward.dev" in cluster.kubectl("get", "crd", "-o", "name")
