@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from tests.cluster import Cluster
 from tests.cluster.process import free_port
 
 USER = "keyward-operator"
-RBAC = Path(__file__).parents[2] / "examples" / "rbac.yaml"
+ROOT = Path(__file__).parents[2]
+RBAC = ROOT / "examples" / "rbac.yaml"
 
 
 def limited(cluster: Cluster) -> Path:
@@ -74,6 +75,11 @@ class Operator:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
 
+    def series(self, name: str) -> float:
+        """One series, by its name and labels as they are served; 0 if it is not there."""
+        lines = (self.page("metrics") or "").splitlines()
+        return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
     def metric(self, name: str) -> float:
         """The sum of a metric's series."""
         lines = (self.page("metrics") or "").splitlines()
@@ -81,17 +87,20 @@ class Operator:
 
 
 @contextlib.contextmanager
-def running(kubeconfig: Path, log: Path, *options: str) -> Iterator[Operator]:
+def running(
+    kubeconfig: Path, log: Path, *options: str, program: str = "keyward", environment: Mapping[str, str] = {}
+) -> Iterator[Operator]:
     """The operator for as long as the body runs; what it said goes to `log`, and its end to stderr if the body fails."""
     address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "keyward", "controller", "--kubeconfig", str(kubeconfig)]
+    command = [sys.executable, "-m", program, "controller", "--kubeconfig", str(kubeconfig)]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [*command, "--metrics-address", address, "--log-format", "json", *options],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
     operator = Operator(process, log, address)
     try:

@@ -20,10 +20,9 @@ NAMESPACE = "whole-path"
 OPERATOR_NAMESPACE = "keyward-system"
 
 
-def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(what: str, holds: Callable[[], Any], seconds: float = 60.0, pause: float = 0.1) -> Any:
     """What `holds` answers once that is true; polling, because other processes are waited for."""
     deadline = time.monotonic() + seconds
-    pause = 0.1
     while time.monotonic() < deadline:
         found = holds()
         if found:
