@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.protocol.test_changes import moved
 from tests.world.scenario import EVERY, HOUR, MINUTE, NAME, Scenario, wish_of
+from tests.world.server import Server
 from tests.world.world import login_of
 
 from keyward.domain.model import AccountsPolicy, DeletionWish, SecretsPolicy
@@ -162,6 +165,42 @@ def test_the_finalizer_lets_go_when_the_target_never_answers_again(policy):
     s.remove()
     s.settle(HOUR)
     assert NAME not in s.world.api.credentials
+
+
+@pytest.mark.parametrize("policy", [AccountsPolicy.DISABLE, AccountsPolicy.DROP])
+def test_a_deletion_never_takes_the_admin_to_endpoints_that_nobody_approved(policy):
+    s = started("dual create", accounts=policy)
+    collector = Listening()
+    moved(s, collector, approve=False)
+    s.remove()
+    s.settle(HOUR)
+    assert not collector.asked
+    assert NAME not in s.world.api.credentials
+
+
+@pytest.mark.parametrize("policy", [AccountsPolicy.DISABLE, AccountsPolicy.DROP])
+def test_a_deletion_does_nothing_on_a_suspended_target_and_goes_on_when_it_is_resumed(policy):
+    s = started("dual create", accounts=policy)
+    s.world.target = replace(s.world.target, suspended=True)
+    s.remove()
+    s.settle(5 * MINUTE)
+    assert all(account.can_login for account in s.world.server.accounts.values() if account.password)
+    s.world.target = replace(s.world.target, suspended=False)
+    s.settle(MINUTE)
+    assert NAME not in s.world.api.credentials
+    assert not any(account.can_login for account in s.world.server.accounts.values())
+
+
+class Listening(Server):
+    """Notes that an admin session was opened on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def inspect(self, names):
+        self.asked += 1
+        return super().inspect(names)
 
 
 @pytest.mark.parametrize("policy", list(AccountsPolicy))

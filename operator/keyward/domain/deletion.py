@@ -59,6 +59,10 @@ def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionS
     if seen.target is None:
         why = seen.obstacle
         return Wait(_deadline(seen), why.reason if why else "NoTarget", why.message if why else "")
+    if seen.target.suspended or not seen.target.is_approved:
+        # Whoever edits a Target and deletes a Credential must not have the admin's login sent elsewhere by that.
+        reason = Reason.TARGET_SUSPENDED if seen.target.suspended else Reason.TARGET_NOT_APPROVED
+        return Wait(_deadline(seen), reason, "the accounts are undone once work on the Target goes on, or left")
     until = _after_failure(seen, now)
     if until is not None and until > now:
         return Wait(min(until, _deadline(seen)), "BackOff")
