@@ -161,7 +161,6 @@ def test_defaults_are_filled_in_by_the_server(server):
     target = server.try_create(o.TARGET)["spec"]
     assert target["rds"]["endpoints"] == [{"host": "pg.db", "port": 5432, "role": "Primary"}]
     assert (target["rds"]["tls"], target["rds"]["databaseName"]) == ({"mode": "VerifyFull"}, "postgres")
-    assert target["maxConcurrentRotations"] == 4
     assert server.try_create(o.GENERATED)["spec"]["generic"]["generate"]["length"] == 32
 
 

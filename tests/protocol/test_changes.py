@@ -476,7 +476,7 @@ def test_a_rotation_that_was_missed_is_made_up_for_once_and_not_at_the_moment_of
 def test_a_rotation_waits_for_a_slot_and_gives_it_back():
     s = Scenario("dual create")
     limits = s.controllers[0].limits
-    taken = [limits.try_acquire(("Target", "shop", "pg")) for _ in range(s.world.target.max_rotations)]
+    taken = [limits.try_acquire(("Target", "shop", "pg")) for _ in range(4)]
     s.apply()
     s._round()
     assert not s.world.api.versions

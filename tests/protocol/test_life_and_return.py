@@ -125,6 +125,7 @@ def test_an_owner_of_objects_is_disabled_where_it_should_be_dropped():
     assert NAME not in s.world.api.credentials
     assert "x" in s.world.server.accounts
     assert not any(a.can_login for a in s.world.server.accounts.values())
+    assert s.world.server.accounts["x"].comment.endswith(" disabled")
 
 
 @pytest.mark.parametrize("kind", EVERY)

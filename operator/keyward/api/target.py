@@ -96,8 +96,8 @@ class TargetSpec(Model):
     """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
     suspend: bool = False
     """Stops all work on this server until it is false again."""
-    max_concurrent_rotations: Annotated[int, Field(ge=1, le=64)] = 4
-    """How many Credentials are rotated at once on this server, 1 to 64."""
+    max_concurrent_rotations: Annotated[int | None, Field(ge=1, le=64)] = None
+    """How many Credentials are rotated at once on this server, 1 to 64. Absent: as the operator was started, with 4."""
 
 
 class ClusterTargetSpec(TargetSpec):

@@ -57,7 +57,7 @@ def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
 ) -> None:
     """Run the operator until it is told to stop (SIGTERM, Ctrl-C).
 
-    Out of a cluster it uses your kubeconfig; your login then needs the rights that the chart gives to the service account.
+    Out of a cluster it uses your kubeconfig; your login then needs the rights that examples/rbac.yaml lists.
     """
     if log_format not in ("auto", "json", "text"):
         raise typer.BadParameter("choose json, text or auto", param_hint="--log-format")

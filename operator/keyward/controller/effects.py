@@ -24,6 +24,7 @@ class Bearings:
 
     known_lineages: frozenset[str] = frozenset()
     takeover: bool = False
+    takeover_text: str = ""  # what the annotation would have to say now
     record_applying: Callable[[], Awaitable[object]] | None = None  # a compare-and-swap; raises Conflict
 
 
@@ -100,6 +101,7 @@ class Effects:
             imported=not accounts.created,
             known_lineages=bearings.known_lineages,
             takeover=bearings.takeover,
+            takeover_text=bearings.takeover_text,
             returning=bool(version.disabled_by_us),
             recorded=None if inspection.keeps_marks else making.ours(version),
         )
@@ -173,7 +175,7 @@ class Effects:
                 action=action,
                 accounts=ours,
                 expected=inspection,
-                comments=self._comments(version, ours, inspection, disabled=action is Action.DISABLE),
+                comments=self._comments(version, ours, inspection, disabled=action is not Action.ENABLE),
             )
             await self._hook(f"{action.value.lower()}:before")
             done = await session.remove(removal, self._send_hook(f"{action.value.lower()}:send"))

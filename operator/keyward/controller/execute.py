@@ -235,7 +235,12 @@ class Executor:
         named = commands.takeover_names(seen, commands.highest_seen(seen, history))
         # A takeover that was acted on when this version was reserved speaks for its apply as well.
         handled = step.version.cause.handled.takeover is not None and doubt.why(seen, history) is None
-        bearings = Bearings(self._m.known_lineages(), named or handled, partial(self._applying, step.version))
+        bearings = Bearings(
+            known_lineages=self._m.known_lineages(),
+            takeover=named or handled,
+            takeover_text=commands.takeover_text(seen, history),
+            record_applying=partial(self._applying, step.version),
+        )
         await self._m.effects.apply(run, step.version, await self._open(run, step.version), bearings)
 
     async def _applying(self, version: Version) -> None:

@@ -71,6 +71,7 @@ class Claim:
     imported: bool = False
     known_lineages: frozenset[str] = frozenset()  # with a live Credential or versions in this store
     takeover: bool = False
+    takeover_text: str = ""
     returning: bool = False  # our own deletion had disabled the account
     recorded: frozenset[str] | None = None  # ours by records, on a server without marks; None: it keeps them
 
@@ -156,5 +157,5 @@ def _judge_foreign(claim: Claim, name: str, mark: Mark) -> None:
         raise Blocked(
             Reason.LINEAGE_CONFLICT,
             f"account {name!r} carries the mark of lineage {mark.lineage[:8]} of this store, whose versions are gone: "
-            "confirm the import with the annotation keyward.dev/takeover",
+            f"confirm the import with the annotation keyward.dev/takeover: {claim.takeover_text}",
         )

@@ -254,7 +254,7 @@ class TargetView:
     may_manage: tuple[str, ...] = ()  # those of the Credential's accounts that allowedAccounts covers
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
-    max_rotations: int = 4  # at once
+    max_rotations: int | None = None  # at once; None: as everywhere
 
     @property
     def is_approved(self) -> bool:

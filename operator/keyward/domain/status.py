@@ -17,7 +17,7 @@ from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
 from keyward.errors import Reason
 
 Json = dict[str, Any]
-_TOLD = ("Grace", "BackOff", "ConsumersNotCurrent", "ProjectionPending", "Suspended")
+_TOLD = ("Grace", "BackOff", "ConsumersNotCurrent", "ProjectionPending", "Suspended", Reason.TARGET_SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         status["failures"] = outcome.failures
     if outcome.rotation.reason in _TOLD:
         until = outcome.rotation.until
-        status["waiting"] = {"reason": outcome.rotation.reason} | ({"until": stamp(until)} if until else {})
+        status["waiting"] = {"reason": str(outcome.rotation.reason)} | ({"until": stamp(until)} if until else {})
     return status
 
 
@@ -111,7 +111,7 @@ def _state(seen: Observed, outcome: Outcome) -> str:
 def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     if seen.obstacle is not None or not history.versions or seen.wish.deleting_since is not None:
         return ""
-    if seen.wish.suspended or seen.frozen:
+    if seen.wish.suspended or seen.frozen or (seen.target is not None and seen.target.suspended):
         return "suspended"
     takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
     need = reserving.next_need(rotation.Situation(seen, history, now, takeover))
