@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import plain
+from tests.cluster import definitions, plain
 from tests.cluster.model import Cluster
 from tests.whole_path import running
 
-ROOT = Path(__file__).parents[1]
 OPERATOR_NAMESPACE = "keyward-system"
 
 
@@ -35,8 +34,7 @@ class Stage:
 def stage(namespaces: tuple[str, ...]) -> Iterator[Stage]:
     """For as long as the body runs."""
     with plain.serving(need_pods=False) as cluster:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+        definitions.install(cluster)
         made = [_item("v1", "Namespace", name) for name in (OPERATOR_NAMESPACE, *namespaces)]
         key = _item("keyward.dev/v1alpha1", "EncryptionKey", "default")
         made.append(key | {"spec": {"provider": {"local": {}}, "allowedNamespaces": ["*"]}})

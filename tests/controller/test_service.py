@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 import pytest
-from tests.cluster import Cluster
+from tests.cluster import Cluster, definitions
 from tests.cluster.fixtures import control_plane  # noqa: F401 - a fixture
 
 from keyward.controller import app
@@ -60,8 +60,7 @@ class Recorded:
 
 @pytest.fixture(scope="module")
 def crds(control_plane: Cluster) -> Cluster:  # noqa: F811
-    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-    control_plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+    definitions.install(control_plane)
     return control_plane
 
 
@@ -218,4 +217,4 @@ async def test_a_crd_that_is_older_ends_the_start_with_what_it_lacks(crds, clien
             async with Service(crds):
                 pass
     finally:
-        crds.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
+        definitions.install(crds)

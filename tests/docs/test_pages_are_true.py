@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.cluster import definitions
 from tests.docs.pages import ROOT, all_pages, first_cells, page
 from typer.main import get_command
 
@@ -144,8 +145,7 @@ def test_every_metric_has_its_line_and_every_line_its_metric():
 
 @pytest.fixture(scope="module")
 def kubectl(control_plane):
-    control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    control_plane.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+    definitions.install(control_plane)
     return control_plane.kubectl
 
 

@@ -6,16 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from psycopg.errors import DuplicateDatabase, DuplicateObject
-from tests.cluster import Cluster
+from tests.cluster import Cluster, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.whole_path.api import MERGE, Api, Json, decoded, place
 from tests.whole_path.running import Operator, running
 
-ROOT = Path(__file__).parents[2]
 NAMESPACE = "whole-path"
 OPERATOR_NAMESPACE = "keyward-system"
 
@@ -75,8 +73,7 @@ class Shop:
 
     def install(self) -> None:
         """The CRDs; and room for the operator's first keyring, which is refused while anybody's versions exist."""
-        self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
-        self.cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+        definitions.install(self.cluster)
         keyring = ("get", "secret", "keyward-keyring", "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "-o", "name")
         versions = ("get", "credentialversions", "-A", "-o", "name")
         until(
