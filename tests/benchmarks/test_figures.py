@@ -127,4 +127,6 @@ def test_a_watch_tells_our_own_cpu_from_that_of_others():
 
 
 def test_memory_is_told_in_bytes():
-    assert procfs.memory(os.getpid(), "VmHWM") >= procfs.memory(os.getpid(), "VmRSS") > 2**20
+    now = procfs.memory(os.getpid(), "VmRSS")
+    # The kernel counts both with some slack.
+    assert procfs.memory(os.getpid(), "VmHWM") > 0.9 * now > 2**20
