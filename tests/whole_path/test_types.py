@@ -88,7 +88,7 @@ def stalled(shop: Shop, name: str) -> str:
     return str(until("Stalled", lambda: shop.condition(name, "Stalled"))["message"])
 
 
-def test_a_wrong_imported_password_is_never_published_and_says_what_would_mend_it(shop):
+def test_a_wrong_imported_password_is_never_published_and_taken_once_it_is_corrected(shop):
     account = ("orders_wrong", "the-real-one")
     importing = existing(shop, "wrong", account)
     hand_over(shop, "wrong", ("orders_wrong", "a-guess"))
@@ -99,6 +99,11 @@ def test_a_wrong_imported_password_is_never_published_and_says_what_would_mend_i
     assert not shop.secret("wrong")
     assert not mark(shop, "orders_wrong"), "an account that nobody proved to hold was written to"
     assert not refused(shop, {"username": account[0], "password": account[1]})
+
+    hand_over(shop, "wrong", account)
+    secret = published(shop, "wrong")
+    assert (secret["username"], secret["password"]) == account
+    until("a status that complains no more", lambda: not shop.condition("wrong", "Stalled"))
 
 
 def test_a_wrong_imported_password_is_reset_by_the_first_rotation_where_the_target_allows_it(shop):
@@ -115,14 +120,24 @@ def test_a_wrong_imported_password_is_reset_by_the_first_rotation_where_the_targ
     assert refused(shop, {"username": account[0], "password": account[1]}) == WRONG
 
 
-def test_of_a_half_wrong_pair_only_the_proven_account_is_touched(shop):
-    pair = (("orders_half_a", "known"), ("orders_half_b", "unknown"))
-    importing = existing(shop, "half", *pair)
-    hand_over(shop, "half", pair[0], ("orders_half_b", "a-guess"))
-    shop.apply(rds(shop, "half", importing))
-    assert "orders_half_b" in stalled(shop, "half")
-    shop.annotate("half", "rotate", "one")
+@pytest.mark.parametrize("wrong", [0, 1], ids=["the first", "the second"])
+def test_of_a_half_wrong_pair_nothing_is_published_and_nothing_touched_before_it_is_corrected(shop, wrong):
+    name = f"half-{wrong}"
+    pair = [(f"orders_half_{wrong}_a", "known-a"), (f"orders_half_{wrong}_b", "known-b")]
+    importing = existing(shop, name, *pair)
+    given = list(pair)
+    given[wrong] = (pair[wrong][0], "a-guess")
+    hand_over(shop, name, *given)
+    shop.apply(rds(shop, name, importing))
+    assert pair[wrong][0] in stalled(shop, name)
+    assert shop.condition(name, "Ready")["status"] == "False"
+    shop.annotate(name, "rotate", "one")
     with pytest.raises(AssertionError):
-        until("a Secret", lambda: shop.secret("half"), seconds=2)
-    assert not mark(shop, "orders_half_b")
-    assert not refused(shop, {"username": "orders_half_b", "password": "unknown"})
+        until("a Secret", lambda: shop.secret(name), seconds=2)
+    for account, password in pair:
+        assert not mark(shop, account)
+        assert not refused(shop, {"username": account, "password": password})
+
+    hand_over(shop, name, *pair)
+    until("the import, and the rotation that was asked for", lambda: shop.secret(name).get("username") == pair[1][0])
+    until("Ready", lambda: shop.condition(name, "Ready")["status"] == "True")

@@ -96,6 +96,7 @@ class Gatherer:
         vault, source = world.stores[self._p.api.cluster], None
         if not wish.logs_in and world.source is not None:
             source = SourceView(vault.source_digest(Sensitive(world.source)))
+        imports = {name: vault.source_digest(Sensitive(value)) for name, value in world.imports.items()}
         return Observed(
             wish=wish,
             cluster=self._p.api.cluster,
@@ -103,6 +104,7 @@ class Gatherer:
             secrets={n: secret_view(s) for n, s in self._p.cache.secrets.items()},
             target=world.target if wish.logs_in else None,
             source=source,
+            imports=imports if wish.imported else {},
             memory=run.memory,
             failures=self._failures(wish),
             writable_key=(wish.key, vault.key_version),

@@ -45,7 +45,7 @@ class Contents:
         """
         spec = run.subject.credential.spec
         if step.origin is Origin.IMPORTED:
-            return await self._imported(run.subject, step.account)
+            return await self.imported(run.subject, step.account)
         if step.origin is Origin.SOURCE:
             assert spec.generic is not None
             return await self.source_of(run.subject, spec.generic)
@@ -69,7 +69,8 @@ class Contents:
             return fields.encode_plain_text(chosen[wanted[0]])
         return fields.encode_key_value(chosen)
 
-    async def _imported(self, subject: Subject, account: str) -> Sensitive:
+    async def imported(self, subject: Subject, account: str) -> Sensitive:
+        """The password that is given for an account now. Raises Blocked as `value_of` does."""
         wanted = managed.of(subject.credential.spec)
         assert wanted is not None
         reference = wanted.passwords[account]

@@ -28,6 +28,7 @@ from keyward.domain.model import (
     Enable,
     NoteDisabled,
     Observed,
+    Origin,
     Orphan,
     PreviousLink,
     Project,
@@ -189,7 +190,7 @@ class Executor:
             account=step.account,
             accounts=wish.accounts,
             target=wish.target,
-            source_digest=seen.source.digest if seen.source else "",
+            source_digest=self._digest_of_source(seen, step, value),
             previous=PreviousLink(above.sequence, above.digest) if above else None,
             envelope={},
             wraps=(),
@@ -201,6 +202,12 @@ class Executor:
         run.learn(unsent=run.memory.unsent | {step.sequence})
         # What was stored is opened again before anybody learns it; the server's answer is the object as it now stands.
         run.values[_place(stored.version)] = await self._m.vault.open(stored)
+
+    def _digest_of_source(self, seen: Observed, step: Reserve, value: Sensitive) -> str:
+        """By which it is seen later that somebody else's value, the one that is read from a Secret, was changed."""
+        if step.origin is Origin.IMPORTED:
+            return self._m.vault.source_digest(value)
+        return seen.source.digest if seen.source else ""
 
     async def _prove_chain(self, run: Pass, above: Version | None) -> None:
         """The version that the next one is chained to still has the envelope whose digest it names. Nothing is opened."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 
@@ -29,7 +30,7 @@ from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
 from keyward.domain import lineage
-from keyward.domain.model import Failures, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
+from keyward.domain.model import Failures, Observed, Obstacle, Origin, SecretView, SourceView, TargetView, Wish
 from keyward.domain.writes import Json
 from keyward.engines import registry
 from keyward.engines.base import Engine
@@ -86,6 +87,7 @@ class Gatherer:
             secrets=self._secrets(wish),
             target=target,
             source=source,
+            imports=await self._imports(run),
             memory=run.memory,
             failures=self._failures(key, inputs),
             obstacle=obstacle or self._own_obstacle(run.subject) or no_source,
@@ -147,6 +149,22 @@ class Gatherer:
             return None, Obstacle(error.reason, error.message)
         self._sources[key] = (state, view)
         return view, None
+
+    async def _imports(self, run: Pass) -> dict[str, str]:
+        """Digests of the passwords that are given now for accounts whose imported one does not log in."""
+        wish, found = run.subject.wish, {}
+        if not wish.imported or wish.target is None or wish.deleting_since is not None:
+            return {}
+        for version in self._cache.versions(wish.namespace, wish.name):
+            if (
+                version.origin is Origin.IMPORTED
+                and not version.settled
+                and run.memory.denies(version, wish.target.digest)
+            ):
+                with suppress(Blocked):
+                    given = await self._contents.imported(run.subject, version.account)
+                    found[version.account] = self._p.keeper.source_digest(given)
+        return found
 
     def _inputs(self, wish: Wish, sight: Sight | None) -> str:
         """A digest of what a person may change to mend a failure."""

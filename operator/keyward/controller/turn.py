@@ -24,6 +24,7 @@ _OF_SECRETS: Final = (
     Reason.SOURCE_MISSING,
     Reason.SOURCE_INVALID,
     Reason.VALUE_TOO_LARGE,
+    Reason.IMPORTED_VALUE_UNVERIFIED,
 )
 
 

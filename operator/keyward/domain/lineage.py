@@ -56,6 +56,12 @@ class History:
         return imports if top.settled or top in imports else (*imports, top)
 
     @property
+    def to_import_again(self) -> tuple[Version, ...]:
+        """Imports that were given up for a corrected password, which is not stored yet."""
+        last = {v.account: v for v in self.versions}
+        return tuple(v for v in last.values() if v.origin is Origin.IMPORTED and v.retired is RetiredAs.SUPERSEDED)
+
+    @property
     def next_number(self) -> int:
         return 1 + max((v.promoted.number for v in self.versions if v.promoted), default=0)
 

@@ -342,6 +342,9 @@ class Observed:
     secrets: Mapping[str, SecretView] = field(default_factory=dict)
     target: TargetView | None = None
     source: SourceView | None = None
+    imports: Mapping[str, str] = field(
+        default_factory=dict
+    )  # account → keyed digest of the password that is given for it now
     memory: Memory = Memory()
     failures: Failures = Failures()
     obstacle: Obstacle | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from keyward.domain import commands, lineage, settling
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, Origin, Project, SecretsPolicy, Unproject, Wait
+from keyward.domain.model import Observed, Project, SecretsPolicy, Unproject, Wait
 from keyward.errors import Reason
 
 
@@ -20,7 +20,7 @@ def plan(seen: Observed) -> Project | Unproject | Wait:
     current = history.current
     if current is None or resolution.annotate:
         return Wait(None, "NothingCurrent")
-    if any(v.origin is Origin.IMPORTED for v in history.pending):
+    if settling.importing(seen, history):
         return Wait(None, "ImportPending")
     if wish.deleting_since is not None or seen.namespace_terminating:
         return Wait(None, Reason.NAMESPACE_TERMINATING)

@@ -134,6 +134,8 @@ def hold_for_grace(s: Situation, need: Need) -> Wait | None:
     current = s.history.current
     if current is None or not s.seen.wish.logs_in or s.seen.wish.mode is Mode.SINGLE or commands.is_forced(need.text):
         return None
+    if need.kind is CauseKind.INITIAL:
+        return None  # an import overwrites nobody's password
     written = [
         secret.written_at
         for p in s.seen.wish.projections
@@ -186,6 +188,9 @@ def _account(s: Situation, *, importing: bool) -> str:
     if not accounts:
         return ""
     if importing:
+        again = s.history.to_import_again
+        if again:
+            return again[0].account
         # The second-named account is sequence 1, so that the first-named is promoted last and is current.
         return accounts[0] if s.history.versions else accounts[-1]
     current = s.history.current

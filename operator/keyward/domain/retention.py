@@ -22,7 +22,7 @@ def plan(seen: Observed) -> Prune | Wait:
 
 def keep(seen: Observed, history: History) -> tuple[Version, ...]:
     """Managed types: current, previous, pending. Generic: the newest, pinned ones first."""
-    always = [history.highest, history.current, history.previous, *history.pending]
+    always = [history.highest, history.current, history.previous, *history.pending, *history.to_import_again]
     if not seen.wish.logs_in:
         ranked = sorted(history.versions, key=lambda v: (v.pinned, v.sequence), reverse=True)
         always.extend(ranked[: seen.wish.keep_versions])

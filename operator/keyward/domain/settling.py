@@ -35,7 +35,7 @@ def plan(s: Situation) -> Step | Wait | None:
     pending = s.history.pending
     if not pending or import_incomplete(s.seen, s.history):
         return None
-    version = pending[0]
+    version = _second_named_first(s, pending)
     if s.proven(version):
         return Promote(version, Promotion(s.history.next_number, s.now))
     if version.origin is Origin.IMPORTED:
@@ -46,8 +46,17 @@ def plan(s: Situation) -> Step | Wait | None:
     return _settle_generated(s, version)
 
 
+def _second_named_first(s: Situation, pending: tuple[Version, ...]) -> Version:
+    """What ends next: of imports the second-named account's, so that the first-named is promoted last and is current."""
+    accounts = s.seen.wish.accounts
+    importing = [v for v in pending if v.origin is Origin.IMPORTED and v.account in accounts]
+    return max(importing, key=lambda v: accounts.index(v.account), default=pending[0])
+
+
 def import_incomplete(seen: Observed, history: History) -> bool:
-    """Whether the first-named account of a dual import has no version yet."""
+    """Whether an account that is to be imported has no version yet: the first-named of two, or a corrected one."""
+    if seen.wish.imported and history.to_import_again:
+        return True
     if not (seen.wish.imported and seen.wish.mode is Mode.DUAL and history.versions):
         return False
     # Both exist at once or the higher sequences would not: only version 1 alone means that the second is missing.
@@ -57,6 +66,9 @@ def import_incomplete(seen: Observed, history: History) -> bool:
 def _settle_import(s: Situation, version: Version) -> Step | Wait:
     if not s.denied(version):
         return Verify(version)
+    given = s.seen.imports.get(version.account, "")
+    if given and version.source_digest and given != version.source_digest:
+        return Retire(version, RetiredAs.SUPERSEDED)
     target = s.seen.target
     if target is not None and version.account in target.unverified_import:
         return Retire(version, RetiredAs.UNVERIFIED)
@@ -134,10 +146,15 @@ def other_data(seen: Observed) -> Wait:
     )
 
 
+def importing(seen: Observed, history: History) -> bool:
+    """Whether not every imported account is settled: nothing is projected before, so that the first-named is current."""
+    return import_incomplete(seen, history) or any(v.origin is Origin.IMPORTED for v in history.pending)
+
+
 def unwritten(seen: Observed, history: History) -> tuple[ProjectionWish, ...]:
     """The projections whose Secret is not what it should be."""
     current = history.current
-    if current is None or any(v.origin is Origin.IMPORTED for v in history.pending):
+    if current is None or importing(seen, history):
         return ()
     return tuple(p for p in seen.wish.projections if differs(seen, history, p, current))
 

@@ -149,6 +149,8 @@ def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, st
         return False, Reason.LOGIN_REFUSED, "the target refuses the login of the current version"
     if problem is not None:
         return False, problem.reason, problem.message
+    if settling.importing(seen, history):
+        return False, outcome.rotation.reason or "ImportPending", outcome.rotation.message
     unwritten = settling.unwritten(seen, history)
     if unwritten:
         names = ", ".join(p.secret_name for p in unwritten[:3])
