@@ -15,6 +15,7 @@ from keyward.domain.model import (
     Apply,
     Cause,
     CauseKind,
+    Drop,
     Memory,
     Observed,
     Promote,
@@ -95,6 +96,14 @@ def test_what_a_deletion_leaves_behind_is_told_and_what_it_undid_is_not(heard):
     heard.telling.did(seen(), Release(left="x, x_clone"), Memory(), 0.1)
     assert heard.events[0][1:3] == ("Warning", "LeftBehind")
     assert "x, x_clone" in heard.events[0][3]
+    assert heard.count("keyward_deletions_left_behind_total") == 1
+
+
+def test_accounts_that_own_objects_are_told_of_as_left_behind(heard):
+    heard.telling.did(seen(), Drop(version()), Memory(accounts_removed=True), 0.1)
+    assert heard.events == []
+    heard.telling.did(seen(), Drop(version()), Memory(accounts_removed=True, accounts_kept=True), 0.1)
+    assert heard.events[0][1:3] == ("Warning", "LeftBehind")
     assert heard.count("keyward_deletions_left_behind_total") == 1
 
 

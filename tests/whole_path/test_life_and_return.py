@@ -37,6 +37,12 @@ def deleted(shop: Shop, name: str, seconds: float = 30) -> None:
     until(f"the end of {name}", lambda: shop.get("credential", name) is None, seconds)
 
 
+def warnings(shop: Shop, name: str) -> list[str]:
+    """What the events about a Credential warn of."""
+    events = shop.api.items("events", shop.namespace)
+    return [e["message"] for e in events if e["involvedObject"]["name"] == name and e["type"] == "Warning"]
+
+
 def test_retained_accounts_log_in_after_the_end_and_are_taken_up_again(shop):
     item, before = applied(shop, "retained", accounts="Retain", secrets="Retain")
     deleted(shop, "retained")
@@ -100,6 +106,7 @@ def test_accounts_that_own_objects_are_disabled_in_place_of_dropped(shop):
     assert exists(shop, "orders_owner")
     assert refused(shop, secret) == NO_LOGIN
     assert shop.postgres.sql("SELECT count(*) FROM kept.kept", "orders") == [(0,)]
+    until("a warning", lambda: any("orders_owner" in said and "own" in said for said in warnings(shop, "owner")))
 
 
 def test_imported_accounts_are_retained_unless_asked_otherwise(shop):
@@ -156,9 +163,7 @@ def test_a_deletion_ends_without_its_target_and_says_what_was_left(shop):
     shop.api.delete("target", "gone", shop.namespace)
     deleted(shop, "stranded")
     assert not refused(shop, secret)
-    events = shop.api.items("events", shop.namespace)
-    said = [e["message"] for e in events if e["involvedObject"]["name"] == "stranded" and e["type"] == "Warning"]
-    assert any("orders_stranded" in message for message in said), said
+    until("a warning", lambda: any("orders_stranded" in said for said in warnings(shop, "stranded")))
 
 
 def test_a_namespace_that_goes_is_held_up_by_nothing(shop, postgres):

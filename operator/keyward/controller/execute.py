@@ -92,7 +92,7 @@ _TOLD: Final = {  # in the log of ordinary service; all else is there with --ver
     Retire: "the version is of no use any more",
     Enable: "the accounts may log in again",
     Disable: "the accounts may not log in any more",
-    Drop: "the accounts are dropped",
+    Drop: "the accounts are dropped, or disabled if they own objects",
     Close: "the lineage is over",
     Release: "the Credential is let go",
 }
@@ -263,8 +263,8 @@ class Executor:
         await self._record(step.version, RecordChange(enabled=True))
 
     async def _remove(self, run: Pass, version: Version, action: Action) -> None:
-        await self._m.effects.remove(run, version, action)
-        run.learn(accounts_removed=True)
+        done = await self._m.effects.remove(run, version, action)
+        run.learn(accounts_removed=True, accounts_kept=done is not action)
 
     # --- Secrets ---
 

@@ -13,6 +13,7 @@ from keyward.controller.metrics import Metrics
 from keyward.controller.target_health import OF_A_TARGET, Finding
 from keyward.domain.model import (
     Apply,
+    Drop,
     Identity,
     Memory,
     Observed,
@@ -57,6 +58,8 @@ class Telling:
                 self._say(wish.identity, "Warning", Reason.PASSWORD_REFUSED, text)
             case Verify(version=version) if memory.denies(version, wish.target.digest if wish.target else ""):
                 self._metrics.failed_verifications.inc()
+            case Drop() if memory.accounts_kept:
+                self.left_behind(wish.identity, f"{', '.join(wish.accounts)} (owns objects: disabled, not dropped)")
             case Release(left=left) if left:
                 self.left_behind(wish.identity, left)
 

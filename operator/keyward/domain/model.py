@@ -309,6 +309,7 @@ class Memory:
     drift_checked_at: datetime | None = None
     disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
+    accounts_kept: bool = False  # they own objects: disabled where they should have been dropped
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
 
     def denies(self, version: Version, digest: str) -> bool:
