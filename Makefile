@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+# Most tests wait for other processes: two files at once keep two processors busy.
+JOBS ?= 2
+AT_ONCE := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 SHOWN := $(PYTHON) tests/cluster/progress.py
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check
 APT_VENV := sh -c 'test "$$(id -u)" = 0 && { apt-get -qq install -y --no-install-recommends python3-venv || \
@@ -27,7 +30,7 @@ demo: $(VENV)/.ready ## See it at work for a minute; nothing stays (ARGS=--keep:
 
 test: $(VENV)/.ready ## All tests, on a real API server, kubelet and targets
 	@$(RUN)/python -m tests.cluster build
-	@$(RUN)/python -m pytest
+	@$(RUN)/python -m pytest $(AT_ONCE)
 
 bench: $(VENV)/.ready ## Measure, and write docs/benchmarks.md: about ten minutes (ARGS=--quick: one, ARGS=--help: the rest)
 	@$(RUN)/python -m benchmarks $(ARGS)
