@@ -10,7 +10,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.cluster.fixtures", "tests.cluster.postgres_fixtures"]
+pytest_plugins = [
+    "tests.cluster.fixtures",
+    "tests.cluster.postgres_fixtures",
+    "tests.cluster.redis_fixtures",
+]
 
 # Two files run at once (see the Makefile), each on one worker: what takes minutes begins first, so that none ends alone.
 LONG = (
