@@ -13,6 +13,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = [
     "tests.cluster.fixtures",
     "tests.cluster.postgres_fixtures",
+    "tests.cluster.mysql_fixtures",
     "tests.cluster.redis_fixtures",
 ]
 

@@ -73,6 +73,7 @@ class Reason(StrEnum):
     PROPAGATION_TIMEOUT = "PropagationTimeout"
     BUSY = "Busy"
     OBJECT_OWNER = "ObjectOwner"
+    UNLISTED_HOST = "UnlistedHost"
     UNKNOWN_OUTCOME = "UnknownOutcome"
     # The API server and ourselves
     API_UNAVAILABLE = "APIUnavailable"

@@ -25,6 +25,7 @@ class Bearings:
     known_lineages: frozenset[str] = frozenset()
     takeover: bool = False
     takeover_text: str = ""  # what the annotation would have to say now
+    in_use: str | None = None  # the account of the current version
     record_applying: Callable[[], Awaitable[object]] | None = None  # a compare-and-swap; raises Conflict
 
 
@@ -67,6 +68,8 @@ class Effects:
             self._judge(run, version, inspection, bearings)
             await session.check(accounts, inspection)
             change = self._change(version, password, accounts, inspection)
+            if not accounts.created and bearings.in_use != version.account:
+                change = replace(change, like=bearings.in_use)
             await self._hook("apply:before")
             record = None if inspection.keeps_marks else bearings.record_applying
             await session.apply(change, self._send_hook("apply:send", record))
@@ -136,7 +139,7 @@ class Effects:
         access, accounts = _reach(run)
         sent = version.sequence in run.memory.sent
         login = Login(version.account, password)
-        expect = Expectation(accounts, current_user=_acts_as(accounts, version))
+        expect = Expectation(accounts, current_user=_acts_as(accounts, version), admin=access.admin)
         primary_first = sorted(access.place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
         for endpoint in primary_first:
             try:

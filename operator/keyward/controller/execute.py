@@ -246,6 +246,7 @@ class Executor:
             known_lineages=self._m.known_lineages(),
             takeover=named or handled,
             takeover_text=commands.takeover_text(seen, history),
+            in_use=history.current.account if history.current else None,
             record_applying=partial(self._applying, step.version),
         )
         await self._m.effects.apply(run, step.version, await self._open(run, step.version), bearings)

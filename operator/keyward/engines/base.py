@@ -26,6 +26,15 @@ class Level(StrEnum):
     DB_OWNER = "DBOwner"
     READ_WRITE = "ReadWrite"
     READ_ONLY = "ReadOnly"
+    DDL_ONLY = "DDLOnly"
+    DML_ONLY = "DMLOnly"
+
+
+class Transport(StrEnum):
+    """How a new password gets to the server: as what it stores of it, or, where it insists on judging it, in clear."""
+
+    HASHED = "Hashed"
+    PLAINTEXT = "Plaintext"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Place:
     database: str
     ca_pem: str | None = None  # None: the system's trust store
     server_name: str | None = None  # name in the certificate, where it differs from the endpoint's host
+    transport: Transport = Transport.HASHED
 
     @property
     def primary(self) -> Endpoint:
@@ -67,8 +77,8 @@ class Privilege:
 class AccountSet:
     """The accounts of one credential on one system and the rights that they shall have.
 
-    `created` sets: `names` get the rights in `privileges` through the NOLOGIN role `rights_role`. Imported sets:
-    `rights_role` is None, the first of `names` is the one whose rights the second gets.
+    `created` sets: `names` get the rights in `privileges`; where an account can act as a role, through the NOLOGIN role
+    `rights_role`. Imported sets: `rights_role` is None.
     """
 
     names: tuple[str, ...]
@@ -76,6 +86,9 @@ class AccountSet:
     rights_role: str | None = None
     privileges: tuple[Privilege, ...] = ()
     preset_role: str | None = None  # privileged accounts: the role that the Target names
+    hosts: tuple[str, ...] = (
+        "%",
+    )  # where an account is user@host: the hosts of each; one that is not here is a conflict
 
     @property
     def all_roles(self) -> tuple[str, ...]:
@@ -124,6 +137,7 @@ class Change:
     expected: Inspection
     comments: Mapping[str, str]  # account → comment to set, of the roles created now and of `account`
     create: bool = False  # absent roles of `accounts` may be created
+    like: str | None = None  # imported pairs: the account in use, whose rights this one gets if it does not act as it
     enable: bool = False  # a LOGIN that we took away may be given back
     terminate_sessions: bool = False
 
@@ -177,6 +191,7 @@ class Expectation:
 
     accounts: AccountSet
     current_user: str | None = None  # the role that the session must act as; None: the account itself
+    admin: Login | None = None  # where an account is user@host: to look at rows that a login from here does not reach
 
 
 class Engine(Protocol):

@@ -8,7 +8,11 @@ from typing import Final
 from keyward.engines.base import Engine
 from keyward.errors import Blocked, Reason
 
-_ENGINES: Final = {"PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "psycopg[binary]")}
+_ENGINES: Final = {
+    "PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "psycopg[binary]"),
+    "MySQL": ("keyward.engines.mysql.engine", "MySQL", "keyward[mysql]"),
+    "MariaDB": ("keyward.engines.mysql.engine", "MariaDB", "keyward[mysql]"),
+}
 
 
 def get(name: str) -> Engine:

@@ -79,11 +79,12 @@ class PostgresStage(Stage):
         with self._server.connect(DATABASE, name, password) as conn:
             conn.execute(SQL("CREATE TABLE {}.made (n int)").format(schema))
 
-    def refused(self, admin: Login, account: str) -> str:
+    @contextlib.contextmanager
+    def refusing(self, admin: Login, account: str) -> Iterator[str]:
         # passwordcheck tells from a verifier alone that the password is the account's name.
         load = SQL("ALTER ROLE {} SET session_preload_libraries = 'passwordcheck'")
         self._server.sql(load.format(Identifier(admin.account)))
-        return account
+        yield account
 
     @contextlib.contextmanager
     def stalled(self, name: str) -> Iterator[None]:

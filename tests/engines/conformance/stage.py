@@ -88,8 +88,11 @@ class Stage(ABC):
         """As this account, make something that depends on it."""
 
     @abstractmethod
-    def refused(self, admin: Login, account: str) -> str:
-        """Have the server refuse a candidate for this account; which one it is."""
+    def refusing(self, admin: Login, account: str) -> AbstractContextManager[str]:
+        """While it lasts, the server's policy refuses the candidate that it yields, if this admin sets it on the account.
+
+        `place` may be another one meanwhile.
+        """
 
     @abstractmethod
     def stalled(self, name: str) -> AbstractContextManager[None]:

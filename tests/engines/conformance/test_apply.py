@@ -54,21 +54,22 @@ async def test_a_single_account_is_made_and_changed(stage: Stage):
 
 async def test_after_a_definite_refusal_the_next_candidate_is_taken(stage: Stage):
     scene = scenes.created(stage, dual=False)
-    candidate = stage.refused(scene.admin, scene.first)
-    with pytest.raises(Rejected) as caught:
-        await scene.apply(scene.first, candidate)
-    assert caught.value.reason is Reason.PASSWORD_REFUSED
-    assert not stage.logs_in(scene.first, candidate)
-    await scene.apply(scene.first, scenes.GOOD)
-    await scene.verify(scene.first, scenes.GOOD)
+    with stage.refusing(scene.admin, scene.first) as candidate:
+        strict = scene.through(stage.port)
+        with pytest.raises(Rejected) as caught:
+            await strict.apply(scene.first, candidate)
+        assert caught.value.reason is Reason.PASSWORD_REFUSED
+        assert caught.value.__context__ is None
+        assert not stage.logs_in(scene.first, candidate)
+        await strict.apply(scene.first, scenes.GOOD)
+        await strict.verify(scene.first, scenes.GOOD)
 
 
 async def test_a_refused_candidate_leaves_the_value_in_use(stage: Stage):
     scene = scenes.created(stage, dual=False)
     await scene.apply(scene.first, scenes.GOOD)
-    candidate = stage.refused(scene.admin, scene.first)
-    with pytest.raises(Rejected):
-        await scene.apply(scene.first, candidate)
+    with stage.refusing(scene.admin, scene.first) as candidate, pytest.raises(Rejected):
+        await scene.through(stage.port).apply(scene.first, candidate)
     await scene.verify(scene.first, scenes.GOOD)
 
 

@@ -21,7 +21,7 @@ ODD = (
     "percent %s %(x)s {} %",
     "semi; DROP USER root; --",
     "'; DROP ROLE postgres; --",
-    "/* */ # -- ",
+    "/* */ # --",
     "tab\tand\nline",
     "naïve ünïcode ß",
     "日本",

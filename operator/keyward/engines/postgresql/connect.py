@@ -99,7 +99,10 @@ async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
 
 def _settings(goal: Goal) -> dict[str, Any]:
     statement = max(1, int(min(goal.timeout, 15.0) * 1000))
-    limits = f"-c lock_timeout={min(5000, statement)} -c statement_timeout={statement} -c search_path=pg_catalog"
+    # Whoever waits for a lock is told so before its own time is over.
+    limits = (
+        f"-c lock_timeout={min(5000, statement * 3 // 4)} -c statement_timeout={statement} -c search_path=pg_catalog"
+    )
     return {
         "sslmode": "verify-full",
         "sslrootcert": _trust(goal.place.ca_pem),

@@ -1,0 +1,101 @@
+"""Which right the admin lacks, and what speaks against an account, named before anything is changed. It writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from keyward.engines.base import AccountSet, Inspection, Transport
+from keyward.engines.mysql import grants, hashing, rows
+from keyward.engines.mysql.flavour import Server
+from keyward.engines.mysql.grants import Grants
+from keyward.engines.mysql.rows import Row
+from keyward.engines.mysql.wire import Wire
+from keyward.errors import Blocked, Reason
+
+_KEPT_BY_SERVER: Final = ("root", "mysql.", "mariadb.", "rdsadmin", "public")
+
+
+def admin_may(server: Server, own: Grants) -> None:
+    """Raise Blocked if the admin cannot change accounts, or see them."""
+    if not (own.holds(grants.SERVER, "CREATE USER") or own.roles):
+        text_ = "the admin lacks CREATE USER: GRANT CREATE USER ON *.* TO the admin"
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
+    table = "global_priv" if server.mariadb else "user"
+    if not (own.holds("`mysql`.*", "SELECT") or own.holds(f"`mysql`.`{table}`", "SELECT") or own.roles):
+        text_ = "the admin cannot see accounts and their rights: GRANT SELECT ON mysql.* TO the admin"
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
+
+
+def ordinary(accounts: AccountSet, inspection: Inspection) -> None:
+    """Raise Blocked for an account that is the server's own or has rights over all of it."""
+    for name in accounts.names:
+        if name.lower() == "root" or name.lower().startswith(_KEPT_BY_SERVER[1:]):
+            raise Blocked(
+                Reason.ACCOUNT_RESERVED, f"account {name!r} is the server's own; such accounts are never touched"
+            )
+        if inspection.accounts[name].superuser:
+            text_ = f"account {name!r} has rights over the whole server; such accounts are never touched"
+            raise Blocked(Reason.ACCOUNT_RESERVED, text_)
+
+
+def settable(found: Sequence[Row], accounts: AccountSet, transport: Transport) -> None:
+    """Raise Blocked for a row whose password cannot be set so that the old one ends."""
+    for row in found:
+        if not rows.is_listed(row, accounts):
+            continue
+        if row.odd:
+            text_ = (
+                f"account {row.name!r} has a second password or a second way to log in: remove it (DISCARD OLD PASSWORD, or one "
+                "IDENTIFIED VIA), or the old secret would go on to work"
+            )
+            raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
+        if transport is Transport.HASHED and row.plugin not in hashing.KNOWN:
+            text_ = (
+                f"account {row.name!r} logs in by the plug-in {row.plugin!r}, whose hashes are not computed here: use "
+                f"{', '.join(sorted(hashing.KNOWN))}, or spec.rds.passwordTransport Plaintext"
+            )
+            raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
+
+
+async def takes_hashes(wire: Wire, server: Server) -> None:
+    """Raise Blocked if a password-validation plug-in of MariaDB refuses every hash, because it cannot look into it."""
+    if not server.mariadb:
+        return
+    query = (
+        "SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE' "
+        "AND @@strict_password_validation"
+    )
+    if await wire.rows(query):
+        text_ = (
+            "the server's password validation refuses hashes: set strict_password_validation = OFF there, or "
+            "spec.rds.passwordTransport Plaintext"
+        )
+        raise Blocked(Reason.PASSWORD_REFUSED, text_)
+
+
+async def databases_exist(wire: Wire, accounts: AccountSet) -> None:
+    """Raise Blocked for a database that is not there, or that the admin has no right on."""
+    for privilege in accounts.privileges:
+        name = privilege.database
+        if "\0" in name:
+            raise Blocked(Reason.INVALID_SPEC, "a database's name holds a NUL")
+        if not await wire.rows("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", [name]):
+            text_ = f"database {name!r} does not exist, or the admin has no right on it"
+            raise Blocked(Reason.DATABASE_MISSING, text_)
+
+
+def can_give(own: Grants, name: str, held: Grants, target: Grants) -> None:
+    """Raise Blocked naming the first right that has to be given or taken and that the admin has not to give.
+
+    Of tables, columns and routines, and of what the admin has by its roles, the server tells when it is tried.
+    """
+    if own.roles:
+        return
+    for verb, rights in (("give", target.rights - held.rights), ("take", held.rights - target.rights)):
+        for obj, right in sorted(rights):
+            if obj.endswith(".*") and not (
+                own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))
+            ):
+                text_ = f"the admin cannot {verb} {right} on {obj} of account {name!r}: it needs it WITH GRANT OPTION"
+                raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)

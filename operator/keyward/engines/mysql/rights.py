@@ -1,0 +1,83 @@
+"""Which statements give an account the rights that it shall have: those of the spec, or those of the account in use.
+
+Only the account that is about to be set, and rows that are made now, are changed: whoever is logged in as the other one goes
+on as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from keyward.engines.base import AccountSet, Change
+from keyward.engines.mysql import check, grants, rows, text
+from keyward.engines.mysql.flavour import Server
+from keyward.engines.mysql.grants import Grants
+from keyward.engines.mysql.rows import Row
+from keyward.engines.mysql.statements import Proof
+from keyward.engines.mysql.wire import Wire
+from keyward.errors import Blocked, Reason
+
+_NONE = Grants()
+
+
+async def grantable(wire: Wire, server: Server, own: Grants, accounts: AccountSet, found: Sequence[Row]) -> None:
+    """Raise Blocked naming the first right of a created account that the admin can neither give nor take."""
+    target = grants.wanted(accounts.privileges, server)
+    for name in accounts.names:
+        there = rows.by_host(found, name)
+        for host in accounts.hosts:
+            row = there.get(host.lower())
+            held = await rows.granted(wire, server, row.sql) if row else _NONE
+            check.can_give(own, name, held, target)
+
+
+async def plan(
+    wire: Wire, server: Server, change: Change, found: Sequence[Row], made: Mapping[str, Sequence[Proof]]
+) -> list[str]:
+    """The statements, in order; none where all is as it shall be. Raises Blocked as `grantable` does."""
+    if change.accounts.created:
+        return await _of_spec(wire, server, change, made)
+    if change.like is None or change.like == change.account:
+        return []
+    own = await rows.granted(wire, server, "CURRENT_USER()")
+    return await _of_account(wire, server, change, found, own)
+
+
+async def _of_spec(wire: Wire, server: Server, change: Change, made: Mapping[str, Sequence[Proof]]) -> list[str]:
+    target = grants.wanted(change.accounts.privileges, server)
+    new = [proof.row for listed in made.values() for proof in listed]
+    statements = [s for row in new for s in grants.change(row, _NONE, target)]
+    for host in change.accounts.hosts:
+        row = text.account(change.account, host)
+        if row not in new:
+            statements += grants.change(row, await rows.granted(wire, server, row), target)
+    return statements
+
+
+async def _of_account(wire: Wire, server: Server, change: Change, found: Sequence[Row], own: Grants) -> list[str]:
+    assert change.like is not None
+    models, there = rows.by_host(found, change.like), rows.by_host(found, change.account)
+    statements = []
+    for host, row in there.items():
+        if host not in models:
+            text_ = f"account {change.like!r} has no row for host {host!r}, as {change.account!r} has: make one there"
+            raise Blocked(Reason.ACCOUNT_MISSING, text_)
+        target = await rows.granted(wire, server, models[host].sql)
+        held = await rows.granted(wire, server, row.sql)
+        check.can_give(own, change.account, held, target)
+        statements += grants.change(row.sql, held, target)
+        statements += await _default_roles(wire, server, models[host], row)
+    return statements
+
+
+async def _default_roles(wire: Wire, server: Server, model: Row, row: Row) -> list[str]:
+    """A role that is granted but is none of the defaults is not put on at a login."""
+    if not server.has_roles:
+        return []
+    wanted, held = [await rows.default_roles(wire, server, one) for one in (model, row)]
+    if wanted == held:
+        return []
+    listed = ", ".join(wanted) or "NONE"
+    if server.mariadb:
+        return [f"SET DEFAULT ROLE {listed} FOR {row.sql}"]
+    return [f"ALTER USER {row.sql} DEFAULT ROLE {listed}"]
