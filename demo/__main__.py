@@ -17,7 +17,7 @@ from demo import picture, world
 from demo.notes import CLOSING, about, commands
 from demo.screen import HEIGHT, Footing
 from demo.show import Show
-from demo.total import status, total
+from demo.total import fault, total
 
 SECONDS, SLOW_SECONDS = 60.0, 300.0
 _KNOWN = (
@@ -61,24 +61,25 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace) -> int:
     console = Console(soft_wrap=True, highlight=False)
-    with world.running(pods=not chosen.no_pods) as found:
-        seconds = None if chosen.keep else chosen.seconds or (SLOW_SECONDS if found.slow else SECONDS)
-        show = Show(console, found, Footing("processes" if found.why_no_pods else "pods", about(found), seconds))
+    with world.running(pods=not chosen.no_pods) as there:
+        seconds = None if chosen.keep else chosen.seconds or (SLOW_SECONDS if there.slow else SECONDS)
+        show = Show(console, there, Footing("processes" if there.why_no_pods else "pods", about(there), seconds))
         if chosen.keep:
-            show.footing = replace(show.footing, notes=[*about(found), *commands(found)])
+            show.footing = replace(show.footing, notes=[*about(there), *commands(there)])
         if not console.is_terminal:
             console.print("\n".join(show.footing.notes))
         show.perform()
         # What was started is ended now, and quickly: another Ctrl-C could only leave something behind.
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(one, signal.SIG_IGN)
-        show.footing = replace(show.footing, notes=about(found))
+        show.footing = replace(show.footing, notes=about(there))
         console.print(show.frame(HEIGHT) if console.is_terminal else total(show.play))
-        if not chosen.keep:
-            console.print(f"\n{CLOSING}")
+        wrong = fault(show.play, interrupted=show.interrupted)
+        if wrong or not chosen.keep:
+            console.print(f"\n{wrong or CLOSING}", style="red" if wrong else None)
         if chosen.record is not None:
             picture.write(chosen.record, show.frame(HEIGHT))
-    return status(show.play, interrupted=show.interrupted)
+    return 1 if wrong else 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -18,7 +18,8 @@ def about(world: World) -> list[str]:
     intervals = [one["spec"]["rotation"]["interval"] for one in world.credentials]
     found = [f"By schedule every {_and(intervals)}; here asked for sooner, by keyward.dev/rotate."]
     if world.why_no_pods:
-        found.append(f"No pods: {world.why_no_pods}. These are processes; their files follow the Secrets.")
+        found.append(f"No pods: {world.why_no_pods}.")
+        found.append("Each process rereads, before every login, a file that follows its Secret.")
     else:
         found.append("Each pod rereads the file of its mounted Secret before every login.")
     if world.slow:

@@ -16,10 +16,15 @@ def total(play: Play) -> Text:
     return line
 
 
-def status(play: Play, *, interrupted: bool) -> int:
-    """0 only when logins were made and none was refused or failed; unless it was cut short, one rotation is needed too."""
-    clean = play.logins > 0 and not play.refused and not play.failed
-    return 0 if clean and (interrupted or play.rotations > 0) else 1
+def fault(play: Play, *, interrupted: bool) -> str:
+    """Why this was no success, in a sentence; empty when it was one."""
+    if play.refused or play.failed:
+        return "Logins were refused or failed: that is not how it should be."
+    if not play.logins:
+        return "Nobody logged in."
+    if not play.rotations and not interrupted:
+        return "No rotation came through in this time: there was nothing to see."
+    return ""
 
 
 def _many(count: int, what: str) -> str:

@@ -59,7 +59,8 @@ class World:
         return {one["metadata"]["name"]: objects.secret_of(one) for one in self.credentials}
 
     def apply_credentials(self) -> None:
-        self.cluster.kubectl("apply", "-f", "-", input=objects.listed(self.credentials))
+        """What somebody who needs database accounts does."""
+        _apply(self.cluster, self.credentials)
 
     def rotate(self, credential: str, token: str) -> None:
         """What a person would type.
@@ -119,15 +120,17 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
     why_no_pods = _why_no_pods(cluster, asked=pods)
     address = _LOOPBACK if why_no_pods else cluster.require_target_address()
     hosts = () if address == _LOOPBACK else (address,)
+    if cluster.way == "named":
+        guest.arrive(stack, cluster)
+    with progress("applying the CRDs"):
+        _apply_kinds(cluster)
     postgres_programs()  # Before anything is shown as starting: it may have to be installed.
     with progress("starting PostgreSQL"):
         postgres = stack.enter_context(PostgresServer(hosts=hosts, listen=(_LOOPBACK, *hosts)))
         database = postgres.database(objects.DATABASE)
         password = postgres.admin(objects.ADMIN, password=secrets.token_urlsafe(24), database=database)
-    if cluster.way == "named":
-        guest.arrive(stack, cluster)
-    with progress("applying the CRDs"):
-        _apply_platform(cluster, objects.platform(address, postgres.port, postgres.ca_pem, password))
+    with progress("describing it to Keyward"):
+        _apply(cluster, objects.platform(address, postgres.port, postgres.ca_pem, password))
         _approve_target(cluster)
     with progress("starting the operator"):
         operator = stack.enter_context(serving(_operator(cluster, folder)))
@@ -180,17 +183,15 @@ def _why_no_pods(cluster: Cluster, *, asked: bool) -> str:
     return ""
 
 
-def _apply_platform(cluster: Cluster, items: list[objects.Json]) -> None:
+def _apply_kinds(cluster: Cluster) -> None:
     # Labelled, so that what a killed demo left in a cluster that is not ours is known for what it is.
     labelled = cluster.kubectl("label", "--local", "-f", str(ROOT / "crds"), objects.SELECT_OURS, "-o", "json")
-    cluster.kubectl("apply", "--server-side", "-f", "-", input=labelled)
-    cluster.kubectl("apply", "-f", "-", input=objects.listed(objects.namespaces()))
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=labelled + objects.listed(objects.namespaces()))
     cluster.kubectl("wait", "--for=condition=Established", "crd", "-l", objects.SELECT_OURS, "--timeout=30s")
-    _apply_new_kinds(cluster, items)
 
 
-def _apply_new_kinds(cluster: Cluster, items: list[objects.Json]) -> None:
-    # A kind is established a moment before it is in the list of kinds that kubectl asks for.
+def _apply(cluster: Cluster, items: list[objects.Json]) -> None:
+    # A kind is established some seconds before it is in the list of kinds that kubectl asks for.
     deadline = time.monotonic() + _NEW_KINDS_SECONDS
     while True:
         try:
