@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 from tests.cluster import progress
@@ -46,3 +48,9 @@ def test_work_that_failed_is_not_called_done(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValueError, match="x"), progress.progress("work", stream=out):
         raise ValueError("x")
     assert out.getvalue().endswith("work: stopped after 0 s\n")
+
+
+def test_as_a_program_it_runs_a_command_and_hands_back_its_status():
+    program = [sys.executable, progress.__file__, "work", "/bin/sh", "-c", "echo done; exit 3"]
+    answer = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (3, "done\n", "")
