@@ -14,6 +14,7 @@ from demo.seen import Login, Seen, Status, Stored, Written
 INTERVAL = 10.0
 STEPS = ("reserve", "apply", "verify", "promote", "project", "file")
 _RATE_SECONDS = 5.0
+_KEPT = 3
 
 
 @dataclass(slots=True)
@@ -154,6 +155,8 @@ class Play:
         found.before, found.account_before = row.version, row.account
         row.version, row.waiting = seen.version, False
         found.read_at = seen.at
+        for version in [one for one in row.rotations if number(one) < number(row.version) - _KEPT]:
+            del row.rotations[version]
         if not found.before:
             return  # Its Secret was there before its client: there is nothing to measure.
         self.rotations += 1

@@ -127,6 +127,14 @@ def test_versions_are_ordered_by_number_and_not_by_letters():
     assert (play.rows[NAMES[0]].version, play.rotations) == ("v10", 2)
 
 
+def test_what_is_long_past_is_forgotten_but_for_its_count():
+    play = playing()
+    for number in range(2, 300):
+        rotate(play, f"v{number}", NOON + 10 * number, took=1)
+    assert play.rotations == 298
+    assert len(play.rows[NAMES[0]].rotations) < 10
+
+
 def test_the_rate_is_of_the_last_five_seconds():
     play = playing()
     for tick in range(40):
