@@ -47,8 +47,32 @@ IMPORTED = _object(
         "rotation": {"interval": "24h"},
     },
 )
+MYSQL = _object(
+    "Credential",
+    {
+        "rds": {
+            "targetRef": {"name": "mysql"},
+            "engine": "MySQL",
+            "create": {"name": "orders", "privileges": [{"database": "orders", "level": "DMLOnly"}]},
+        },
+        "rotation": {"interval": "24h"},
+    },
+)
+MYSQL_IMPORTED = _object(
+    "Credential",
+    {
+        "rds": {
+            "targetRef": {"name": "mysql"},
+            "engine": "MySQL",
+            "import": {"accounts": [_account("a"), _account("b")]},
+        },
+        "rotation": {"interval": "24h"},
+    },
+)
+MYSQL_SERVER = {"engine": "MySQL", "endpoints": [{"host": "mysql.db", "port": 3306}]}
 SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
 TARGET = _object("Target", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+MYSQL_TARGET = _object("Target", {"rds": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 SET = _object(
     "CredentialSet",
@@ -94,7 +118,10 @@ ALL = {
     "created": CREATED,
     "imported": IMPORTED,
     "set": SET,
+    "mysql": MYSQL,
+    "mysql-imported": MYSQL_IMPORTED,
     "target": TARGET,
+    "mysql-target": MYSQL_TARGET,
     "cluster-target": CLUSTER_TARGET,
     "key": KEY,
     "version": VERSION,

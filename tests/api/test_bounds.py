@@ -39,6 +39,7 @@ def pem(size):
 
 
 G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
+M, MT = o.MYSQL, o.MYSQL_TARGET
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
 PRIV = "spec.rds.create.privileges"
@@ -97,7 +98,16 @@ BOUNDS = [
     (IM, f"{ACCOUNT}.name", ["n" * 63, "Mixed Case"], ["", "n" * 64]),
     (IM, f"{ACCOUNT}.passwordFrom.secretName", ["s" * 253], ["", "s" * 254]),
     (IM, f"{ACCOUNT}.passwordFrom.key", ["k" * 253], ["", "k" * 254]),
-    (T, "spec.rds.engine", ["PostgreSQL"], ["MySQL"]),
+    (M, "spec.rds.engine", ["MySQL", "MariaDB"], ["Oracle", ""]),
+    (M, "spec.rds.create.name", ["a" * 26], ["a" * 27]),
+    (
+        M,
+        "spec.rds.hosts",
+        [["%"], ["10.0.0.0/255.0.0.0", "::1", "db-1.Example_.com"], [f"h{n}" for n in range(16)], ["h" * 60]],
+        [[""], ["a b"], ["it's"], ["a", "a"], [f"h{n}" for n in range(17)], ["h" * 61]],
+    ),
+    (MT, "spec.rds.engine", ["MySQL", "MariaDB"], ["Oracle"]),
+    (MT, "spec.rds.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
     (T, "spec.rds.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
     (T, "spec.rds.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (T, "spec.rds.endpoints", [endpoints(15)], [[], endpoints(16), [{"host": "p"}, {"host": "p", "role": "Replica"}]]),
@@ -160,7 +170,7 @@ def test_defaults_are_filled_in_by_the_server(server):
     assert spec["rds"]["create"]["privileges"][0]["schemas"] == ["public"]
     target = server.try_create(o.TARGET)["spec"]
     assert target["rds"]["endpoints"] == [{"host": "pg.db", "port": 5432, "role": "Primary"}]
-    assert (target["rds"]["tls"], target["rds"]["databaseName"]) == ({"mode": "VerifyFull"}, "postgres")
+    assert (target["rds"]["tls"], target["rds"]["passwordTransport"]) == ({"mode": "VerifyFull"}, "Hashed")
     assert server.try_create(o.GENERATED)["spec"]["generic"]["generate"]["length"] == 32
 
 

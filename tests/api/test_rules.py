@@ -49,7 +49,37 @@ BROKEN = [
     (o.SOURCED, f"{PR}.templates", {"a/b": "c"}, "templates: a key is not one that a Secret may have"),
     (o.CREATED, "spec.rds.create.privileges.0.level", "DDLOnly", "PostgreSQL cannot enforce DDLOnly or DMLOnly"),
     (o.CREATED, "spec.rds.create.privileges.0.level", "DMLOnly", "PostgreSQL cannot enforce DDLOnly or DMLOnly"),
-    (o.CREATED, "spec.rds.create.privileges.0.level", "Owner", "level: must be DBOwner, ReadWrite or ReadOnly"),
+    (
+        o.CREATED,
+        "spec.rds.create.privileges.0.level",
+        "Owner",
+        "level: must be DBOwner, ReadWrite, ReadOnly, DDLOnly or",
+    ),
+    (o.CREATED, "spec.rds.hosts", ["%"], "spec.rds.hosts: PostgreSQL's accounts have none"),
+    (o.MYSQL, "spec.rds.create.privileges.0.level", "DBOwner", "MySQL and MariaDB have no DBOwner"),
+    (o.MYSQL, "spec.rds.create.privileges.0.schemas", ["s"], "privileges[].schemas, ownerRoles: MySQL and MariaDB"),
+    (o.MYSQL, "spec.rds.create.privileges.0.ownerRoles", ["r"], "privileges[].schemas, ownerRoles: MySQL and MariaDB"),
+    (
+        changed(o.MYSQL, "spec.rds.accountManagement", "Single"),
+        "spec.rds.create",
+        {"name": "x", "privileged": True},
+        "spec.rds.create.privileged: is not made for MySQL and MariaDB",
+    ),
+    (o.MYSQL, "spec.rds.create.name", "a" * 27, "spec.rds.create.name: must have at most 26 characters for MySQL"),
+    (o.MYSQL, "spec.rds.create.name", "root", "and be no name of the server's own"),
+    (
+        o.MYSQL_IMPORTED,
+        "spec.rds.import.accounts.0.name",
+        "Root",
+        "accounts[].name: must not end in a space, and be no",
+    ),
+    (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "mysql.sys", "accounts[].name: must not end in a space"),
+    (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "a ", "accounts[].name: must not end in a space"),
+    (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "a" * 33, "accounts[].name: MySQL has at most 32 characters"),
+    (o.MYSQL_TARGET, "spec.rds.databaseName", "orders", "spec.rds.privilegedRole: are for PostgreSQL"),
+    (o.MYSQL_TARGET, "spec.rds.privilegedRole", "owner", "spec.rds.privilegedRole: are for PostgreSQL"),
+    (o.MYSQL_TARGET, "spec.rds.endpoints", [{"host": "a"}], "endpoints[].port: MySQL and MariaDB need it"),
+    (o.TARGET, "spec.rds.passwordTransport", "Plaintext", "spec.rds.passwordTransport: PostgreSQL takes hashes"),
     (o.CREATED, "spec.rds.create.name", "1a", "spec.rds.create.name: must begin with a-z or _"),
     (o.CREATED, "spec.rds.create.name", "a" * 57, "have at most 56 characters"),
     (o.CREATED, "spec.rds.create.name", "postgres", "spec.rds.create.name: is reserved"),
@@ -124,6 +154,18 @@ def test_every_message_names_a_field():
     for rule in rules():
         assert rule.message.startswith(("spec", "metadata", "record", "envelope", "wraps")), rule.message
         assert len(rule.message) < 300
+
+
+@pytest.mark.parametrize("engine", ["MySQL", "MariaDB"])
+@pytest.mark.parametrize("level", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"])
+def test_mysql_and_mariadb_have_their_own_levels_and_need_no_database(server, engine, level):
+    item = changed(changed(o.MYSQL, "spec.rds.engine", engine), "spec.rds.create.privileges.0.level", level)
+    parse(Credential, server.try_create(item))
+
+
+def test_mariadb_has_longer_names(server):
+    item = changed(changed(o.MYSQL_IMPORTED, "spec.rds.engine", "MariaDB"), "spec.rds.import.accounts.0.name", "a" * 63)
+    parse(Credential, server.try_create(item))
 
 
 def test_what_privileged_needs_is_accepted(server):

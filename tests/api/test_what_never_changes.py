@@ -31,6 +31,7 @@ IMMUTABLE = [
     (o.CREATED, "spec.rds.targetRef.name", "other"),
     (o.CREATED, "spec.rds.targetRef", {"name": "other"}),
     (o.CREATED, "spec.rds.accountManagement", "Single"),
+    (o.MYSQL, "spec.rds.engine", "MariaDB"),
     (o.CREATED, "spec.rds.create.name", "other"),
     (o.CREATED, "spec.rds.create", o.CREATED["spec"]["rds"]["create"] | {"name": "other"}),
     (SINGLE, "spec.rds.create", {"name": "orders", "privileged": True}),

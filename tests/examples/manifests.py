@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 
 FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
-PREREQUISITES = tuple(FOLDER / f"{name}.yaml" for name in ("rbac", "encryption-key", "target", "cluster-target"))
+PREREQUISITES = tuple(
+    FOLDER / f"{name}.yaml"
+    for name in ("rbac", "encryption-key", "target", "target-mysql", "target-mariadb", "cluster-target")
+)
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
 Item = dict[str, Any]
+Servers = Mapping[str, PostgresServer | FamilyServer]
+"""By the name of their engine."""
 
 
 def read(file: Path) -> list[Item]:
@@ -22,8 +29,8 @@ def read(file: Path) -> list[Item]:
     return [item for item in yaml.safe_load_all(file.read_text(encoding="utf-8")) if item]
 
 
-def placed(file: Path, namespace: str, server: PostgresServer) -> list[Item]:
-    """The objects of one example, in this namespace and with this server in the place of the one that is written."""
+def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
+    """The objects of one example, in this namespace and with these servers in the place of those that are written."""
     found = read(file)
     for item in found:
         if item["metadata"].get("namespace") == "shop":
@@ -33,6 +40,7 @@ def placed(file: Path, namespace: str, server: PostgresServer) -> list[Item]:
             item["spec"]["allowedNamespaces"] = [namespace]
         if item["kind"] in ("Target", "ClusterTarget"):
             rds = item["spec"]["rds"]
+            server = servers[rds["engine"]]
             for endpoint in rds["endpoints"]:
                 endpoint |= {"host": "127.0.0.1", "port": server.port}
             rds["tls"]["ca"] = server.ca_pem
@@ -48,12 +56,19 @@ def grants(file: Path) -> list[str]:
     return _GRANT.findall(file.read_text(encoding="utf-8"))
 
 
-def imports(items: list[Item]) -> dict[str, str]:
-    """Accounts that must exist before a Credential can import them, with their passwords."""
+def engine_of(credential: Item) -> str:
+    """The engine of the server that an rds Credential is for."""
+    return str(credential["spec"]["rds"].get("engine", "PostgreSQL"))
+
+
+def imports(items: list[Item], engine: str) -> dict[str, str]:
+    """Accounts that must exist on a server of this engine before a Credential can import them, with their passwords."""
     secrets = {item["metadata"]["name"]: item["stringData"] for item in of_kind("Secret", items)}
     found = {}
     for credential in of_kind("Credential", items):
-        for account in credential["spec"].get("rds", {}).get("import", {}).get("accounts", ()):
+        if "rds" not in credential["spec"] or engine_of(credential) != engine:
+            continue
+        for account in credential["spec"]["rds"].get("import", {}).get("accounts", ()):
             reference = account["passwordFrom"]
             found[account["name"]] = secrets[reference["secretName"]][reference.get("key", "password")]
     return found

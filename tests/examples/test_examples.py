@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
+from tests.cluster.mariadb import MariadbServer
+from tests.cluster.mysql import MysqlServer
+from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.examples import manifests
+from tests.examples.manifests import Item
 from tests.whole_path.world import Shop, until
 
 NAMESPACE = "examples"
@@ -20,20 +25,22 @@ CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential
 
 
 @pytest.fixture(scope="module")
-def server():
-    with PostgresServer() as server:
-        yield server
+def servers():
+    with PostgresServer() as postgres, MysqlServer() as mysql, MariadbServer() as mariadb:
+        _prepare(postgres)
+        _prepare_family(mysql)
+        _prepare_family(mariadb)
+        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb}
 
 
 @pytest.fixture(scope="module")
-def shop(control_plane, server):
+def shop(control_plane, servers):
     """The prerequisites, and an operator that may do what rbac.yaml says."""
-    shop = Shop(control_plane, server, NAMESPACE)
+    shop = Shop(control_plane, servers["PostgreSQL"], NAMESPACE)
     shop.install()
-    _prepare(server)
     shop.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     for file in manifests.PREREQUISITES:
-        shop.apply(*manifests.placed(file, NAMESPACE, server))
+        shop.apply(*manifests.placed(file, NAMESPACE, servers))
     shop.kubeconfig = _service_account(shop)
     with shop.operator():
         yield shop
@@ -46,10 +53,22 @@ def _prepare(server: PostgresServer) -> None:
     server.sql("CREATE ROLE orders_owner NOLOGIN")
     newest = int(server.sql("SHOW server_version_num")[0][0]) >= 160000
     for file in CREDENTIALS:
-        for name, password in manifests.imports(manifests.read(file)).items():
+        for name, password in manifests.imports(manifests.read(file), "PostgreSQL").items():
             server.sql(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
         for grant in manifests.grants(file) if newest else ():
             server.sql(grant)
+
+
+def _prepare_family(server: FamilyServer) -> None:
+    """What the heads of the examples of MySQL and MariaDB ask for."""
+    server.database("orders")
+    head = (manifests.FOLDER / f"target-{server.name.lower()}.yaml").read_text(encoding="utf-8")
+    for statement in re.findall(r"^#   (.*);$", head, re.MULTILINE):
+        server.sql(statement.replace("…", "change-me"))
+    for file in CREDENTIALS:
+        for name, password in manifests.imports(manifests.read(file), server.name).items():
+            server.sql(f"CREATE USER {name} IDENTIFIED BY '{password}'")
+            server.sql(f"GRANT SELECT ON orders.* TO {name}")
 
 
 def _service_account(shop: Shop) -> Path:
@@ -77,8 +96,8 @@ def _say_why(shop: Shop, name: str) -> str:
 
 
 @pytest.mark.parametrize("file", CREDENTIALS, ids=lambda file: file.stem)
-def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, file):
-    items = manifests.placed(file, NAMESPACE, shop.postgres)
+def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, servers, file):
+    items = manifests.placed(file, NAMESPACE, servers)
     shop.apply(*items)
     for credential in manifests.of_kind("Credential", items):
         name = credential["metadata"]["name"]
@@ -87,11 +106,11 @@ def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, file):
         except AssertionError as error:
             pytest.fail(f"{error}\n{_say_why(shop, name)}")
         for projection in credential["spec"]["projections"]:
-            _of_use(shop, credential, projection, shop.secret(projection["secretName"]))
+            _of_use(servers, credential, projection, shop.secret(projection["secretName"]))
 
 
-def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_label(shop):
-    (item,) = manifests.placed(SET, NAMESPACE, shop.postgres)
+def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_label(shop, servers):
+    (item,) = manifests.placed(SET, NAMESPACE, servers)
     shop.cluster.kubectl("label", "target", "orders-pg", "-n", NAMESPACE, "reports=true", "--overwrite")
     shop.apply(item)
     shop.cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "credentialset/reports", "--timeout=60s")
@@ -99,7 +118,7 @@ def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_labe
     assert shop.logs_in(shop.secret("reports-db-orders-pg")) == f"{made}_rights"
 
 
-def _of_use(shop: Shop, credential: dict[str, Any], projection: dict[str, Any], secret: dict[str, str]) -> None:
+def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secret: dict[str, str]) -> None:
     assert secret
     for key in projection.get("keys", {}).values():
         assert secret[key]
@@ -109,9 +128,17 @@ def _of_use(shop: Shop, credential: dict[str, Any], projection: dict[str, Any], 
     rds = credential["spec"].get("rds")
     if rds is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
-        role = shop.logs_in({name: secret[keys[name]] for name in ("username", "password")})
-        made = rds.get("create", {}).get("name")
-        assert role == (f"{made}_rights" if made else rds["import"]["accounts"][0]["name"])
+        login = (secret[keys["username"]], secret[keys["password"]])
+        engine, made = manifests.engine_of(credential), rds.get("create", {}).get("name")
+        suffix = "_rights" if made and engine == "PostgreSQL" else ""
+        assert _who(servers[engine], *login) == (made or rds["import"]["accounts"][0]["name"]) + suffix
+
+
+def _who(server: PostgresServer | FamilyServer, user: str, password: str) -> str:
+    """Who a session of this login acts as."""
+    with server.connect("orders", user, password) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT current_user" if isinstance(server, PostgresServer) else "SELECT CURRENT_USER()")
+        return str(cursor.fetchone()[0]).partition("@")[0]
 
 
 def test_no_example_is_left_out():
@@ -137,20 +164,18 @@ def test_every_type_and_mode_that_works_has_an_example():
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
             else:
                 kind = "import" if "import" in rds else "create"
-                shown.add((rds["accountManagement"], kind, bool(rds.get("create", {}).get("privileged"))))
+                privileged = bool(rds.get("create", {}).get("privileged"))
+                shown.add((manifests.engine_of(credential), rds["accountManagement"], kind, privileged))
     assert shown >= {
         ("KeyValue", "source"),
         ("PlainText", "generate"),
-        ("Dual", "create", False),
-        ("Dual", "import", False),
-        ("Single", "create", False),
-        ("Single", "create", True),
-        ("Single", "import", False),
+        ("PostgreSQL", "Single", "create", True),
+        *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 
 
-def test_the_rights_of_rbac_are_enough_for_a_whole_life(shop):
-    items = manifests.placed(manifests.FOLDER / "rds-postgresql-dual-create.yaml", NAMESPACE, shop.postgres)
+def test_the_rights_of_rbac_are_enough_for_a_whole_life(shop, servers):
+    items = manifests.placed(manifests.FOLDER / "rds-postgresql-dual-create.yaml", NAMESPACE, servers)
     name = items[0]["metadata"]["name"]
     shop.apply(*items)
     until("the first Secret", lambda: shop.secret(name))

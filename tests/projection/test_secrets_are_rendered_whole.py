@@ -72,6 +72,14 @@ def test_an_account_has_a_dsn_that_leads_back_to_its_parts():
     assert found["ca.crt"] == "PEM\n"
 
 
+@pytest.mark.parametrize("engine", ["MySQL", "MariaDB"])
+def test_an_account_of_mysql_has_its_own_dsn_and_needs_no_database(engine):
+    server = replace(SERVER, engine=engine, endpoints=(("db", 3306, "Primary"),), database="")
+    found = fields.account("o@a", Sensitive("p@ss/w:rd"), server).plain()
+    assert found["dsn"] == "mysql://o%40a:p%40ss%2Fw%3Ard@db:3306/?ssl-mode=VERIFY_IDENTITY"
+    assert "database" not in found
+
+
 @given(st.text(min_size=1, max_size=64).filter(lambda t: "\0" not in t))
 def test_any_password_survives_the_dsn(password):
     server = replace(SERVER, endpoints=(("2001:db8::1", 5432, "Primary"),))

@@ -1,4 +1,4 @@
-"""Names of accounts: those that we make, those that nobody may claim, and what fits into PostgreSQL. Pure."""
+"""Names of accounts: those that we make, those that nobody may claim, and what fits into each kind of server. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Final
 
 CREATED: Final = r"^[a-z_][a-z0-9_]{0,56}$"
 RESERVED: Final = r"^(postgres|public|none|pg_.*|current_role|current_user|session_user)$"
+RESERVED_BY_MYSQL: Final = r"^(root|mysql|mysql\..*|mariadb\..*|sys|rdsadmin|aliyun_root)$"
 MAX_BYTES: Final = 63
 """PostgreSQL cuts a longer identifier off without an error: it would be somebody else's."""
+MAX_OF_MYSQL: Final = 32
 CLONE: Final = "_clone"
 RIGHTS: Final = "_rights"
 MAX_CREATED: Final = MAX_BYTES - len(RIGHTS)
+MAX_CREATED_IN_MYSQL: Final = MAX_OF_MYSQL - len(CLONE)
+"""In MariaDB too, although it takes more: one limit for both is easier to remember."""
 
 _RESERVED = re.compile(RESERVED, re.IGNORECASE)
+_RESERVED_BY_MYSQL = re.compile(RESERVED_BY_MYSQL, re.IGNORECASE)
 
 
 def fits(name: str) -> bool:
@@ -21,9 +26,23 @@ def fits(name: str) -> bool:
     return 0 < len(name.encode()) <= MAX_BYTES and "\0" not in name
 
 
+def fits_mysql(name: str, limit: int = MAX_OF_MYSQL) -> bool:
+    """Whether MySQL and MariaDB keep the name whole: they cut spaces off its end, and know three bytes a character."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return 0 < len(name) <= limit and "\0" not in name and not name.endswith(" ") and max(map(ord, name)) <= 0xFFFF
+
+
 def is_reserved(name: str) -> bool:
-    """Whether the name is the server's own, in any case of its letters."""
+    """Whether the name is PostgreSQL's own, in any case of its letters."""
     return _RESERVED.fullmatch(name) is not None
+
+
+def is_reserved_by_mysql(name: str) -> bool:
+    """Whether the name is MySQL's, MariaDB's or a managed service's own, in any case of its letters."""
+    return _RESERVED_BY_MYSQL.fullmatch(name) is not None
 
 
 def clone_of(name: str) -> str:

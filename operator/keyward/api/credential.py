@@ -206,6 +206,7 @@ class Credential(Model):
             "spec.generic, spec.rds: the type cannot be changed: delete the Credential and make another",
         ),
         Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
+        Rule(_kept("spec.rds", "engine"), _TYPE.format("rds.engine")),
         Rule(_kept("spec.rds", "accountManagement"), _TYPE.format("rds.accountManagement")),
         Rule(
             "!(has(self.spec.rds) && has(oldSelf.spec.rds)) || has(self.spec.rds.create) == has(oldSelf.spec.rds.create)",

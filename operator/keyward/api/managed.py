@@ -12,7 +12,7 @@ from typing import Literal
 from keyward.api import accounts
 from keyward.api.credential import CredentialSpec
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
-from keyward.api.target import Endpoint, TargetSpec, Tls
+from keyward.api.target import HASHED, Endpoint, TargetSpec, Tls
 
 BLOCKS: dict[str, int] = {"rds": 5432}
 """The blocks of a Target, and the port that an endpoint without one has."""
@@ -31,6 +31,8 @@ class Managed:
     database: str | None = None
     privileges: tuple[Privilege, ...] = ()
     privileged: bool = False
+    engine: str = "PostgreSQL"
+    hosts: tuple[str, ...] = ()
 
 
 def of(spec: CredentialSpec) -> Managed | None:
@@ -55,6 +57,8 @@ def _rds(rds: Rds) -> Managed:
         database=rds.database_name,
         privileges=made.privileges if made else (),
         privileged=made.privileged if made else False,
+        engine=rds.engine,
+        hosts=rds.hosts,
     )
 
 
@@ -65,11 +69,13 @@ class System:
     engine: str
     endpoints: tuple[Endpoint, ...]
     tls: Tls
-    database: str
+    database: str  # that the admin connects to; empty where there is none to connect to
     privileged_role: str | None = None
+    password_transport: str = HASHED
 
 
 def system(spec: TargetSpec) -> System:
     """The system of a Target."""
     rds = spec.rds
-    return System(rds.engine, rds.endpoints, rds.tls, rds.database_name, rds.privileged_role)
+    database = (rds.database_name or "postgres") if rds.engine == "PostgreSQL" else ""
+    return System(rds.engine, rds.endpoints, rds.tls, database, rds.privileged_role, rds.password_transport)

@@ -7,13 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from keyward.api import accounts
+from keyward.api import accounts, engine_rules
 from keyward.api.base import Model, Rule
 from keyward.api.values import DatabaseName, ObjectName, RoleName, SecretKey
 
 _SET = {"x-kubernetes-list-type": "set"}
 _CREATED = re.compile(accounts.CREATED)
-_LEVELS = ("DBOwner", "ReadWrite", "ReadOnly")
+_LEVELS = ("DBOwner", "ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly")
+EngineName = Literal["PostgreSQL", "MySQL", "MariaDB"]
+AccountHost = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9.:%_/-]+$")]
 
 
 def _is_reserved_cel(path: str) -> str:
@@ -35,24 +37,19 @@ class Privilege(Model):
     database: DatabaseName
     """Name of the database."""
     level: Annotated[str, StringConstraints(min_length=1, max_length=32)]
-    """DBOwner (everything in the database, whose owner stays), ReadWrite (data of all tables) or ReadOnly."""
+    """PostgreSQL: DBOwner (everything in the database, whose owner stays), ReadWrite (data of all tables) or ReadOnly. MySQL and
+    MariaDB: ReadWrite (data and tables), ReadOnly, DDLOnly (tables, no data) or DMLOnly (data, no tables)."""
     schemas: Annotated[tuple[DatabaseName, ...], Field(min_length=1, max_length=32, json_schema_extra=_SET)] = (
         "public",
     )
-    """Schemas in which the rights are given."""
+    """Schemas in which the rights are given. PostgreSQL only."""
     owner_roles: Annotated[tuple[RoleName, ...], Field(max_length=16, json_schema_extra=_SET)] = ()
-    """Roles whose future tables are to be open to the account too."""
+    """Roles whose future tables are to be open to the account too. PostgreSQL only."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!(self.level in ['DDLOnly', 'DMLOnly'])",
-            "spec.rds.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or "
-            "ReadOnly",
-            lambda p: p.level not in ("DDLOnly", "DMLOnly"),
-        ),
-        Rule(
             "self.level in ['DBOwner', 'ReadWrite', 'ReadOnly', 'DDLOnly', 'DMLOnly']",
-            "spec.rds.create.privileges[].level: must be DBOwner, ReadWrite or ReadOnly",
+            "spec.rds.create.privileges[].level: must be DBOwner, ReadWrite, ReadOnly, DDLOnly or DMLOnly",
             lambda p: p.level in _LEVELS,
         ),
     )
@@ -62,7 +59,8 @@ class Create(Model):
     """Accounts that are made for this Credential."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=63)]
-    """Name of the account; Dual makes name_clone as well. At most 56 of a-z, 0-9 and _, no digit first."""
+    """Name of the account; Dual makes name_clone as well. Of a-z, 0-9 and _, no digit first; at most 56 for PostgreSQL, 26 for
+    MySQL and MariaDB."""
     privileges: Annotated[
         tuple[Privilege, ...],
         Field(
@@ -72,7 +70,8 @@ class Create(Model):
     ] = ()
     """Rights per database; at least one, unless privileged."""
     privileged: bool = False
-    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges. Only with Single."""
+    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges. Only with Single, and
+    only for PostgreSQL."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -85,7 +84,7 @@ class Create(Model):
         ),
         Rule(
             f"!{_is_reserved_cel('self.name')}",
-            "spec.rds.create.name: is reserved by PostgreSQL: choose another name",
+            "spec.rds.create.name: is reserved by the server: choose another name",
             lambda c: not accounts.is_reserved(c.name),
         ),
         Rule(
@@ -109,14 +108,14 @@ class ImportedAccount(Model):
     """An account that exists already, and its password of now."""
 
     name: RoleName
-    """Name of the account, at most 63 bytes."""
+    """Name of the account, at most 63 bytes; for MySQL 32 characters."""
     password_from: PasswordReference
     """Where its password is read from, once."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             f"!{_is_reserved_cel('self.name')}",
-            "spec.rds.import.accounts[].name: is reserved by PostgreSQL: choose another account",
+            "spec.rds.import.accounts[].name: is reserved by the server: choose another account",
             lambda a: not accounts.is_reserved(a.name),
         ),
     )
@@ -149,10 +148,12 @@ def _imports_enough(rds: Any) -> bool:
 
 
 class Rds(Model):
-    """An account, or a pair of accounts that takes turns, on a PostgreSQL server."""
+    """An account, or a pair of accounts that takes turns, on a database server."""
 
     target_ref: TargetReference
     """The server. It cannot be changed: use another Credential."""
+    engine: EngineName = "PostgreSQL"
+    """Kind of the server, as its Target says. It cannot be changed."""
     account_management: Literal["Dual", "Single"] = "Dual"
     """Dual rotates between two accounts without one refused login. Single has one, with a short gap at each rotation."""
     create: Create | None = None
@@ -161,17 +162,16 @@ class Rds(Model):
     """Take over accounts that exist."""
     database_name: DatabaseName | None = None
     """Database that consumers connect to, and in which a value is proven. PostgreSQL needs it."""
+    hosts: Annotated[tuple[AccountHost, ...], Field(max_length=16, json_schema_extra=_SET)] = ()
+    """MySQL and MariaDB: the hosts of the account, as in user@host, such as 10.1.%. All are rotated together; one that exists on
+    the server and is not listed stops the rotation. Absent: %."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        *engine_rules.RULES,
         Rule(
             "has(self.create) != has(self.__import__)",
             "spec.rds: set exactly one of create and import",
             lambda r: (r.create is None) != (r.import_ is None),
-        ),
-        Rule(
-            "has(self.databaseName)",
-            "spec.rds.databaseName: PostgreSQL needs it: name the database that consumers connect to",
-            lambda r: r.database_name is not None,
         ),
         Rule(
             "!has(self.__import__) || size(self.__import__.accounts) == (self.accountManagement == 'Dual' ? 2 : 1)",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
+from keyward.api.rds import EngineName
 from keyward.api.values import DatabaseName, Namespace, RoleName, Text
 
+HASHED: Final = "Hashed"
 _SET = {"x-kubernetes-list-type": "set"}
 Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]*$")]
 AccountGlob = Annotated[str, StringConstraints(min_length=1, max_length=63)]
@@ -25,7 +27,7 @@ class Endpoint(Model):
     host: Host
     """Host name or IP address."""
     port: Annotated[int, Field(ge=1, le=65_535)] = 5432
-    """TCP port."""
+    """TCP port; MySQL and MariaDB have no default here, theirs is 3306."""
     role: Literal["Primary", "Replica"] = "Primary"
     """Primary takes changes; there is exactly one. A value is proven on every endpoint before it is published."""
 
@@ -44,7 +46,7 @@ class Tls(Model):
 class RdsTarget(Model):
     """A database server."""
 
-    engine: Literal["PostgreSQL"]
+    engine: EngineName
     """Kind of server."""
     endpoints: Annotated[
         tuple[Endpoint, ...],
@@ -57,12 +59,30 @@ class RdsTarget(Model):
     """Where it is. A change has to be approved with `keyward target approve` before the admin's password is sent there."""
     tls: Tls = Tls()
     """How it proves its identity."""
-    database_name: DatabaseName = "postgres"
-    """Database that the admin login connects to."""
+    database_name: DatabaseName | None = None
+    """Database that the admin login connects to, absent: postgres. PostgreSQL only."""
     privileged_role: RoleName | None = None
-    """Role that privileged accounts get. Absent: none may be made."""
+    """Role that privileged accounts get. Absent: none may be made. PostgreSQL only."""
+    password_transport: Literal["Hashed", "Plaintext"] = HASHED
+    """How a new password gets to the server. Hashed: as what the server stores of it, so that no log of the server sees it.
+    Plaintext: in clear, for MySQL and MariaDB with a password policy that insists on judging it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.engine == 'PostgreSQL' || !(has(self.databaseName) || has(self.privilegedRole))",
+            "spec.rds.databaseName, spec.rds.privilegedRole: are for PostgreSQL: remove them",
+            lambda r: r.engine == "PostgreSQL" or (r.database_name is None and r.privileged_role is None),
+        ),
+        Rule(
+            "self.engine != 'PostgreSQL' || self.passwordTransport == 'Hashed'",
+            "spec.rds.passwordTransport: PostgreSQL takes hashes whatever its policy: remove it",
+            lambda r: r.engine != "PostgreSQL" or r.password_transport == HASHED,
+        ),
+        Rule(
+            "self.engine == 'PostgreSQL' || self.endpoints.all(e, e.port != 5432)",
+            "spec.rds.endpoints[].port: MySQL and MariaDB need it, as 5432 is PostgreSQL's: 3306 is theirs",
+            lambda r: r.engine == "PostgreSQL" or all(e.port != 5432 for e in r.endpoints),
+        ),
         Rule(
             "self.endpoints.filter(e, e.role == 'Primary').size() == 1",
             "spec.rds.endpoints: exactly one must have role Primary: give the others role Replica",

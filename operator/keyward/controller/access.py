@@ -21,7 +21,7 @@ from keyward.controller import targets
 from keyward.controller.cache import Cache
 from keyward.controller.ports import Access
 from keyward.domain.model import Obstacle, TargetIdentity, TargetView
-from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role
+from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role, Transport
 from keyward.errors import Blocked, Reason
 from keyward.kube.targets import AdminSecret, AdminSecrets
 
@@ -74,6 +74,12 @@ class Targets:
             return _obstacle(
                 Reason.TARGET_NOT_ALLOWED,
                 f"spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace {namespace}",
+            )
+        if managed.system(found.spec).engine != wanted.engine:
+            return _obstacle(
+                Reason.INVALID_SPEC,
+                f"spec.{wanted.type}.engine says {wanted.engine}, but {reference.kind} {reference.name} is another kind of "
+                "server: correct one of them",
             )
         claimed = self._claimed(credential, wanted)
         if claimed is not None:
@@ -156,12 +162,14 @@ class Targets:
 
 def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
     """The accounts of a Credential and the rights that they shall have."""
+    hosts = wanted.hosts or ("%",)
     if not wanted.created:
-        return AccountSet(wanted.names, created=False)
+        return AccountSet(wanted.names, created=False, hosts=hosts)
     return AccountSet(
         names=wanted.names,
         created=True,
-        rights_role=accounts.rights_of(wanted.names[0]),
+        rights_role=accounts.rights_of(wanted.names[0]) if wanted.engine == "PostgreSQL" else None,
+        hosts=hosts,
         privileges=tuple(
             Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in wanted.privileges
         ),
@@ -176,6 +184,7 @@ def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
         database=wanted.database or system.database,
         ca_pem=system.tls.ca,
         server_name=system.tls.server_name,
+        transport=Transport(system.password_transport),
     )
 
 

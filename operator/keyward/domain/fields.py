@@ -120,6 +120,12 @@ def generic(value: Sensitive, *, plain_text: bool) -> Fields:
 
 # --- rds ---
 
+_URIS: Final = {
+    "PostgreSQL": ("postgresql", "sslmode=verify-full"),
+    "MySQL": ("mysql", "ssl-mode=VERIFY_IDENTITY"),
+    "MariaDB": ("mysql", "ssl-mode=VERIFY_IDENTITY"),
+}
+
 
 def account(name: str, password: Sensitive, server: Server) -> Fields:
     """The fields of an account on a database server: separate ones and a DSN."""
@@ -135,18 +141,19 @@ def account(name: str, password: Sensitive, server: Server) -> Fields:
         "endpoints": Sensitive(orjson.dumps(endpoints)),
         "dsn": dsn(name, password, server),
     }
+    if not server.database:
+        del texts["database"]
     if server.ca_pem:
         texts["ca.crt"] = Sensitive(server.ca_pem)
     return Fields(texts, {"port": port, "endpoints": endpoints}, frozenset({"ca.crt"}))
 
 
 def dsn(name: str, password: Sensitive, server: Server) -> Sensitive:
-    """A libpq URI of the primary, every part percent-encoded; the server's identity is to be proven."""
+    """A URI of the primary, every part percent-encoded; the server's identity is to be proven."""
     host, port, _ = server.endpoints[0]
     user, secret = quote(name, safe=""), quote(password.reveal_text(), safe="")
-    return Sensitive(
-        f"postgresql://{user}:{secret}@{_host(host)}:{port}/{quote(server.database, safe='')}?sslmode=verify-full"
-    )
+    scheme, proof = _URIS[server.engine]
+    return Sensitive(f"{scheme}://{user}:{secret}@{_host(host)}:{port}/{quote(server.database, safe='')}?{proof}")
 
 
 def _host(host: str) -> str:

@@ -101,7 +101,7 @@ def _projections(spec: CredentialSpec, server: Server | None) -> tuple[Projectio
 
 
 def _accounts(wanted: Managed) -> tuple[str, ...]:
-    if not all(accounts.fits(name) for name in wanted.names):
+    if wanted.engine == "PostgreSQL" and not all(accounts.fits(name) for name in wanted.names):
         raise Blocked(
             Reason.INVALID_SPEC,
             f"spec.{wanted.type}.import.accounts[].name: has more than 63 bytes in UTF-8, which PostgreSQL would cut off",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from keyward.api import accounts as accounts_api
 from keyward.engines.base import AccountSet, Inspection, Transport
 from keyward.engines.mysql import grants, hashing, rows
 from keyward.engines.mysql.flavour import Server
@@ -12,8 +12,6 @@ from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.rows import Row
 from keyward.engines.mysql.wire import Wire
 from keyward.errors import Blocked, Reason
-
-_KEPT_BY_SERVER: Final = ("root", "mysql.", "mariadb.", "rdsadmin", "public")
 
 
 def admin_may(server: Server, own: Grants) -> None:
@@ -30,10 +28,9 @@ def admin_may(server: Server, own: Grants) -> None:
 def ordinary(accounts: AccountSet, inspection: Inspection) -> None:
     """Raise Blocked for an account that is the server's own or has rights over all of it."""
     for name in accounts.names:
-        if name.lower() == "root" or name.lower().startswith(_KEPT_BY_SERVER[1:]):
-            raise Blocked(
-                Reason.ACCOUNT_RESERVED, f"account {name!r} is the server's own; such accounts are never touched"
-            )
+        if accounts_api.is_reserved_by_mysql(name):
+            text_ = f"account {name!r} is the server's own; such accounts are never touched"
+            raise Blocked(Reason.ACCOUNT_RESERVED, text_)
         if inspection.accounts[name].superuser:
             text_ = f"account {name!r} has rights over the whole server; such accounts are never touched"
             raise Blocked(Reason.ACCOUNT_RESERVED, text_)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from keyward.api import accounts
 from keyward.engines.mysql.flavour import Server
 from keyward.errors import Blocked, Reason
 
@@ -38,20 +39,10 @@ def database(name: str, server: Server) -> str:
     return f"{identifier(name)}.*"
 
 
-def fits(name: str, limit: int) -> bool:
-    """Whether the server keeps the name whole. It cuts spaces off the end, and a NUL ends a name."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    # Its tables of accounts hold characters of three bytes at most.
-    return 0 < len(name) <= limit and "\0" not in name and not name.endswith(" ") and max(map(ord, name)) <= 0xFFFF
-
-
 def whole(names: Sequence[str], server: Server) -> None:
     """Raise Blocked for a name that would mean somebody else."""
     for name in names:
-        if not fits(name, server.name_limit):
+        if not accounts.fits_mysql(name, server.name_limit):
             raise Blocked(
                 Reason.INVALID_SPEC,
                 f"account {name!r}: {server.flavour} takes 1 to {server.name_limit} characters of Unicode's first plane, "

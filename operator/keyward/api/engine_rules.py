@@ -1,0 +1,92 @@
+"""What may be written in `rds` for which kind of server. Each message says what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from keyward.api import accounts
+from keyward.api.base import Rule
+
+_PG: Final = "self.engine == 'PostgreSQL'"
+_MOST: Final = accounts.MAX_CREATED_IN_MYSQL
+_LIMIT: Final = accounts.MAX_OF_MYSQL
+# In CEL's text a backslash is written twice.
+_RESERVED: Final = accounts.RESERVED_BY_MYSQL.replace("\\", "\\\\")
+
+
+def _made(rds: Any) -> list[str]:
+    return [rds.create.name] if rds.create else []
+
+
+def _taken(rds: Any) -> list[str]:
+    return [a.name for a in rds.import_.accounts] if rds.import_ else []
+
+
+def _privileges(rds: Any) -> Iterable[Any]:
+    return rds.create.privileges if rds.create else ()
+
+
+def _each_privilege(cel: str) -> str:
+    return f"(!has(self.create) || !has(self.create.privileges) || self.create.privileges.all(p, {cel}))"
+
+
+def _each_import(cel: str) -> str:
+    return f"(!has(self.__import__) || self.__import__.accounts.all(a, {cel}))"
+
+
+def _postgresql(cel: str, check: Callable[[Any], bool], message: str) -> Rule:
+    return Rule(f"!({_PG}) || {cel}", message, lambda r: r.engine != "PostgreSQL" or check(r))
+
+
+def _others(cel: str, check: Callable[[Any], bool], message: str) -> Rule:
+    return Rule(f"{_PG} || {cel}", message, lambda r: r.engine == "PostgreSQL" or check(r))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _postgresql(
+        "has(self.databaseName)",
+        lambda r: r.database_name is not None,
+        "spec.rds.databaseName: PostgreSQL needs it: name the database that consumers connect to",
+    ),
+    _postgresql(
+        _each_privilege("p.level != 'DDLOnly' && p.level != 'DMLOnly'"),
+        lambda r: all(p.level not in ("DDLOnly", "DMLOnly") for p in _privileges(r)),
+        "spec.rds.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or ReadOnly",
+    ),
+    _postgresql(
+        "!has(self.hosts) || size(self.hosts) == 0",
+        lambda r: not r.hosts,
+        "spec.rds.hosts: PostgreSQL's accounts have none: remove it; pg_hba.conf says from where they log in",
+    ),
+    _others(
+        _each_privilege("p.level != 'DBOwner'"),
+        lambda r: all(p.level != "DBOwner" for p in _privileges(r)),
+        "spec.rds.create.privileges[].level: MySQL and MariaDB have no DBOwner: use ReadWrite, ReadOnly, DDLOnly or DMLOnly",
+    ),
+    _others(
+        _each_privilege("p.schemas == ['public'] && (!has(p.ownerRoles) || size(p.ownerRoles) == 0)"),
+        lambda r: all(p.schemas == ("public",) and not p.owner_roles for p in _privileges(r)),
+        "spec.rds.create.privileges[].schemas, ownerRoles: MySQL and MariaDB have neither: remove them",
+    ),
+    _others(
+        "!has(self.create) || !self.create.privileged",
+        lambda r: r.create is None or not r.create.privileged,
+        "spec.rds.create.privileged: is not made for MySQL and MariaDB: give privileges",
+    ),
+    _others(
+        f"!has(self.create) || (size(self.create.name) <= {_MOST} && !self.create.name.matches('{_RESERVED}'))",
+        lambda r: all(len(n) <= _MOST and not accounts.is_reserved_by_mysql(n) for n in _made(r)),
+        f"spec.rds.create.name: must have at most {_MOST} characters for MySQL and MariaDB, and be no name of the server's own",
+    ),
+    _others(
+        _each_import(f"!a.name.endsWith(' ') && !a.name.lowerAscii().matches('{_RESERVED}')"),
+        lambda r: all(not n.endswith(" ") and not accounts.is_reserved_by_mysql(n) for n in _taken(r)),
+        "spec.rds.import.accounts[].name: must not end in a space, and be no name of the server's own",
+    ),
+    Rule(
+        f"self.engine != 'MySQL' || {_each_import(f'size(a.name) <= {_LIMIT}')}",
+        f"spec.rds.import.accounts[].name: MySQL has at most {_LIMIT} characters",
+        lambda r: r.engine != "MySQL" or all(len(n) <= _LIMIT for n in _taken(r)),
+    ),
+)

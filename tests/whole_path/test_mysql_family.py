@@ -1,0 +1,261 @@
+"""`kubectl apply` → accounts on a real MySQL and a real MariaDB → a Secret that logs in → rotations that nobody notices."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from tests.cluster import process
+from tests.cluster.mysql_family import FamilyServer
+from tests.whole_path.clients import Follower, Tally, logins
+from tests.whole_path.world import Json, Shop, until
+
+ROTATIONS, SINGLE_ROTATIONS, CLIENTS = 12, 3, 5
+GRACE = 2  # seconds; the slowest file comes one behind
+GRANTS = (
+    "CREATE USER rotator IDENTIFIED BY 'rotators-password'",
+    "GRANT CREATE USER ON *.* TO rotator",
+    "GRANT SELECT ON mysql.* TO rotator",
+    "GRANT ALL ON `orders`.* TO rotator WITH GRANT OPTION",
+)
+
+
+class FamilyShop(Shop):
+    """A shop whose server is MySQL or MariaDB."""
+
+    def __init__(self, cluster: Any, server: FamilyServer) -> None:
+        super().__init__(cluster, server, f"rds-{server.name.lower()}")  # type: ignore[arg-type]
+        self.server = server
+
+    def _prepare_server(self) -> None:
+        self.server.database("orders")
+        for statement in GRANTS:
+            self.server.sql(statement)
+
+    def target(self) -> Json:
+        endpoints = [{"host": self.host, "port": self.server.port}]
+        return {
+            "rds": {"engine": self.server.name, "endpoints": endpoints, "tls": {"ca": self.server.ca_pem}},
+            "admin": {"secretRef": {"name": "pg-admin"}},
+            "allowedAccounts": ["orders*"],
+        }
+
+    def logs_in(self, secret: dict[str, str]) -> str:
+        login = ("orders", secret["username"], secret["password"].encode())
+        with self.server.connect(*login) as conn, conn.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_USER()")
+            return str(cursor.fetchone()[0])
+
+    def credential(self, name: str, account: Json, *, mode: str = "Dual", **spec: Any) -> Json:
+        wanted = {
+            "rds": {"targetRef": {"name": "pg"}, "engine": self.server.name, "accountManagement": mode} | account,
+            "rotation": {"interval": "24h", "gracePeriod": "0s"},
+            "projections": [{"secretName": name}],
+        }
+        return self.made("Credential", name, wanted | spec)
+
+    def published(self, name: str) -> dict[str, str]:
+        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
+        return found
+
+    def rotated(self, name: str, token: str) -> tuple[dict[str, str], dict[str, str]]:
+        before = self.secret(name)
+        self.annotate(name, "rotate", token)
+        after = until(f"a rotation of {name}", lambda: (found := self.secret(name)) != before and found)
+        return before, after
+
+    def refused(self, secret: dict[str, str]) -> int:
+        """The number of the server's refusal; 0 if it lets the login in."""
+        try:
+            self.logs_in(secret)
+        except pymysql.OperationalError as error:
+            return int(error.args[0])
+        return 0
+
+
+def created(name: str, level: str = "ReadWrite") -> Json:
+    return {"create": {"name": name, "privileges": [{"database": "orders", "level": level}]}, "databaseName": "orders"}
+
+
+@pytest.fixture(scope="module", params=["mysql", "mariadb"])
+def shop(request: pytest.FixtureRequest, control_plane) -> Iterator[FamilyShop]:
+    server = request.getfixturevalue(request.param)
+    shop = FamilyShop(control_plane, server)
+    shop.prepare()
+    with shop.operator():
+        yield shop
+    shop.close()
+    server.sql("DROP DATABASE orders")
+    server.sql("DROP USER rotator")
+
+
+def test_an_applied_credential_becomes_a_secret_and_each_rotation_takes_the_other_account(shop):
+    shop.apply(shop.credential("dual", created("orders_dual")))
+    first = shop.published("dual")
+    assert shop.logs_in(first) == "orders_dual@%"
+    assert first["engine"] == shop.server.name
+    assert first["dsn"].startswith("mysql://orders_dual:")
+    names = [first["username"]]
+    for number in range(3):
+        before, after = shop.rotated("dual", f"t{number}")
+        assert not shop.refused(before)
+        assert not shop.refused(after)
+        names.append(after["username"])
+    assert names == ["orders_dual", "orders_dual_clone", "orders_dual", "orders_dual_clone"]
+    printed = shop.cluster.kubectl("get", "credential", "dual", "-n", shop.namespace)
+    assert f"rds/{shop.server.name}" in printed
+
+
+def test_an_imported_pair_is_published_as_it_is_and_then_takes_turns(shop):
+    for name, password in (("orders_blue", "was-blue"), ("orders_green", "was-green")):
+        shop.server.sql(f"CREATE USER {name} IDENTIFIED BY '{password}'")
+        shop.server.sql(f"GRANT SELECT ON orders.* TO {name}")
+    given = {"blue": "was-blue", "green": "was-green"}
+    shop.apply(shop.plain_secret("pair-old", given, labels={"keyward.dev/source-for": "pair"}))
+    accounts = [
+        {"name": f"orders_{key}", "passwordFrom": {"secretName": "pair-old", "key": key}} for key in ("blue", "green")
+    ]
+    shop.apply(shop.credential("pair", {"import": {"accounts": accounts}, "databaseName": "orders"}))
+    first = shop.published("pair")
+    assert (first["username"], first["password"]) == ("orders_blue", "was-blue")
+    shop.server.sql("GRANT INSERT ON orders.* TO orders_blue")  # on the one in use: the other one follows
+    _, second = shop.rotated("pair", "one")
+    assert shop.logs_in(second) == "orders_green@%"
+    assert any("INSERT" in row[0] for row in shop.server.sql("SHOW GRANTS FOR orders_green"))
+    _, third = shop.rotated("pair", "two")
+    assert shop.logs_in(third) == "orders_blue@%"
+    assert shop.refused(first) == 1045
+
+
+def test_a_single_account_needs_no_database_and_is_changed_in_place(shop):
+    account = created("orders_single", "DMLOnly") | {"hosts": ["127.0.0.1", "10.99.%"]}
+    del account["databaseName"]
+    shop.apply(shop.credential("single", account, mode="Single"))
+    first = shop.published("single")
+    assert "database" not in first
+    before, after = shop.rotated("single", "one")
+    assert shop.logs_in(after) == "orders_single@127.0.0.1"
+    assert shop.refused(before) == 1045
+    stored = shop.server.sql(
+        "SELECT COUNT(DISTINCT authentication_string) FROM mysql.user WHERE user = 'orders_single'"
+    )
+    assert stored[0][0] in (1, 2)  # a salt of its own for each row, where there is one
+
+
+def test_an_account_of_somebody_elses_is_never_touched(shop):
+    shop.server.sql("CREATE USER orders_taken IDENTIFIED BY 'theirs'")
+    shop.apply(shop.credential("taken", created("orders_taken")))
+    until("AccountExists", lambda: "AccountExists" in str(shop.get("credential", "taken").get("status")))
+    theirs = {"username": "orders_taken", "password": "theirs"}
+    shop.server.sql("GRANT SELECT ON orders.* TO orders_taken")
+    assert not shop.refused(theirs)
+    assert shop.server.sql("SELECT 1 FROM mysql.user WHERE user = 'orders_taken_clone'") == []
+
+
+def test_a_target_of_another_kind_is_named(shop):
+    other = "MariaDB" if shop.server.name == "MySQL" else "MySQL"
+    wrong = shop.credential("other", created("orders_other"))
+    wrong["spec"]["rds"]["engine"] = other
+    shop.apply(wrong)
+    said = until("its state", lambda: (shop.get("credential", "other") or {}).get("status", {}).get("conditions"))
+    assert f"spec.rds.engine says {other}" in str(said)
+
+
+@pytest.mark.parametrize("policy", ["Disable", "Drop"])
+def test_deletion_disables_or_drops_both_accounts_and_a_return_gives_them_back(shop, policy):
+    name = f"gone-{policy.lower()}"
+    account = created(f"orders_gone_{policy.lower()}")
+    wanted = shop.credential(name, account, deletion={"accounts": policy})
+    shop.apply(wanted)
+    first = shop.published(name)
+    shop.api.delete("credential", name, shop.namespace)
+    until("its end", lambda: shop.get("credential", name) is None)
+    assert shop.refused(first) in (1045, 3118, 4151)
+    shop.apply(wanted)
+    until("a login that is let in", lambda: not shop.refused(shop.secret(name)))
+    assert (shop.secret(name)["password"] == first["password"]) is (policy == "Disable")
+
+
+def test_an_account_that_defines_a_view_is_locked_and_not_dropped(shop):
+    shop.apply(shop.credential("author", created("orders_author"), deletion={"accounts": "Drop"}))
+    secret = shop.published("author")
+    with (
+        shop.server.connect("orders", secret["username"], secret["password"].encode()) as conn,
+        conn.cursor() as cursor,
+    ):
+        cursor.execute("CREATE VIEW written AS SELECT 1 AS one")
+    shop.api.delete("credential", "author", shop.namespace)
+    until("its end", lambda: shop.get("credential", "author") is None)
+    assert shop.refused(secret) in (3118, 4151)
+    assert shop.server.sql("SELECT one FROM orders.written") == [(1,)]
+
+
+# --- nobody is refused ---
+
+
+@contextlib.contextmanager
+def consumers(shop: FamilyShop, name: str, folder: Path) -> Iterator[tuple[Follower, list[Path]]]:
+    """Clients with files of their own, of which every other one comes a second late."""
+    files = [folder / f"{name}-{n}.json" for n in range(CLIENTS)]
+    follower = Follower(
+        shop.cluster.kubectl_program, shop.cluster.kubeconfig, {file: 1.0 * (n % 2) for n, file in enumerate(files)}
+    )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(follower.following(shop.namespace, name))
+        until("the files", lambda: all(file.exists() for file in files))
+        yield follower, [stack.enter_context(_client(file, shop)) for file in files]
+
+
+@contextlib.contextmanager
+def _client(file: Path, shop: FamilyShop) -> Iterator[Path]:
+    log = file.with_suffix(".log")
+    module = [sys.executable, "-m", "tests.whole_path.mysql_client"]
+    argv = [*module, str(file), str(shop.server.authority.ca_file), "0.05"]
+    cwd = Path(__file__).parents[2]
+    server = process.Server(name="client", argv=argv, ready=lambda: log.stat().st_size > 0, log=log, cwd=cwd)
+    with process.serving(server):
+        yield log
+
+
+def _counted(logs: list[Path]) -> Tally:
+    return Tally([one for log in logs for one in logins(log.stem, log.read_text().splitlines())])
+
+
+def test_no_consumer_of_a_pair_is_refused_one_login(shop, tmp_path):
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential("busy", created("orders_busy"), rotation=rotation))
+    shop.published("busy")
+    with consumers(shop, "busy", tmp_path) as (follower, logs):
+        version = follower.after("", 10).version
+        for number in range(ROTATIONS):
+            shop.annotate("busy", "rotate", f"t{number}")
+            version = follower.after(version, 30).version
+        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
+        tally = _counted(logs)
+    sys.stderr.write(
+        f"{shop.server.name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
+    )
+    assert not tally.refused
+    assert not tally.failed
+    assert len(tally.clients) == CLIENTS
+    assert len(tally.versions) == ROTATIONS + 1
+    assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}
+
+
+def test_consumers_of_a_single_account_are_refused_so_the_count_can_count(shop, tmp_path):
+    shop.apply(shop.credential("alone", created("orders_alone"), mode="Single"))
+    shop.published("alone")
+    with consumers(shop, "alone", tmp_path) as (follower, logs):
+        version = follower.after("", 10).version
+        for number in range(SINGLE_ROTATIONS):
+            shop.annotate("alone", "rotate", f"t{number}")
+            version = follower.after(version, 30).version
+        until("the late clients' version", lambda: all(version in _counted([log]).versions for log in logs))
+        tally = _counted(logs)
+    assert tally.refused
+    assert not tally.failed
