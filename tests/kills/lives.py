@@ -1,0 +1,203 @@
+"""Credentials to try things on, each with a Target, an admin login and a database to itself, and what happens in a life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from keyward.kube.kinds import CREDENTIALS
+
+if TYPE_CHECKING:
+    from tests.kills.stage import Stage
+
+Json = dict[str, Any]
+IMPORTED = "the-imported-password-"
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """What Credentials have in common: a kind, and what their deletion does with accounts and versions."""
+
+    kind: str
+    deletion: str = "Disable"  # Retain, Disable, Drop, or "at once": no recovery window
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.deletion}"
+
+    @property
+    def logs_in(self) -> bool:
+        return self.kind != "generic"
+
+    @property
+    def is_dual(self) -> bool:
+        return self.kind.startswith("dual")
+
+    @property
+    def owner(self) -> str:
+        """The suffix of the role that sessions act as."""
+        return "" if self.kind == "dual import" else "_rights"
+
+
+@dataclass(slots=True)
+class Life:
+    """One Credential. `role` is the stem of its accounts' names."""
+
+    kin: Kin
+    name: str
+    namespace: str
+    database: str
+    port: int
+    told: int = 0  # commands so far
+    spec: Json = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def role(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Every role that may be there on its behalf."""
+        if self.kin.kind == "dual import":
+            return (self.role, f"{self.role}_second")
+        pair = (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
+        return (*pair, f"{self.role}_rights") if self.kin.logs_in else ()
+
+    def credential(self) -> Json:
+        return self._object("Credential", self.name, {"spec": self._spec()})
+
+    def surroundings(self, ca_pem: str) -> list[Json]:
+        """What a platform engineer has made before."""
+        if not self.kin.logs_in:
+            return []
+        login = {"username": "kills_admin", "password": "kills-admins-password"}
+        admin = self._object("Secret", f"{self.name}-admin", {"stringData": login}, "v1")
+        endpoint = {"host": "127.0.0.1", "port": self.port}
+        rds: Json = {"engine": "PostgreSQL", "endpoints": [endpoint], "tls": {"ca": ca_pem}}
+        if self.kin.kind != "dual create elsewhere":
+            rds["databaseName"] = self.database
+        target = {
+            "rds": rds,
+            "admin": {"secretRef": {"name": f"{self.name}-admin"}},
+            "allowedAccounts": ["k*"],
+            "maxConcurrentRotations": 64,
+        }
+        return [admin, self._object("Target", self.name, {"spec": target}), *self._sources()]
+
+    def _sources(self) -> list[Json]:
+        if self.kin.kind != "dual import":
+            return []
+        labels = {"labels": {"keyward.dev/source-for": self.name}}
+        passwords = {name: IMPORTED + name for name in self.accounts}
+        return [self._object("Secret", f"{self.name}-import", {"stringData": passwords}, "v1", labels)]
+
+    def _object(self, kind: str, name: str, body: Json, version: str = "", metadata: Json | None = None) -> Json:
+        return {
+            "apiVersion": version or "keyward.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace} | (metadata or {}),
+        } | body
+
+    def _spec(self) -> Json:
+        window = {"recoveryWindow": "0s"} if self.kin.deletion == "at once" else {}
+        accounts = {"accounts": "Disable" if self.kin.deletion == "at once" else self.kin.deletion}
+        base: Json = {"projections": [{"secretName": self.name}]}
+        if not self.kin.logs_in:
+            return base | {"generic": {"generate": {"length": 40}}, "deletion": window} | self.spec
+        base["rotation"] = {"interval": "24h", "gracePeriod": "0s"}
+        base["deletion"] = accounts | window
+        return base | {"rds": self._rds()} | self.spec
+
+    def _rds(self) -> Json:
+        mode = "Dual" if self.kin.is_dual else "Single"
+        rds: Json = {"targetRef": {"name": self.name}, "accountManagement": mode, "databaseName": self.database}
+        if self.kin.kind == "dual import":
+            given = [
+                {"name": name, "passwordFrom": {"secretName": f"{self.name}-import", "key": name}}
+                for name in self.accounts
+            ]
+            return rds | {"import": {"accounts": given}}
+        privileges = [{"database": self.database, "level": "ReadWrite"}]
+        return rds | {"create": {"name": self.role, "privileges": privileges}}
+
+    def next_token(self) -> str:
+        self.told += 1
+        return f"t{self.told}"
+
+
+# --- what happens in a life ---
+
+
+Act = Callable[["Stage", Life], None]
+
+
+def apply(stage: Stage, life: Life) -> None:
+    stage.api.create(life.credential())
+
+
+def rotate(stage: Stage, life: Life) -> None:
+    stage.api.annotate(life.namespace, life.name, rotate=life.next_token())
+
+
+def go_back(stage: Stage, life: Life) -> None:
+    before = stage.looks([life])[life.name]["versions"][-2]["id"]
+    stage.api.annotate(life.namespace, life.name, promote=before)
+
+
+def change_key(stage: Stage, life: Life) -> None:
+    stage.api.merge(CREDENTIALS, life.namespace, life.name, {"spec": {"encryptionKeyName": "another"}})
+
+
+def delete(stage: Stage, life: Life) -> None:
+    stage.api.delete(CREDENTIALS, life.namespace, life.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happens. `publishes`: a Secret that logs in is there, before it (if any) and after it."""
+
+    name: str
+    act: Act
+    publishes: bool = True
+
+
+CREATION = Event("the first creation", apply)
+ROTATION = Event("a rotation", rotate)
+AGAIN = Event("the next rotation", rotate)
+BACK = Event("going back", go_back)
+KEY = Event("a change of key", change_key)
+DELETION = Event("deletion", delete, publishes=False)
+RETURN = Event("the return", apply)
+
+
+@dataclass(frozen=True, slots=True)
+class Tale:
+    """What happens to Credentials of one kin, in this order, and at which of it the operator is killed."""
+
+    kin: Kin
+    events: tuple[Event, ...]
+    swept: tuple[Event, ...]
+
+    def __str__(self) -> str:
+        return str(self.kin)
+
+
+_LIFE = (CREATION, ROTATION, DELETION, RETURN)
+TALES = (
+    Tale(Kin("generic"), (CREATION, ROTATION, BACK, KEY), (CREATION, ROTATION, BACK, KEY)),
+    Tale(Kin("generic", "Retain"), _LIFE, (RETURN,)),
+    Tale(Kin("generic", "at once"), (CREATION, ROTATION, DELETION), (DELETION,)),
+    Tale(Kin("dual create", "Retain"), (CREATION, ROTATION, AGAIN, BACK, KEY), (CREATION, ROTATION, AGAIN, BACK, KEY)),
+    Tale(Kin("dual create", "Retain"), _LIFE, (RETURN,)),
+    Tale(Kin("dual create", "Disable"), _LIFE, (DELETION, RETURN)),
+    Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
+    Tale(Kin("dual create", "at once"), (CREATION, ROTATION, DELETION), (DELETION,)),
+    Tale(Kin("dual create elsewhere"), (CREATION, ROTATION), (CREATION, ROTATION)),
+    Tale(Kin("dual import"), _LIFE, _LIFE),
+    Tale(Kin("single create"), _LIFE, _LIFE),
+    Tale(Kin("single create", "Drop"), _LIFE, (DELETION, RETURN)),
+)

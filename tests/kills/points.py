@@ -1,0 +1,157 @@
+"""Where a run of the operator passes, and at which of these points it shall stand still.
+
+A point is what the product names (`apply:send`) or a write to the API server (`create credentialversions:before`), so
+that an effect that somebody adds tomorrow is a point by itself. Each is passed on behalf of one Credential, or of none
+(`-`). The orders are a file that a test may rewrite at any time; what was passed is a file that it reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+NOBODY = "-"
+_whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The `nth` passage of a name since its Credential was given an order."""
+
+    name: str
+    nth: int = 1
+
+    @property
+    def is_write(self) -> bool:
+        """A write to the API server, not a step by its own name."""
+        return " " in self.name
+
+    @property
+    def is_after(self) -> bool:
+        return self.name.endswith(":after")
+
+    @property
+    def step(self) -> str:
+        return self.name.partition(":")[0]
+
+    def __str__(self) -> str:
+        return self.name if self.nth == 1 else f"{self.name} #{self.nth}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One line of the trace. `at` is CLOCK_MONOTONIC, the same for all processes of this machine."""
+
+    at: float
+    whose: str
+    name: str
+    stands: bool
+
+
+class Places:
+    """Both files, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.orders, self.trace = folder / "orders.json", folder / "trace.txt"
+
+    def order(self, orders: dict[str, Point]) -> None:
+        """Stand still at these points from now on, one per Credential; whoever stands elsewhere goes on."""
+        text = json.dumps({whose: [point.name, point.nth, time.monotonic()] for whose, point in orders.items()})
+        draft = self.orders.with_suffix(".new")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(self.orders)
+
+    def passed(self, since: int = 0) -> list[Passed]:
+        """What was passed after the first `since` bytes of the trace."""
+        if not self.trace.exists():
+            return []
+        with self.trace.open("rb") as file:
+            file.seek(since)
+            lines = [line.decode().split(" ", 3) for line in file if line.endswith(b"\n")]
+        return [Passed(float(at), whose, name.rstrip("\n"), kind == "stands") for at, whose, kind, name in lines]
+
+    def size(self) -> int:
+        return self.trace.stat().st_size if self.trace.exists() else 0
+
+
+class Watcher:
+    """The operator's side: notes each passage and stands still where that is ordered."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._trace = os.open(places.trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._read: tuple[int, dict[str, list[Any]]] = (0, {})
+        self._counts: dict[str, tuple[list[Any], Counter[str]]] = {}
+
+    async def hook(self, name: str) -> None:
+        """What the operator calls at its named points."""
+        whose = _whose.get()
+        order = self._orders().get(whose)
+        stands = order is not None and self._is_there(whose, order, name)
+        self._note(whose, name, stands=stands)
+        while stands and self._orders().get(whose) == order:  # noqa: ASYNC110 - the order is in a file
+            await asyncio.sleep(0.02)
+
+    def _is_there(self, whose: str, order: list[Any], name: str) -> bool:
+        known, counts = self._counts.get(whose, (None, Counter()))
+        if known != order:
+            counts = Counter()
+        self._counts[whose] = (order, counts)
+        counts[name] += 1
+        return [name, counts[name]] == order[:2]
+
+    def _orders(self) -> dict[str, list[Any]]:
+        try:
+            changed = self._places.orders.stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        if changed != self._read[0]:
+            self._read = (changed, json.loads(self._places.orders.read_text(encoding="utf-8")))
+        return self._read[1]
+
+    def _note(self, whose: str, name: str, *, stands: bool) -> None:
+        kind = "stands" if stands else "passes"
+        os.write(self._trace, f"{time.monotonic()} {whose} {kind} {name}\n".encode())
+
+    def writes(self, request: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+        """The client's one door, with a point before and after each write."""
+
+        async def watched(call: Any) -> Any:
+            asked = call.asked
+            if asked.verb in ("get", "list", "watch"):
+                return await request(call)
+            sub = f"/{asked.subresource}" if asked.subresource else ""
+            name = f"{asked.verb} {asked.kind.resource.partition('.')[0]}{sub}"
+            await self.hook(f"{name}:before")
+            try:
+                return await request(call)
+            finally:
+                await self.hook(f"{name}:after")
+
+        return watched
+
+
+class OnBehalf:
+    """A reconciler that knows on whose behalf it passes; all else is the one that it wraps."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    async def reconcile(self, key: tuple[str, str]) -> datetime | None:
+        token = _whose.set("/".join(key))
+        try:
+            return await self._inner.reconcile(key)  # type: ignore[no-any-return]
+        finally:
+            _whose.reset(token)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

@@ -1,0 +1,241 @@
+"""Where lives are led: a namespace of a real cluster, databases of a real PostgreSQL, and a look at what is there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg.sql import SQL, Identifier, Literal
+from tests.cluster import Cluster
+from tests.cluster.postgres import PostgresServer
+from tests.kills.api import Api, decoded
+from tests.kills.lives import IMPORTED, Kin, Life
+from tests.kills.process import until
+from tests.whole_path.world import ROOT
+
+from keyward.domain import lineage, marks
+from keyward.kube.kinds import CREDENTIALS, NAMESPACES, SECRETS, TARGETS, VERSIONS
+
+Json = dict[str, Any]
+DATABASES = 16
+ADMIN, PASSWORD = "kills_admin", "kills-admins-password"
+
+
+def install(cluster: Cluster) -> None:
+    """CRDs."""
+    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
+
+
+def named(kind: str, name: str, spec: Json | None = None) -> Json:
+    version = "v1" if kind == "Namespace" else "keyward.dev/v1alpha1"
+    item: Json = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+    return item | ({"spec": spec} if spec else {})
+
+
+class Stage:
+    """One namespace. `api` is its cluster's."""
+
+    def __init__(self, api: Api, postgres: PostgresServer, namespace: str | None = None) -> None:
+        self.api, self.postgres = api, postgres
+        self.namespace = namespace or f"kills-{uuid.uuid4().hex[:6]}"
+        self._made = 0
+
+    def prepare(self) -> None:
+        key = {"provider": {"local": {}}, "allowedNamespaces": ["*"]}
+        self.api.create(
+            named("Namespace", self.namespace),
+            named("Namespace", "keyward-system"),
+            named("EncryptionKey", "default", key),
+            named("EncryptionKey", "another", key),
+        )
+        self._databases()
+
+    def _databases(self) -> None:
+        sql = self.postgres.sql
+        if not sql("SELECT FROM pg_roles WHERE rolname = %s", params=[ADMIN]):
+            self.postgres.admin(ADMIN, password=PASSWORD)
+        there = {name for (name,) in sql("SELECT datname FROM pg_database")}
+        for name in (f"kills_{number}" for number in range(DATABASES)):
+            if name not in there:
+                self.postgres.database(name)
+                sql(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(name), Identifier(ADMIN)))
+                sql(SQL("ALTER SCHEMA public OWNER TO {}").format(Identifier(ADMIN)), name)
+
+    def life(self, kin: Kin) -> Life:
+        """A new one: nothing of it is there yet but its surroundings and the accounts that it will import."""
+        self._made += 1
+        name = f"k{self.namespace[-6:]}-{self._made}"
+        life = Life(kin, name, self.namespace, f"kills_{self._made % DATABASES}", self.postgres.port)
+        if kin.kind == "dual import":
+            for account in life.accounts:
+                create = SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                self.postgres.sql(create.format(Identifier(account), Literal(IMPORTED + account)))
+                self.postgres.sql(
+                    SQL("GRANT {} TO {} WITH ADMIN OPTION").format(Identifier(account), Identifier(ADMIN))
+                )
+        self.api.create(*life.surroundings(self.postgres.ca_pem))
+        return life
+
+    # --- looking ---
+
+    def looks(self, lives: Iterable[Life]) -> dict[str, Json]:
+        """What is there of each, in words that are the same for all lives that went the same way."""
+        credentials = {i["metadata"]["name"]: i for i in self.api.list(CREDENTIALS, self.namespace)}
+        secrets = {i["metadata"]["name"]: i for i in self.api.list(SECRETS, self.namespace)}
+        versions: dict[str, list[Json]] = {}
+        for item in self.api.list(VERSIONS, self.namespace):
+            versions.setdefault(item["spec"]["credential"], []).append(item)
+        roles = self.roles()
+        found = {}
+        for life in lives:
+            credential = credentials.get(life.name)
+            live = _lineage(credential)
+            found[life.name] = {
+                "credential": _credential(credential),
+                "versions": [_version(life, v, live) for v in sorted(versions.get(life.name, []), key=_order)],
+                "secret": _secret(secrets.get(life.name), credential, live),
+                "roles": {
+                    name.removeprefix(life.role): _role(role, live)
+                    for name, role in sorted(roles.items())
+                    if name == life.role or name.startswith(f"{life.role}_")
+                },
+            }
+        return found
+
+    def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
+        """Of every role: whether it may log in, its comment, its verifier."""
+        query = "SELECT rolname, rolcanlogin, shobj_description(oid, 'pg_authid'), rolpassword FROM pg_authid"
+        return {name: (login, comment, verifier) for name, login, comment, verifier in self.postgres.sql(query)}
+
+    def passwords(self, lives: Iterable[Life]) -> dict[str, str | None]:
+        """The verifier of each account: a password that was set again differs, even if it is the same one."""
+        wanted = {account for life in lives for account in life.accounts}
+        return {name: role[2] for name, role in self.roles().items() if name in wanted}
+
+    def versions(self, life: Life) -> list[Json]:
+        found = [v for v in self.api.list(VERSIONS, self.namespace) if v["spec"]["credential"] == life.name]
+        return sorted(found, key=_order)
+
+    def secret(self, life: Life) -> dict[str, str]:
+        found = self.api.get(SECRETS, self.namespace, life.name)
+        return decoded(found) if found else {}
+
+    def proves(self, life: Life) -> None:
+        """The Secret holds the value that is sealed in the current version, and it logs in as it should."""
+        item = self.api.get(SECRETS, self.namespace, life.name)
+        assert item is not None
+        secret, live = decoded(item), item["metadata"]["labels"]["keyward.dev/lineage"]
+        promoted = [
+            v for v in self.versions(life) if v["spec"]["lineage"] == live and "promoted" in v.get("record", {})
+        ]
+        current = max(promoted, key=lambda v: v["record"]["promoted"]["number"])
+        assert secret["password"] in self.api.opened(current, self.api.vault())
+        if life.kin.logs_in:
+            with self.postgres.connect(life.database, secret["username"], secret["password"]) as session:
+                row = session.execute("select current_user").fetchone()
+            assert row == (life.role + life.kin.owner,)
+
+    # --- the end ---
+
+    def clear(self, lives: Iterable[Life]) -> None:
+        """Leave nothing of these. No operator may run that would undo it."""
+        lives = list(lives)
+        for life in lives:
+            self.api.let_go(CREDENTIALS, self.namespace, life.name)
+            self.api.delete(TARGETS, self.namespace, life.name)
+            for secret in (life.name, f"{life.name}-admin", f"{life.name}-import"):
+                self.api.delete(SECRETS, self.namespace, secret)
+        names = {life.name for life in lives}
+        for version in self.api.list(VERSIONS, self.namespace):
+            if version["spec"]["credential"] in names:
+                self.api.delete(VERSIONS, self.namespace, version["metadata"]["name"])
+        self._drop(lives)
+
+    def _drop(self, lives: list[Life]) -> None:
+        there = self.roles()
+        for life in lives:
+            for account in sorted(set(life.accounts) & set(there)):
+                for database in {life.database, "postgres"}:
+                    self.postgres.sql(SQL("DROP OWNED BY {}").format(Identifier(account)), database)
+                self.postgres.sql(SQL("DROP ROLE {}").format(Identifier(account)))
+
+    def leave(self) -> None:
+        self.api.delete(NAMESPACES, "", self.namespace)
+
+    def until_gone(self, life: Life) -> None:
+        until(f"the end of {life.name}", lambda: self.api.get(CREDENTIALS, self.namespace, life.name) is None)
+
+
+def _order(version: Json) -> tuple[str, int]:
+    return version["metadata"]["creationTimestamp"], version["spec"]["sequence"]
+
+
+def _lineage(credential: Json | None) -> str:
+    if credential is None:
+        return ""
+    metadata = credential["metadata"]
+    noted = (metadata.get("annotations") or {}).get("keyward.dev/lineage")
+    return str(noted) if noted else lineage.derive(metadata["uid"])
+
+
+def _credential(item: Json | None) -> Json | None:
+    if item is None:
+        return None
+    status = item.get("status") or {}
+    conditions = {c["type"]: f"{c['status']} {c['reason']}" for c in status.get("conditions", [])}
+    return {
+        "conditions": conditions,
+        "current": status.get("currentVersion"),
+        "seen": status.get("observedGeneration") == item["metadata"]["generation"],
+        "failures": bool(status.get("failures")),
+        "finalizers": item["metadata"].get("finalizers", []),
+        "lineage": "keyward.dev/lineage" in (item["metadata"].get("annotations") or {}),
+        "going": "deletionTimestamp" in item["metadata"],
+    }
+
+
+def _version(life: Life, item: Json, live: str) -> Json:
+    spec, record = item["spec"], item.get("record") or {}
+    promoted = record.get("promoted") or {}
+    return {
+        "live": spec["lineage"] == live,
+        "sequence": spec["sequence"],
+        "id": spec["versionId"],
+        "account": spec.get("account", "").removeprefix(life.role),
+        "cause": spec["cause"]["kind"],
+        "promoted": promoted.get("number"),
+        "by": promoted.get("by"),
+        "retired": (record.get("retired") or {}).get("as"),
+        "closed": "closed" in record,
+        "disabledByUs": "disabledByUs" in record,
+        "orphaned": "orphanedAt" in record,
+        "keys": [wrap["key"] for wrap in item["wraps"]],
+    }
+
+
+def _secret(item: Json | None, credential: Json | None, live: str) -> Json | None:
+    if item is None:
+        return None
+    metadata = item["metadata"]
+    annotations = metadata["annotations"]
+    owners = [owner["uid"] for owner in metadata.get("ownerReferences", [])]
+    alive = [credential["metadata"]["uid"]] if credential else []
+    return {
+        "live": metadata["labels"]["keyward.dev/lineage"] == live,
+        "sequence": annotations["keyward.dev/sequence"],
+        "previous": annotations.get("keyward.dev/previous-sequence"),
+        "keys": sorted(item["data"]),
+        "owner": None if not owners else "live" if owners == alive else "dead",
+    }
+
+
+def _role(role: tuple[bool, str | None, str | None], live: str) -> Json:
+    login, comment, verifier = role
+    mark = marks.parse(comment)
+    return {
+        "login": login,
+        "password": verifier is not None,
+        "mark": mark and {"live": mark.lineage == live, "sequence": mark.sequence, "disabled": mark.disabled},
+    }

@@ -1,0 +1,209 @@
+"""Which points there are, found by leading lives that nobody disturbs, and a kill at each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tests.kills.consumers import Refusal
+from tests.kills.lives import Event, Life, Tale
+from tests.kills.points import Passed, Point
+from tests.kills.process import Operator, until_nothing_is_left
+from tests.kills.stage import Stage
+
+Json = dict[str, Any]
+TWINS = 2
+_QUIET = 1.0
+_STILL = 0.4
+
+
+@dataclass(slots=True)
+class Record:
+    """How one event goes if nothing comes between: the points in their order, and what is there at its end."""
+
+    points: list[Point] = field(default_factory=list)
+    end: Json = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """How each tale goes."""
+
+    records: dict[tuple[Tale, Event], Record] = field(default_factory=dict)
+
+    def of(self, tale: Tale, event: Event) -> Record:
+        return self.records[tale, event]
+
+
+def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronicle:
+    """Live through each tale twice, all side by side. Twins have to agree on how it went."""
+    chronicle = Chronicle()
+    twins = {tale: [stage.life(tale.kin) for _ in range(TWINS)] for tale in tales}
+    for number in range(max(len(tale.events) for tale in twins)):
+        now = {tale: tale.events[number] for tale in twins if number < len(tale.events)}
+        since = operator.now()
+        everyone = [life for tale in now for life in twins[tale]]
+        for tale, event in now.items():
+            for life in twins[tale]:
+                event.act(stage, life)
+        until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since))
+        looks = stage.looks(everyone)
+        for tale, event in now.items():
+            chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
+    operator.end()
+    stage.clear(life for lives in twins.values() for life in lives)
+    operator.start()
+    return chronicle
+
+
+def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int) -> object:
+    restless = operator.restless((life.key for life in lives), since, _QUIET)
+    return restless or {name: look for name, look in stage.looks(lives).items() if not _is_settled(look)}
+
+
+def _is_settled(look: Json) -> bool:
+    credential, secret = look["credential"], look["secret"]
+    if credential is None:
+        # The garbage collector takes the Secret, and the sweep begins the recovery window.
+        return (secret is None or secret["owner"] is None) and all(v["orphaned"] for v in look["versions"][-1:])
+    return (
+        credential["conditions"].get("Ready", "").startswith("True")
+        and credential["seen"]
+        and not credential["failures"]
+        and not credential["going"]
+    )
+
+
+def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, Json]) -> Record:
+    traces = [points(operator.passed(life.key, since)) for life in twins]
+    common = [point for point in traces[0] if all(point in trace for trace in traces)]
+    ends = [looks[life.name] for life in twins]
+    assert all(end == ends[0] for end in ends), ends
+    return Record(common, ends[0])
+
+
+def points(passed: Iterable[Passed]) -> list[Point]:
+    """Passages by name and number, one before and one after each effect.
+
+    A step that turned out to have nothing to do is none. A write goes by the name of its step, if it has one.
+    """
+    counts: Counter[str] = Counter()
+    found: list[Point] = []
+    for one in passed:
+        counts[one.name] += 1
+        point = Point(one.name, counts[one.name])
+        last = found[-1] if found else None
+        if point.is_after and not point.is_write and last is not None:
+            if last.name == f"{point.step}:before":
+                found.pop()
+                continue
+            if last.is_write and last.is_after:
+                found.pop()
+        if point.is_write and not point.is_after and last is not None and not last.is_write and not last.is_after:
+            continue
+        found.append(point)
+    return found
+
+
+# --- the kills ---
+
+
+@dataclass(slots=True)
+class Sweep:
+    """All kills of one event: each of the lives stands at another point when the operator is killed."""
+
+    stage: Stage
+    operator: Operator
+    chronicle: Chronicle
+    tale: Tale
+    event: Event
+    lives: dict[Point, Life] = field(default_factory=dict)
+    at_death: dict[str, list[Json]] = field(default_factory=dict)
+    since: int = 0
+
+    def bring_up(self) -> None:
+        """One life for each point, led to where the event begins."""
+        self.lives = {p: self.stage.life(self.tale.kin) for p in self.chronicle.of(self.tale, self.event).points}
+        for earlier in self.tale.events:
+            if earlier == self.event:
+                return
+            for life in self.lives.values():
+                earlier.act(self.stage, life)
+            self.until_as_recorded(earlier)
+
+    def kill(self) -> None:
+        """Let it happen to all, and kill the operator when each stands at its point."""
+        stage, operator = self.stage, self.operator
+        self.since = operator.now()
+        operator.stand_at({life.key: point for point, life in self.lives.items()})
+        self.begin()
+        until_nothing_is_left("standing at each point", self._not_standing)
+        operator.kill()
+        self.at_death = {life.name: stage.versions(life) for life in self.lives.values()}
+        operator.go_on()
+
+    def begin(self) -> None:
+        for life in self.lives.values():
+            self.event.act(self.stage, life)
+
+    def _not_standing(self) -> list[str]:
+        standing = self.operator.standing(self.since)
+        return [f"{point} ({life.name})" for point, life in self.lives.items() if life.key not in standing]
+
+    def until_as_recorded(self, event: Event) -> None:
+        """Wait until all is as if nothing had come between."""
+        until_nothing_is_left(f"{event.name} of {self.tale}", partial(self._other_than_recorded, event))
+
+    def _other_than_recorded(self, event: Event) -> object:
+        restless = self.operator.restless((life.key for life in self.lives.values()), self.since, _STILL)
+        if restless:
+            return restless
+        end = self.chronicle.of(self.tale, event).end
+        looks = self.stage.looks(self.lives.values())
+        return {
+            f"{life.name} at {point}": differences(end, looks[life.name])
+            for point, life in self.lives.items()
+            if looks[life.name] != end
+        }
+
+    def unready(self) -> Json:
+        """Who is not Ready, or not at rest."""
+        looks = self.stage.looks(self.lives.values())
+        return {name: look["credential"] for name, look in looks.items() if not _is_settled(look)}
+
+    def in_the_gap(self, refusal: Refusal, life: Life) -> bool:
+        """Whether a login was refused between a send and the Secret that tells of it: single accounts have no second."""
+        passed = self.operator.passed(life.key, self.since)
+        sends = [p.at for p in passed if p.name == "apply:send" and not p.stands]
+        told = max(p.at for p in passed if p.name in ("create secrets:after", "update secrets:after"))
+        return bool(sends) and min(sends) < refusal.ended and refusal.began < told
+
+    def values_kept(self) -> None:
+        """Whatever was reserved when the operator died is what is there now."""
+        for point, life in self.lives.items():
+            now = {v["metadata"]["name"]: v for v in self.stage.versions(life)}
+            for before in self.at_death[life.name]:
+                after = now.get(before["metadata"]["name"])
+                same = after is None or _identity(after) == _identity(before)
+                assert same, f"killed at {point}, {life.name} has another value under the same number"
+
+
+def _identity(version: Json) -> Json:
+    return {"uid": version["metadata"]["uid"], "spec": version["spec"], "envelope": version["envelope"]}
+
+
+def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
+    """What differs, as `path: found (instead of wanted)`."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        keys = sorted({*wanted, *found})
+        return [line for key in keys for line in differences(wanted.get(key), found.get(key), f"{path}.{key}")]
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        return [
+            line
+            for i, pair in enumerate(zip(wanted, found, strict=True))
+            for line in differences(*pair, f"{path}[{i}]")
+        ]
+    return [] if wanted == found else [f"{path}: {found} (instead of {wanted})"]

@@ -1,0 +1,103 @@
+"""SIGKILL before and after every effect, on a real cluster and a real PostgreSQL, and a new start.
+
+The points are found by a run that nobody disturbs, so an effect that is added tomorrow is swept as well. One kill serves
+many Credentials: each of them stands at another point when the process dies.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.kills.consumers import Consumers
+from tests.kills.lives import ROTATION, TALES, Event, Kin, Tale, apply, delete
+from tests.kills.process import Operator, until_nothing_is_left
+from tests.kills.stage import Stage
+from tests.kills.sweep import Chronicle, Sweep
+
+CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
+ROTATED = {tale.kin: tale for tale in TALES if ROTATION in tale.events}
+
+
+@contextmanager
+def swept(stage: Stage, operator: Operator, chronicle: Chronicle, tale: Tale, event: Event) -> Iterator[Sweep]:
+    """A sweep whose lives are ready for the event, and are cleared away afterwards."""
+    sweep = Sweep(stage, operator, chronicle, tale, event)
+    try:
+        sweep.bring_up()
+        yield sweep
+    finally:
+        operator.end()
+        operator.go_on()
+        stage.clear(sweep.lives.values())
+        operator.start()
+
+
+@pytest.mark.parametrize(("tale", "event"), CASES)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, tale, event):
+    with swept(stage, operator, chronicle, tale, event) as sweep:
+        assert sweep.lives, "an event without any effect"
+        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        with consumers.at_work(sweep.lives.values() if event.publishes else ()):
+            sweep.kill()
+            operator.start()
+            sweep.until_as_recorded(event)
+            until_nothing_is_left("logins of everybody", consumers.without_a_login)
+        sweep.values_kept()
+        consumers.never_refused()
+        for life in sweep.lives.values() if event.publishes else ():
+            stage.proves(life)
+            assert all(sweep.in_the_gap(refusal, life) for refusal in consumers.refused(life))
+
+
+@pytest.mark.parametrize("kin", [Kin("dual create"), Kin("single create")], ids=str)
+def test_killed_again_and_again_at_any_moment_of_a_rotation(stage, operator, chronicle, kin):
+    seed = random.randrange(2**32)
+    sys.stderr.write(f"seed {seed}\n")
+    moments = random.Random(seed)
+    with swept(stage, operator, chronicle, ROTATED[kin], ROTATION) as sweep:
+        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        with consumers.at_work(sweep.lives.values()):
+            sweep.begin()
+            for _ in range(8):
+                time.sleep(moments.uniform(0.1, 1.5))  # any moment is meant
+                operator.kill()
+                operator.start()
+            sweep.until_as_recorded(ROTATION)
+        consumers.never_refused()
+        for life in sweep.lives.values():
+            stage.proves(life)
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy"),
+    [("dual create", "Retain"), ("dual create", "Disable"), ("dual create", "Drop"), ("single create", "Disable")],
+)
+def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
+    stage, operator, chronicle, kind, policy
+):
+    tale = ROTATED[Kin(kind, policy)]
+    with swept(stage, operator, chronicle, tale, ROTATION) as sweep:
+        sweep.kill()
+        lives = sweep.lives.values()
+        for life in lives:
+            delete(stage, life)
+        operator.start()
+        until_nothing_is_left(
+            "deletion", lambda: [name for name, look in stage.looks(lives).items() if look["credential"]]
+        )
+        for life in lives:
+            apply(stage, life)
+        until_nothing_is_left("the return", sweep.unready)
+        sweep.values_kept()
+        for point, life in sweep.lives.items():
+            stage.proves(life)
+            look = stage.looks([life])[life.name]
+            reserved = max(v["spec"]["sequence"] for v in sweep.at_death[life.name])
+            sequences = [v["sequence"] for v in look["versions"] if v["live"]]
+            assert max(sequences) == (1 if policy == "Drop" else reserved), f"killed at {point}: {look}"
+            assert set(look["roles"]) == set(chronicle.of(tale, ROTATION).end["roles"])
