@@ -86,6 +86,12 @@ class PostgresServer:
             self.running.stop()
             self.running = None
 
+    def crash(self) -> None:
+        """Kill all of it at once; its data stay, and the next start recovers them."""
+        if self.running is not None:
+            self.running.kill()
+            self.running = None
+
     @contextlib.contextmanager
     def connect(
         self, database: str = "postgres", user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD

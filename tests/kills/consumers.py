@@ -45,7 +45,7 @@ class Consumers:
     logins: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
-    values: dict[str, list[str]] = field(default_factory=dict)  # each value that was read, in order
+    _held: dict[str, dict[str, str]] = field(default_factory=dict)  # what a mounted file would hold
     _lives: list[Life] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -95,14 +95,12 @@ class Consumers:
         try:
             item = await client.get(SECRETS, life.namespace, life.name)
         except KeywardError:
-            self.unanswered[life.name] += 1
+            pass  # a file stays as it is while the API server is away
+        else:
+            self._held[life.name] = decoded(item) if item else {}
+        secret = self._held.get(life.name)
+        if not secret:
             return
-        if item is None:
-            return
-        secret = decoded(item)
-        seen = self.values.setdefault(life.name, [])
-        if secret["password"] not in seen[-1:]:
-            seen.append(secret["password"])
         try:
             await self._log_in(life, secret)
         except psycopg.Error as error:

@@ -47,7 +47,8 @@ class Life:
     name: str
     namespace: str
     database: str
-    port: int
+    port: int  # of PostgreSQL itself, where consumers log in
+    through: int  # where the Target leads
     told: int = 0  # commands so far
     spec: Json = field(default_factory=dict)
 
@@ -76,7 +77,7 @@ class Life:
             return []
         login = {"username": "kills_admin", "password": "kills-admins-password"}
         admin = self._object("Secret", f"{self.name}-admin", {"stringData": login}, "v1")
-        endpoint = {"host": "127.0.0.1", "port": self.port}
+        endpoint = {"host": "127.0.0.1", "port": self.through}
         rds: Json = {"engine": "PostgreSQL", "endpoints": [endpoint], "tls": {"ca": ca_pem}}
         if self.kin.kind != "dual create elsewhere":
             rds["databaseName"] = self.database

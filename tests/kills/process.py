@@ -49,7 +49,6 @@ class Operator:
         self._run = Run(str(kubeconfig), folder, namespace)
         self.places = Places(folder)
         self._process: ForkServerProcess | None = None
-        self.starts = 0
 
     @property
     def log(self) -> Path:
@@ -60,7 +59,6 @@ class Operator:
         assert not self.alive
         self._process = _forks.Process(target=serve, args=(self._run,), daemon=True)
         self._process.start()
-        self.starts += 1
 
     @property
     def alive(self) -> bool:

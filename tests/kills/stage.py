@@ -63,11 +63,21 @@ class Stage:
                 sql(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(name), Identifier(ADMIN)))
                 sql(SQL("ALTER SCHEMA public OWNER TO {}").format(Identifier(ADMIN)), name)
 
-    def life(self, kin: Kin) -> Life:
-        """A new one: nothing of it is there yet but its surroundings and the accounts that it will import."""
+    def life(self, kin: Kin, through: int | None = None) -> Life:
+        """A new one: nothing of it is there yet but its surroundings and the accounts that it will import.
+
+        `through` is the port where its Target leads, if that is not PostgreSQL's own.
+        """
         self._made += 1
         name = f"k{self.namespace[-6:]}-{self._made}"
-        life = Life(kin, name, self.namespace, f"kills_{self._made % DATABASES}", self.postgres.port)
+        life = Life(
+            kin,
+            name,
+            self.namespace,
+            f"kills_{self._made % DATABASES}",
+            self.postgres.port,
+            through or self.postgres.port,
+        )
         if kin.kind == "dual import":
             for account in life.accounts:
                 create = SQL("CREATE ROLE {} LOGIN PASSWORD {}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -121,8 +122,9 @@ class Sweep:
     tale: Tale
     event: Event
     lives: dict[Point, Life] = field(default_factory=dict)
-    at_death: dict[str, list[Json]] = field(default_factory=dict)
+    stored: dict[str, list[Json]] = field(default_factory=dict)  # the versions when all stood
     since: int = 0
+    died: bool = False
 
     def bring_up(self) -> None:
         """One life for each point, led to where the event begins."""
@@ -136,20 +138,16 @@ class Sweep:
 
     def kill(self) -> None:
         """Let it happen to all, and kill the operator when each stands at its point."""
-        stage, operator = self.stage, self.operator
-        self.since = operator.now()
-        operator.stand_at({life.key: point for point, life in self.lives.items()})
-        self.begin()
-        until_nothing_is_left("standing at each point", self._not_standing)
-        operator.kill()
-        self.at_death = {life.name: stage.versions(life) for life in self.lives.values()}
-        operator.go_on()
+        stand([self])
+        self.operator.kill()
+        self.died = True
+        self.operator.go_on()
 
     def begin(self) -> None:
         for life in self.lives.values():
             self.event.act(self.stage, life)
 
-    def _not_standing(self) -> list[str]:
+    def not_standing(self) -> list[str]:
         standing = self.operator.standing(self.since)
         return [f"{point} ({life.name})" for point, life in self.lives.items() if life.key not in standing]
 
@@ -177,7 +175,7 @@ class Sweep:
     def in_the_gap(self, refusal: Refusal, life: Life) -> bool:
         """Whether a login was refused between a send and the Secret that tells of it: single accounts have no second."""
         passed = self.operator.passed(life.key, self.since)
-        sends = [p.at for p in passed if p.name == "apply:send" and not p.stands]
+        sends = [p.at for p in passed if p.name == "apply:send" and not (self.died and p.stands)]
         told = max(p.at for p in passed if p.name in ("create secrets:after", "update secrets:after"))
         return bool(sends) and min(sends) < refusal.ended and refusal.began < told
 
@@ -185,10 +183,42 @@ class Sweep:
         """Whatever was reserved when the operator died is what is there now."""
         for point, life in self.lives.items():
             now = {v["metadata"]["name"]: v for v in self.stage.versions(life)}
-            for before in self.at_death[life.name]:
+            for before in self.stored[life.name]:
                 after = now.get(before["metadata"]["name"])
                 same = after is None or _identity(after) == _identity(before)
                 assert same, f"killed at {point}, {life.name} has another value under the same number"
+
+
+@contextmanager
+def swept(
+    stage: Stage, operator: Operator, chronicle: Chronicle, cases: Iterable[tuple[Tale, Event]]
+) -> Iterator[list[Sweep]]:
+    """Sweeps whose lives are ready for their event, and are cleared away afterwards."""
+    sweeps = [Sweep(stage, operator, chronicle, tale, event) for tale, event in cases]
+    try:
+        for sweep in sweeps:
+            sweep.bring_up()
+            assert sweep.lives, "an event without any effect"
+        yield sweeps
+    finally:
+        operator.end()
+        operator.go_on()
+        stage.clear(life for sweep in sweeps for life in sweep.lives.values())
+        operator.start()
+
+
+def stand(sweeps: Iterable[Sweep]) -> None:
+    """Let the events happen, until each life stands at its point."""
+    sweeps = list(sweeps)
+    stage, operator = sweeps[0].stage, sweeps[0].operator
+    since = operator.now()
+    operator.stand_at({life.key: point for sweep in sweeps for point, life in sweep.lives.items()})
+    for sweep in sweeps:
+        sweep.since = since
+        sweep.begin()
+    until_nothing_is_left("standing at each point", lambda: [one for sweep in sweeps for one in sweep.not_standing()])
+    for sweep in sweeps:
+        sweep.stored = {life.name: stage.versions(life) for life in sweep.lives.values()}
 
 
 def _identity(version: Json) -> Json:

@@ -9,38 +9,20 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from tests.kills.consumers import Consumers
-from tests.kills.lives import ROTATION, TALES, Event, Kin, Tale, apply, delete
-from tests.kills.process import Operator, until_nothing_is_left
-from tests.kills.stage import Stage
-from tests.kills.sweep import Chronicle, Sweep
+from tests.kills.lives import ROTATION, TALES, Kin, apply, delete
+from tests.kills.process import until_nothing_is_left
+from tests.kills.sweep import swept
 
 CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
 ROTATED = {tale.kin: tale for tale in TALES if ROTATION in tale.events}
 
 
-@contextmanager
-def swept(stage: Stage, operator: Operator, chronicle: Chronicle, tale: Tale, event: Event) -> Iterator[Sweep]:
-    """A sweep whose lives are ready for the event, and are cleared away afterwards."""
-    sweep = Sweep(stage, operator, chronicle, tale, event)
-    try:
-        sweep.bring_up()
-        yield sweep
-    finally:
-        operator.end()
-        operator.go_on()
-        stage.clear(sweep.lives.values())
-        operator.start()
-
-
 @pytest.mark.parametrize(("tale", "event"), CASES)
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, tale, event):
-    with swept(stage, operator, chronicle, tale, event) as sweep:
-        assert sweep.lives, "an event without any effect"
+    with swept(stage, operator, chronicle, [(tale, event)]) as [sweep]:
         consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
         with consumers.at_work(sweep.lives.values() if event.publishes else ()):
             sweep.kill()
@@ -59,7 +41,7 @@ def test_killed_again_and_again_at_any_moment_of_a_rotation(stage, operator, chr
     seed = random.randrange(2**32)
     sys.stderr.write(f"seed {seed}\n")
     moments = random.Random(seed)
-    with swept(stage, operator, chronicle, ROTATED[kin], ROTATION) as sweep:
+    with swept(stage, operator, chronicle, [(ROTATED[kin], ROTATION)]) as [sweep]:
         consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
         with consumers.at_work(sweep.lives.values()):
             sweep.begin()
@@ -81,7 +63,7 @@ def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
     stage, operator, chronicle, kind, policy
 ):
     tale = ROTATED[Kin(kind, policy)]
-    with swept(stage, operator, chronicle, tale, ROTATION) as sweep:
+    with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
         sweep.kill()
         lives = sweep.lives.values()
         for life in lives:
@@ -97,7 +79,7 @@ def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
         for point, life in sweep.lives.items():
             stage.proves(life)
             look = stage.looks([life])[life.name]
-            reserved = max(v["spec"]["sequence"] for v in sweep.at_death[life.name])
+            reserved = max(v["spec"]["sequence"] for v in sweep.stored[life.name])
             sequences = [v["sequence"] for v in look["versions"] if v["live"]]
             assert max(sequences) == (1 if policy == "Drop" else reserved), f"killed at {point}: {look}"
             assert set(look["roles"]) == set(chronicle.of(tale, ROTATION).end["roles"])

@@ -1,0 +1,53 @@
+"""A control plane and a PostgreSQL of these tests' own: they are stopped, and nobody else may notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster import Cluster, acquire
+from tests.cluster.postgres import PostgresServer
+from tests.kills import process
+from tests.kills.api import Api
+from tests.kills.lives import CREATION, ROTATION, Kin, Tale
+from tests.kills.process import Operator
+from tests.kills.stage import Stage, install
+from tests.kills.sweep import Chronicle, discover
+
+DUAL, SINGLE, GENERIC = (
+    Tale(kin, (CREATION, ROTATION), (ROTATION,)) for kin in (Kin("dual create"), Kin("single create"), Kin("generic"))
+)
+
+
+@pytest.fixture(scope="package")
+def plane() -> Iterator[Cluster]:
+    with acquire(need_pods=False) as cluster:
+        install(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def stage(plane, server) -> Iterator[Stage]:
+    with Api(plane.kubeconfig) as api:
+        stage = Stage(api, server)
+        stage.prepare()
+        yield stage
+
+
+@pytest.fixture(scope="package")
+def operator(plane, tmp_path_factory) -> Iterator[Operator]:
+    process.environment()
+    operator = Operator(plane.kubeconfig, tmp_path_factory.mktemp("operator"))
+    with operator.running():
+        yield operator
+
+
+@pytest.fixture(scope="package")
+def chronicle(stage, operator) -> Chronicle:
+    return discover(stage, operator, (DUAL, SINGLE, GENERIC))
