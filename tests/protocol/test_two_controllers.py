@@ -56,6 +56,21 @@ def test_two_that_run_at_once_in_any_order_do_no_harm(kind, created):
 
 
 @pytest.mark.parametrize("kind", MANAGED)
+def test_two_that_ran_at_once_both_say_that_what_is_published_logs_in(kind):
+    for seed in range(40):
+        rng = random.Random(seed)
+        s = two(kind, created=True)
+        race = Interleaving(s, 2)
+        while not race.done:
+            race.step(rng.randrange(2), rng.choice((1, 1, 2, 5)))
+        for controller in race.controllers:
+            controller.p.yields = False
+            s.controllers = [controller]
+            s.settle(MINUTE)
+            assert "LoginRefused" not in s.state(s.world.api), seed
+
+
+@pytest.mark.parametrize("kind", MANAGED)
 def test_two_that_both_stay_alive_rotate_once_each_time(kind):
     s = two(kind, created=True)
     s.controllers.append(s.start(s.world.api))

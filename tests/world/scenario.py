@@ -245,8 +245,8 @@ class Interleaving:
 
     def __init__(self, scenario: Scenario, count: int) -> None:
         self._works: dict[int, Coroutine[Any, Any, datetime | None]] = {}
-        for n in range(count):
-            controller = scenario.start(scenario.world.api)
+        self.controllers = [scenario.start(scenario.world.api) for _ in range(count)]
+        for n, controller in enumerate(self.controllers):
             controller.p.yields = True
             controller.p.awake_since = START  # or what is due would be put off as missed
             self._works[n] = controller.pass_once(NAME)
