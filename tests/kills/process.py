@@ -49,6 +49,7 @@ class Operator:
         self._run = Run(str(kubeconfig), folder, namespace)
         self.places = Places(folder)
         self._process: ForkServerProcess | None = None
+        self._log_began = 0
 
     @property
     def log(self) -> Path:
@@ -57,8 +58,18 @@ class Operator:
     def start(self) -> None:
         """Start it; it is on its way, and not ready yet."""
         assert not self.alive
+        self._log_began = self.log.stat().st_size if self.log.exists() else 0
         self._process = _forks.Process(target=serve, args=(self._run,), daemon=True)
         self._process.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether all its streams are open and it has begun to work."""
+        if not self.log.exists():
+            return False
+        with self.log.open("rb") as file:
+            file.seek(self._log_began)
+            return b'"message":"ready: ' in file.read()
 
     @property
     def alive(self) -> bool:

@@ -54,7 +54,7 @@ class Stage:
 
     def _databases(self) -> None:
         sql = self.postgres.sql
-        if not sql("SELECT FROM pg_roles WHERE rolname = %s", params=[ADMIN]):
+        if not sql("SELECT 1 FROM pg_roles WHERE rolname = %s", params=[ADMIN]):
             self.postgres.admin(ADMIN, password=PASSWORD)
         there = {name for (name,) in sql("SELECT datname FROM pg_database")}
         for name in (f"kills_{number}" for number in range(DATABASES)):

@@ -1,0 +1,67 @@
+"""The very first start of all, killed before and after each write: there is one keyring, and every value opens."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cluster import acquire
+from tests.kills.api import Api
+from tests.kills.lives import Kin, apply
+from tests.kills.points import NOBODY, Point
+from tests.kills.process import Operator, environment, until
+from tests.kills.scenes import ready
+from tests.kills.stage import Stage, install
+from tests.kills.sweep import points
+
+from keyward.kube.kinds import SECRETS
+
+KEYRING = ("keyward-system", "keyward-keyring")
+
+
+@pytest.fixture
+def newborn(tmp_path):
+    """A control plane on which the operator has never run."""
+    environment()
+    with acquire(need_pods=False) as cluster:
+        install(cluster)
+        with Api(cluster.kubeconfig) as api:
+            yield api, Operator(cluster.kubeconfig, tmp_path)
+
+
+def test_killed_before_and_after_the_keyring_is_made_there_is_one_that_opens_everything(newborn, postgres):
+    api, operator = newborn
+    stage = Stage(api, postgres)
+    stage.prepare()
+    found = _points_of_a_first_start(stage, operator)
+    assert Point("create secrets:before") in found
+    for point in found:
+        api.delete(SECRETS, *KEYRING)
+        since = operator.now()
+        operator.stand_at({NOBODY: point})
+        operator.start()
+        until(f"standing at {point}", lambda s=since: NOBODY in operator.standing(s))
+        made = api.get(SECRETS, *KEYRING)
+        assert (made is None) == (point == Point("create secrets:before"))
+        operator.kill()
+        operator.go_on()
+        operator.start()
+        until("its start", lambda: operator.ready)
+        now = api.get(SECRETS, *KEYRING)
+        assert now is not None
+        assert made is None or now["data"] == made["data"], "the first keyring was replaced"
+        operator.kill()
+    with operator.running():
+        lives = [stage.life(Kin("generic")) for _ in range(2)]
+        for life in lives:
+            apply(stage, life)
+        ready(stage, lives)
+    for life in lives:
+        stage.proves(life)
+
+
+def _points_of_a_first_start(stage, operator) -> list[Point]:
+    since = operator.now()
+    operator.start()
+    until("its start", lambda: operator.ready)
+    operator.kill()
+    found = points(operator.passed(NOBODY, since))
+    return [point for point in found if point.name.partition(":")[0].endswith(" secrets")]

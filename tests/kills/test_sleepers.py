@@ -1,0 +1,43 @@
+"""A controller that slept: another one rotated on meanwhile, and it wakes up in the middle of what it was doing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.kills.consumers import Consumers
+from tests.kills.lives import ROTATION, TALES, Kin
+from tests.kills.points import Point
+from tests.kills.process import Operator
+from tests.kills.scenes import calm, ready, turn
+from tests.kills.sweep import stand, swept
+
+
+@pytest.fixture
+def second(control_plane, tmp_path_factory) -> Operator:
+    return Operator(control_plane.kubeconfig, tmp_path_factory.mktemp("second"))
+
+
+@pytest.mark.parametrize("kin", [Kin("dual create", "Retain"), Kin("single create")], ids=str)
+def test_one_that_wakes_up_two_rotations_late_changes_nothing(stage, operator, second, chronicle, kin):
+    tale = next(tale for tale in TALES if tale.kin == kin)
+    with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
+        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        stand([sweep])
+        # It sleeps within its transaction: whoever else wants these accounts waits for it.
+        holder = sweep.lives.pop(Point("apply:send"))
+        lives = list(sweep.lives.values())
+        with consumers.at_work([*lives, holder]), second.running():
+            sweep.until_as_recorded(ROTATION)
+            turn(stage, lives)
+            turn(stage, lives)
+            held = stage.passwords(lives)
+            stored = {life.name: stage.versions(life) for life in lives}
+            operator.go_on()
+            calm(operator, [*lives, holder])
+            assert stage.passwords(lives) == held
+            assert {life.name: stage.versions(life) for life in lives} == stored
+            ready(stage, [*lives, holder])
+            turn(stage, [*lives, holder])
+        consumers.never_refused()
+        for life in (*lives, holder):
+            stage.proves(life)
+        sweep.lives[Point("apply:send")] = holder
