@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import Cluster, acquire
+from tests.cluster import Cluster, acquire, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.lives import CREATION, ROTATION, Kin, Tale
 from tests.kills.process import Operator
-from tests.kills.stage import Stage, install
+from tests.kills.stage import Stage
 from tests.kills.sweep import Chronicle, discover
 
 DUAL, SINGLE, GENERIC = (
@@ -22,7 +22,7 @@ DUAL, SINGLE, GENERIC = (
 @pytest.fixture(scope="package")
 def plane() -> Iterator[Cluster]:
     with acquire(need_pods=False) as cluster:
-        install(cluster)
+        definitions.install(cluster)
         yield cluster
 
 

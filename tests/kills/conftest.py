@@ -6,17 +6,18 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from tests.cluster import definitions
 from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.lives import TALES
 from tests.kills.process import Operator
-from tests.kills.stage import Stage, install
+from tests.kills.stage import Stage
 from tests.kills.sweep import Chronicle, discover
 
 
 @pytest.fixture(scope="package")
 def stage(control_plane, postgres) -> Iterator[Stage]:
-    install(control_plane)
+    definitions.install(control_plane)
     with Api(control_plane.kubeconfig) as api:
         stage = Stage(api, postgres)
         stage.prepare()

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from psycopg.sql import SQL, Identifier, Literal
-from tests.cluster import Cluster
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api, decoded
 from tests.kills.lives import IMPORTED, Kin, Life
 from tests.kills.process import until
-from tests.whole_path.world import ROOT
 
 from keyward.domain import lineage, marks
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES, SECRETS, TARGETS, VERSIONS
@@ -20,12 +18,6 @@ from keyward.kube.kinds import CREDENTIALS, NAMESPACES, SECRETS, TARGETS, VERSIO
 Json = dict[str, Any]
 DATABASES = 16
 ADMIN, PASSWORD = "kills_admin", "kills-admins-password"
-
-
-def install(cluster: Cluster) -> None:
-    """CRDs."""
-    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    cluster.kubectl("wait", "--for=condition=Established", "--all", "crd", "--timeout=30s")
 
 
 def named(kind: str, name: str, spec: Json | None = None) -> Json:

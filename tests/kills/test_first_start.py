@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.cluster import acquire
+from tests.cluster import acquire, definitions
 from tests.kills.api import Api
 from tests.kills.lives import Kin, apply
 from tests.kills.points import NOBODY, Point
 from tests.kills.process import Operator, environment, until
 from tests.kills.scenes import ready
-from tests.kills.stage import Stage, install
+from tests.kills.stage import Stage
 from tests.kills.sweep import points
 
 from keyward.kube.kinds import SECRETS
@@ -22,7 +22,7 @@ def newborn(tmp_path):
     """A control plane on which the operator has never run."""
     environment()
     with acquire(need_pods=False) as cluster:
-        install(cluster)
+        definitions.install(cluster)
         with Api(cluster.kubeconfig) as api:
             yield api, Operator(cluster.kubeconfig, tmp_path)
 

@@ -12,12 +12,43 @@ import time
 
 import pytest
 from tests.kills.consumers import Consumers
-from tests.kills.lives import ROTATION, TALES, Kin, apply, delete
+from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, TALES, Kin, apply, delete
 from tests.kills.process import until_nothing_is_left
 from tests.kills.sweep import swept
 
 CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
+TURNS = (ROTATION, AGAIN)
 ROTATED = {tale.kin: tale for tale in TALES if ROTATION in tale.events}
+
+
+@pytest.mark.parametrize("tale", TALES, ids=[f"{tale}, {len(tale.events)} events" for tale in TALES])
+def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
+    """What all kills are compared with: one version per rotation, no role too many, and the end that was wished."""
+    reserved = 0
+    for event in tale.events:
+        found = chronicle.of(tale, event).end
+        anew = event is RETURN and tale.kin.deletion == "Drop"
+        reserved = (
+            1 if anew else reserved + {CREATION: 2 if "import" in tale.kin.kind else 1}.get(event, event in TURNS)
+        )
+        live = [v for v in found["versions"] if v["live"] or event is DELETION]
+        if not (event is DELETION and tale.kin.deletion == "at once"):
+            assert live[-1]["sequence"] == reserved
+            assert not any(v["retired"] for v in live)
+        accounts = [role for name, role in found["roles"].items() if name != "_rights"]
+        logins = [role["login"] for role in accounts]
+        if event is DELETION:
+            assert found["credential"] is None
+            assert found["secret"] is None
+            assert bool(logins) == (tale.kin.logs_in and tale.kin.deletion != "Drop")
+            # What we never wrote to carries no mark, and is left as it was imported.
+            assert all(role["login"] == (tale.kin.deletion == "Retain" or role["mark"] is None) for role in accounts)
+        else:
+            assert found["credential"]["conditions"] == {"Ready": "True Projected", "Rotated": "True UpToDate"}
+            promoted = max(live, key=lambda v: v["promoted"])
+            assert found["secret"]["sequence"] == str(promoted["sequence"])
+            assert len(logins) == (0 if not tale.kin.logs_in else 2 if tale.kin.is_dual else 1)
+            assert all(logins)
 
 
 @pytest.mark.parametrize(("tale", "event"), CASES)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import acquire
+from tests.cluster import acquire, definitions
 from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.process import Operator
-from tests.kills.stage import Stage, install
+from tests.kills.stage import Stage
 
 
 @pytest.fixture(scope="package")
 def stage(control_plane, postgres) -> Iterator[Stage]:
-    install(control_plane)
+    definitions.install(control_plane)
     with Api(control_plane.kubeconfig) as api:
         stage = Stage(api, postgres)
         stage.prepare()
@@ -34,7 +34,7 @@ def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
 def elsewhere(stage, tmp_path_factory) -> Iterator[tuple[Stage, Operator]]:
     """Another cluster: the same namespace, the same PostgreSQL, and an operator that is not started yet."""
     with acquire(need_pods=False) as cluster:
-        install(cluster)
+        definitions.install(cluster)
         operator = Operator(cluster.kubeconfig, tmp_path_factory.mktemp("elsewhere"))
         with Api(cluster.kubeconfig) as api:
             other = Stage(api, stage.postgres, stage.namespace)
