@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -353,6 +354,18 @@ async def test_a_read_only_primary_gets_nothing(stage, server, request: pytest.F
         with pytest.raises(Retry) as caught:
             await replace(scene, admin=admin).inspect()
         assert caught.value.reason is Reason.READ_ONLY_ENDPOINT
+
+
+async def test_a_crowded_server_is_tried_again(stage, server, request: pytest.FixtureRequest):
+    scene = scenes.created(stage)
+    request.addfinalizer(lambda: server.sql("SET GLOBAL max_connections = 60"))
+    server.sql("SET GLOBAL max_connections = 10")  # MariaDB takes no less
+    with contextlib.ExitStack() as crowd:
+        for _ in range(10):
+            crowd.enter_context(server.connect())
+        with pytest.raises(Retry) as caught:
+            await scene.inspect()
+    assert caught.value.reason is Reason.BUSY
 
 
 async def test_the_other_flavour_is_named(stage, server):

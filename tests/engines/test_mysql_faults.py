@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pymysql
 import pytest
 from tests.cluster import pki
 
 from keyward.engines.base import AccountSet, Endpoint, Expectation, Login, Place
+from keyward.engines.mysql import errors
 from keyward.engines.mysql.engine import MariaDB, MySQL
-from keyward.errors import Blocked, Reason, Retry
+from keyward.errors import Blocked, Reason, Rejected, Retry
 from keyward.sensitive import Sensitive
 
 SECRET = "canary-5c1e0a77-password"
@@ -90,6 +92,57 @@ async def test_a_server_that_asks_for_a_weak_proof_gets_none(tmp_path: Path, eng
     assert caught.value.reason is Reason.WEAK_AUTHENTICATION
     assert caught.value.__context__ is None
     assert received == []
+
+
+@pytest.mark.parametrize(
+    ("number", "admin", "kind", "reason"),
+    [
+        (1045, False, Blocked, Reason.LOGIN_REFUSED),
+        (1045, True, Blocked, Reason.ADMIN_LOGIN_REFUSED),
+        (3118, False, Blocked, Reason.ACCOUNT_DISABLED),
+        (4151, True, Blocked, Reason.ADMIN_LOGIN_REFUSED),
+        (1044, True, Blocked, Reason.ADMIN_PRIVILEGE_MISSING),
+        (1130, False, Retry, Reason.UNREACHABLE),
+        (1129, True, Retry, Reason.BUSY),
+        (1040, False, Retry, Reason.BUSY),
+        (2013, False, Retry, Reason.UNREACHABLE),
+        (2059, False, Blocked, Reason.ENGINE_UNSUPPORTED),
+        (9999, False, Retry, Reason.UNREACHABLE),
+    ],
+)
+def test_a_refused_connection_is_told_by_its_number_alone(number, admin, kind, reason):
+    said = errors.of_connection(pymysql.err.OperationalError(number, SECRET), admin=admin)
+    assert (type(said), said.reason) == (kind, reason)
+    assert SECRET not in str(said)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "reason", "lost"),
+    [
+        (1227, Blocked, Reason.ADMIN_PRIVILEGE_MISSING, False),
+        (1524, Blocked, Reason.ENGINE_UNSUPPORTED, False),
+        (1205, Retry, Reason.BUSY, False),
+        (1969, Retry, Reason.TIMEOUT, False),
+        (1290, Retry, Reason.READ_ONLY_ENDPOINT, False),
+        (1064, Retry, Reason.INTERNAL_ERROR, False),
+        (1053, Retry, Reason.UNREACHABLE, True),
+        (2013, Retry, Reason.UNREACHABLE, True),
+        (4031, Retry, Reason.UNREACHABLE, True),
+    ],
+)
+def test_a_failed_statement_is_told_by_its_number_alone(number, kind, reason, lost):
+    error = pymysql.err.OperationalError(number, SECRET)
+    said = errors.of_statement(error)
+    assert (type(said), said.reason) == (kind, reason)
+    assert errors.is_lost(error) is lost
+    assert SECRET not in str(said)
+
+
+@pytest.mark.parametrize("number", sorted(errors.POLICY_NUMBERS))
+def test_a_refusal_counts_as_the_passwords_only_while_one_is_set(number):
+    error = pymysql.err.OperationalError(number, SECRET)
+    assert isinstance(errors.of_statement(error, setting_password=True), Rejected)
+    assert not isinstance(errors.of_statement(error), Rejected)
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)

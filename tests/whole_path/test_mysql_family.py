@@ -237,6 +237,9 @@ def test_no_consumer_of_a_pair_is_refused_one_login(shop, tmp_path):
             version = follower.after(version, 30).version
         until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
         tally = _counted(logs)
+    written = shop.server.records()
+    assert b"orders_busy_clone" in written
+    assert not [e.version for e in follower.editions if str(e.document["password"]).encode() in written]
     sys.stderr.write(
         f"{shop.server.name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
     )
