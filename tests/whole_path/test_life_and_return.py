@@ -17,8 +17,6 @@ NO_LOGIN = "is not permitted to log in"
 def shop(control_plane, postgres) -> Iterator[Shop]:
     shop = Shop(control_plane, postgres, "life")
     shop.prepare()
-    shop.log = __import__("pathlib").Path("/tmp/kwl-op.log")
-    shop.log = __import__("pathlib").Path("/tmp/kwl-op.log")
     with shop.operator():
         yield shop
     shop.close()
