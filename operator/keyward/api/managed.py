@@ -34,6 +34,11 @@ class Managed:
     engine: str = "PostgreSQL"
     hosts: tuple[str, ...] = ()
 
+    @property
+    def field(self) -> str:
+        """Where the accounts are named."""
+        return f"spec.{self.type}.create.name" if self.created else f"spec.{self.type}.import.accounts[].name"
+
 
 def of(spec: CredentialSpec) -> Managed | None:
     """The accounts that a Credential manages; None if its value opens nothing that we manage."""

@@ -6,7 +6,8 @@ Values are read from Secrets of the Credential's own namespace, by name, and nev
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -28,6 +29,7 @@ from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
 PLAIN_TEXT: Final = "PlainText"
+_SOURCE: Final = "spec.generic.source.secretRef"
 _PASSWORD: Final = PasswordPolicy()
 
 
@@ -57,17 +59,18 @@ class Contents:
         """What the source of a generic Credential holds now. Raises Blocked as `value_of` does."""
         assert generic.source is not None
         name, wanted = generic.source.secret_ref.name, generic.source.keys
-        data = await self._data(subject, name, "spec.generic.source.secretRef")
+        data = await self._data(subject, name, _SOURCE)
         for key in wanted:
             if key not in data:
                 raise Blocked(
                     Reason.SOURCE_INVALID,
-                    f"Secret {name} has no key {key!r}: add it, or change spec.generic.source.keys",
+                    f"spec.generic.source.keys: Secret {name} has no key {key!r}: add it there, or remove it from keys",
                 )
         chosen = {key: data[key].reveal() for key in (wanted or data)}
-        if generic.type == PLAIN_TEXT:
-            return fields.encode_plain_text(chosen[wanted[0]])
-        return fields.encode_key_value(chosen)
+        with _of_secret(_SOURCE, name):
+            if generic.type == PLAIN_TEXT:
+                return fields.encode_plain_text(chosen[wanted[0]])
+            return fields.encode_key_value(chosen)
 
     async def imported(self, subject: Subject, account: str) -> Sensitive:
         """The password that is given for an account now. Raises Blocked as `value_of` does."""
@@ -78,20 +81,22 @@ class Contents:
         data = await self._data(subject, reference.secret_name, where)
         if not data.get(reference.key):
             raise Blocked(
-                Reason.SOURCE_INVALID, f"Secret {reference.secret_name}, named by {where}, has no key {reference.key!r}"
+                Reason.SOURCE_INVALID,
+                f"{where}: Secret {reference.secret_name} has no key {reference.key!r}: add it there",
             )
-        return fields.encode_plain_text(data[reference.key].reveal())
+        with _of_secret(where, reference.secret_name):
+            return fields.encode_plain_text(data[reference.key].reveal())
 
     async def _data(self, subject: Subject, name: str, where: str) -> Mapping[str, Sensitive]:
         found = await self._secrets.read(subject.wish.namespace, name)
         if found is None:
-            raise Blocked(Reason.SOURCE_MISSING, f"Secret {name}, named by {where}, is not there: create it")
+            raise Blocked(Reason.SOURCE_MISSING, f"{where}: Secret {name} is not there: create it")
         label = (found.metadata.get("labels") or {}).get(names.LABEL_SOURCE_FOR)
         if label != subject.wish.name:
             # Who may write a Credential may not read every Secret by it: the Secret's own writer says so.
             raise Blocked(
                 Reason.SOURCE_INVALID,
-                f"Secret {name}, named by {where}, does not say that it may be read: label it "
+                f"{where}: Secret {name} does not say that it may be read: label it "
                 f"{names.LABEL_SOURCE_FOR}={subject.wish.name}",
             )
         return found.data
@@ -114,6 +119,18 @@ class Contents:
             (current, previous),
             at,
         )
+
+
+@contextmanager
+def _of_secret(where: str, name: str) -> Iterator[None]:
+    """Errors that speak of a value say whose it is."""
+    try:
+        yield
+    except Blocked as error:
+        failure = Blocked(error.reason, f"{where}: Secret {name}: {error.message}")
+    else:
+        return
+    raise failure
 
 
 def _generated(generic: Generic, wanted: Generate) -> Sensitive:

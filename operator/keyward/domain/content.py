@@ -151,7 +151,7 @@ def check(projection: Projection) -> None:
         _check_key(projection, key)
     twice = {key for key in made if made.count(key) > 1}
     if twice or (projection.composite and COMPOSITE in made):
-        raise _invalid_spec(projection, f"key {min(twice, default=COMPOSITE)!r} is made twice")
+        raise _invalid_spec(projection, f"key {min(twice, default=COMPOSITE)!r} is made twice: rename one of them")
     for metadata in (projection.labels, projection.annotations):
         for key in metadata:
             _check_metadata(projection, key)
@@ -175,7 +175,10 @@ def _separate(projection: Projection, edition: Edition) -> dict[str, Sensitive]:
     found: dict[str, Sensitive] = {}
     for name, key in (projection.keys or {name: name for name in fields.texts}).items():
         if name not in fields.texts:
-            raise _invalid_spec(projection, f"keys names {name!r}, which is no field of this credential")
+            raise _invalid_spec(
+                projection,
+                f"keys names {name!r}, which is no field of this Credential; it has {', '.join(fields.texts)}",
+            )
         found[key] = fields.texts[name]
     if projection.composite:
         if COMPOSITE in found:
@@ -207,8 +210,8 @@ def _check(projection: Projection, data: Mapping[str, Sensitive]) -> None:
         if not data.get(key):
             raise Blocked(
                 Reason.SECRET_INVALID,
-                f"Secret {projection.secret_name} of type {projection.type} needs the key {key!r}: make it of a field in "
-                "spec.projections[].keys or by a template",
+                f"{_projection(projection)}: a Secret of type {projection.type} needs the key {key!r}: make it of a field in "
+                "keys, or in templates",
             )
     if projection.type == "kubernetes.io/dockerconfigjson":
         _check_docker(projection, data[".dockerconfigjson"])
@@ -216,8 +219,8 @@ def _check(projection: Projection, data: Mapping[str, Sensitive]) -> None:
     if size > MAX_SECRET:
         raise Blocked(
             Reason.SECRET_TOO_LARGE,
-            f"Secret {projection.secret_name} would hold {size} bytes; a Secret holds at most {MAX_SECRET}: project fewer "
-            "keys, or turn the composite key or the previous value off",
+            f"{_projection(projection)}: the Secret would hold {size} bytes, and a Secret holds at most {MAX_SECRET}: project "
+            "fewer or shorter keys, or set composite or includePrevious to false",
         )
 
 
@@ -225,8 +228,8 @@ def _check_key(projection: Projection, key: str) -> None:
     if not _KEY.fullmatch(key) or key == "." or key.startswith(".."):
         raise Blocked(
             Reason.SECRET_INVALID,
-            f"Secret {projection.secret_name}: {key[:64]!r} cannot be a Secret's key (letters, digits, '-', '_' and '.', at "
-            "most 253): rename the field in spec.projections[].keys",
+            f"{_projection(projection)}: {key[:64]!r} cannot be a Secret's key (letters, digits, '-', '_' and '.', at most "
+            "253): rename the field in keys",
         )
 
 
@@ -238,7 +241,7 @@ def _check_docker(projection: Projection, value: Sensitive) -> None:
     if not isinstance(parsed, dict) or not isinstance(parsed.get("auths"), dict):
         raise Blocked(
             Reason.SECRET_INVALID,
-            f"Secret {projection.secret_name}: the key '.dockerconfigjson' is not a JSON object with 'auths'",
+            f"{_projection(projection)}: the key '.dockerconfigjson' is no JSON object with 'auths': correct its template",
         )
 
 
@@ -249,12 +252,16 @@ def _check_metadata(projection: Projection, key: str) -> None:
     """Labels and annotations that other controllers obey: an injected one could join a cluster or hide a Secret."""
     prefix, slash, _ = key.partition("/")
     if slash and _FOREIGN.fullmatch(prefix):
-        raise _invalid_spec(projection, f"label or annotation {key[:128]!r} belongs to another controller")
+        raise _invalid_spec(projection, f"label or annotation {key[:128]!r} belongs to another controller: remove it")
 
 
 def _where(projection: Projection, key: str) -> str:
-    return f"Secret {projection.secret_name}, key {key!r}"
+    return f"{_projection(projection)}.templates[{key}]"
+
+
+def _projection(projection: Projection) -> str:
+    return f"spec.projections[secretName={projection.secret_name}]"
 
 
 def _invalid_spec(projection: Projection, why: str) -> Blocked:
-    return Blocked(Reason.INVALID_SPEC, f"spec.projections[secretName={projection.secret_name}]: {why}")
+    return Blocked(Reason.INVALID_SPEC, f"{_projection(projection)}: {why}")

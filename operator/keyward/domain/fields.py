@@ -70,7 +70,7 @@ def encode_key_value(values: Mapping[str, bytes]) -> Sensitive:
         Blocked: with SOURCE_INVALID naming the key that is no text, or VALUE_TOO_LARGE.
     """
     if not values:
-        raise Blocked(Reason.SOURCE_INVALID, "the source has no keys: give at least one")
+        raise Blocked(Reason.SOURCE_INVALID, "it has no keys: give it at least one")
     texts = {key: _text(value, f"key {key[:128]!r}") for key, value in values.items()}
     return _bounded(orjson.dumps(texts, option=orjson.OPT_SORT_KEYS), "the compact JSON of all keys and values")
 
@@ -94,7 +94,9 @@ def _text(value: bytes, what: str) -> str:
 
 def _bounded(value: bytes, what: str) -> Sensitive:
     if len(value) > MAX_VALUE:
-        raise Blocked(Reason.VALUE_TOO_LARGE, f"{what} has {len(value)} bytes; at most {MAX_VALUE} are kept")
+        raise Blocked(
+            Reason.VALUE_TOO_LARGE, f"{what} has {len(value)} bytes, and at most {MAX_VALUE} are kept: shorten it"
+        )
     return Sensitive(value)
 
 

@@ -96,12 +96,15 @@ def judge(claim: Claim, accounts: Mapping[str, Account]) -> None:
         if account.exists:
             _judge_existing(claim, name, account)
         elif claim.imported:
-            raise Blocked(Reason.ACCOUNT_MISSING, f"the imported account {name!r} is not on the target any more")
+            raise Blocked(
+                Reason.ACCOUNT_MISSING,
+                f"account {name!r} is not on the server: create it there, or delete this Credential",
+            )
     account = accounts[claim.version.account]
     if account.exists and not account.can_login and not _ours_to_enable(claim, account):
         raise Blocked(
             Reason.ACCOUNT_DISABLED,
-            f"somebody took the right to log in from account {claim.version.account!r}: give it back on the target, we "
+            f"somebody took the right to log in from account {claim.version.account!r}: give it back on the server, we "
             "never do",
         )
 
@@ -117,7 +120,8 @@ def _judge_existing(claim: Claim, name: str, account: Account) -> None:
     if account.superuser:
         raise Blocked(
             Reason.ACCOUNT_RESERVED,
-            f"account {name!r} has rights over the whole server (superuser, replication or the like); we never manage such",
+            f"account {name!r} has rights over the whole server (superuser, replication or the like), and such accounts are "
+            "never touched: choose another",
         )
     mark = parse(account.comment)
     if claim.recorded is not None and name in claim.recorded:
@@ -129,8 +133,8 @@ def _judge_existing(claim: Claim, name: str, account: Account) -> None:
     elif not claim.imported:
         raise Blocked(
             Reason.ACCOUNT_EXISTS,
-            f"account {name!r} exists on the target and was not made by this Credential: choose another name in "
-            "spec.rds.create.name, or import it with spec.rds.import",
+            f"account {name!r} is on the server already and was not made by this Credential: choose another name, or import "
+            f"it with spec.{claim.version.type}.import",
         )
 
 
@@ -145,13 +149,14 @@ def _judge_foreign(claim: Claim, name: str, mark: Mark) -> None:
     if not claim.imported:
         raise Blocked(
             Reason.ACCOUNT_EXISTS,
-            f"account {name!r} carries the mark of another credential (lineage {mark.lineage[:8]}): if that one is gone, "
-            "import the account with spec.rds.import",
+            f"account {name!r} carries the mark of another Credential (lineage {mark.lineage[:8]}): choose another name, or if "
+            f"that Credential is gone, import the account with spec.{claim.version.type}.import",
         )
     if mark.lineage in claim.known_lineages:
         raise Blocked(
             Reason.ACCOUNT_CLAIMED,
-            f"account {name!r} is managed by another Credential (lineage {mark.lineage[:8]}); each account has one",
+            f"account {name!r} is managed by another Credential (lineage {mark.lineage[:8]}), and each account has one: choose "
+            "another account",
         )
     if mark.store == claim.store and not claim.takeover:
         raise Blocked(

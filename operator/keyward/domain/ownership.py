@@ -24,12 +24,15 @@ def judge(stored: StoredSecret, content: SecretContent) -> None:
     if labels.get(names.LABEL_MANAGED_BY) != names.MANAGED_BY or not labels.get(names.LABEL_LINEAGE):
         raise _conflict(
             content,
-            "exists and was not made by Keyward: delete it, choose another secretName, or hand it over with `kubectl label "
-            f"--overwrite secret {content.name} -n {content.namespace} {_as_labels(content)}`, which replaces all its data",
+            "is there already and was not made by Keyward: choose another secretName, delete it, or hand it over with "
+            f"`kubectl label --overwrite secret {content.name} -n {content.namespace} {_as_labels(content)}`, which replaces all "
+            "its data",
         )
     holder = labels.get(names.LABEL_CREDENTIAL, "")
     if holder != credential:
-        raise _conflict(content, f"belongs to Credential {holder!r}: each Secret has one; choose another secretName")
+        raise _conflict(
+            content, f"belongs to Credential {holder!r}, and each Secret has one: choose another secretName"
+        )
     for owner in stored.metadata.get("ownerReferences") or ():
         if owner.get("controller") and owner.get("kind") != "Credential":
             what = f"{owner.get('kind')} {owner.get('name')}"
@@ -42,4 +45,4 @@ def _as_labels(content: SecretContent) -> str:
 
 
 def _conflict(content: SecretContent, why: str) -> Blocked:
-    return Blocked(Reason.SECRET_CONFLICT, f"Secret {content.name} {why}")
+    return Blocked(Reason.SECRET_CONFLICT, f"spec.projections[secretName={content.name}]: this Secret {why}")

@@ -76,8 +76,9 @@ def _settle_import(s: Situation, version: Version) -> Step | Wait:
     return Wait(
         None,
         Reason.IMPORTED_VALUE_UNVERIFIED,
-        f"the imported password of account {version.account!r} does not log in: correct it, or add the line "
-        f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}, and the first rotation will reset it",
+        f"spec.{s.seen.wish.type}.import.accounts: the password that was read for account {version.account!r} does not log in: "
+        f"correct the Secret that passwordFrom names; or, to have it reset by the first rotation, add the line "
+        f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}",
         stalled=True,
     )
 
@@ -140,8 +141,8 @@ def other_data(seen: Observed) -> Wait:
     return Wait(
         None,
         Reason.TARGET_HAS_OTHER_DATA,
-        f"the current value does not log in at the new endpoints of {name}: they lead to other data, and nothing is "
-        "applied there; correct spec.endpoints",
+        f"spec.{seen.wish.type}.endpoints of {name}: the current value does not log in at the new endpoints, so they lead to "
+        "other data, and nothing is applied there: correct them",
         stalled=True,
     )
 

@@ -190,7 +190,7 @@ def render(source: str, variables: Mapping[str, Any], where: str) -> Sensitive:
     Args:
         source: the template's text.
         variables: names to text, numbers, or dictionaries of text. Names with a leading underscore are not reachable.
-        where: what the template is for, as messages shall name it: secretName and key.
+        where: the template's field, as messages shall name it.
 
     Raises:
         Blocked: with TEMPLATE_INVALID, naming `where` and the line.
@@ -213,7 +213,8 @@ def render(source: str, variables: Mapping[str, Any], where: str) -> Sensitive:
         raise _invalid(where, _line(error.__traceback__), str(error)) from None
     except jinja2.UndefinedError as error:
         found = _WORD.fullmatch(error.message or "")
-        what = f"{found[1]!r}, which is no field of this credential" if found else "a field that is not there"
+        known = ", ".join(sorted(variables))[:256]
+        what = f"{found[1]!r}, which is no field; there are {known}" if found else "a field that is not there"
         raise _invalid(where, _line(error.__traceback__), f"it reads {what}") from None
     except Exception as error:  # noqa: BLE001 - a foreign text could quote a value
         raise _invalid(where, _line(error.__traceback__), "it cannot be rendered") from None
@@ -281,4 +282,4 @@ def _line(trace: TracebackType | None) -> int | None:
 
 def _invalid(where: str, line: int | None, why: str) -> Blocked:
     place = f"{where}, line {line}" if line is not None else where
-    return Blocked(Reason.TEMPLATE_INVALID, f"the template of {place}: {why}")
+    return Blocked(Reason.TEMPLATE_INVALID, f"{place}: {why}")

@@ -72,15 +72,17 @@ class AdminSecrets:
         """
         item = await self._client.get(SECRETS, namespace, name)
         if item is None:
-            raise _invalid(f"Secret {name}, the admin login named by spec.admin.secretRef, is not there: create it")
+            raise _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
         found = secrets.stored(item)
         for key in ("username", "password"):
             if not found.data.get(key):
-                raise _invalid(f"Secret {name}, the admin login named by spec.admin.secretRef, has no key {key!r}")
+                raise _invalid(f"Secret {namespace}/{name}, the admin login, has no key {key!r}: add it")
         try:
             username = found.data["username"].reveal_text().strip("\r\n")
         except ValueError:
-            raise _invalid(f"Secret {name}: the key 'username' is not valid UTF-8") from None
+            raise _invalid(
+                f"Secret {namespace}/{name}, the admin login: the key 'username' is not valid UTF-8: correct it"
+            ) from None
         return AdminSecret(
             namespace,
             name,

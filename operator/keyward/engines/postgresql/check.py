@@ -19,19 +19,23 @@ def whole(names: Sequence[str]) -> None:
     """Raise Blocked for a name that PostgreSQL would cut or that ends early: it would mean somebody else."""
     for name in names:
         if not accounts_api.fits(name):
-            raise Blocked(Reason.INVALID_SPEC, f"account {name!r}: must have 1 to 63 bytes in UTF-8 and no NUL")
+            raise Blocked(
+                Reason.INVALID_SPEC, f"account {name!r} must have 1 to 63 bytes in UTF-8 and no NUL: choose another"
+            )
 
 
 async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspection) -> None:
     """Raise Blocked naming the first right that the admin lacks for a change of these roles."""
     if conn.info.server_version < _OLDEST:
-        raise Blocked(Reason.ENGINE_UNSUPPORTED, "PostgreSQL 13 is the oldest that is supported")
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, "PostgreSQL 13 is the oldest that is supported: update the server")
     _ordinary(accounts, inspection)
     superuser, createrole = (
         await rows(conn, "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
     )[0]
     if not (superuser or createrole):
-        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks CREATEROLE: ALTER ROLE <admin> CREATEROLE")
+        raise Blocked(
+            Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks CREATEROLE: give it with ALTER ROLE <admin> CREATEROLE"
+        )
     if not superuser and conn.info.server_version >= 160000:
         existing = [name for name in accounts.all_roles if inspection.accounts[name].exists]
         await _admin_option(conn, existing)
@@ -42,9 +46,9 @@ async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspecti
 def _ordinary(accounts: AccountSet, inspection: Inspection) -> None:
     for name in accounts.all_roles:
         if name.startswith("pg_") or name in ("public", "none"):
-            raise Blocked(Reason.ACCOUNT_RESERVED, f"account {name!r}: PostgreSQL reserves this name")
+            raise Blocked(Reason.ACCOUNT_RESERVED, f"account {name!r}: PostgreSQL reserves this name: choose another")
         if inspection.accounts[name].superuser:
-            text = f"account {name!r} is SUPERUSER, REPLICATION or BYPASSRLS; such accounts are never touched"
+            text = f"account {name!r} is SUPERUSER, REPLICATION or BYPASSRLS, and such accounts are never touched: choose another"
             raise Blocked(Reason.ACCOUNT_RESERVED, text)
 
 
@@ -65,10 +69,16 @@ async def _preset(conn: Connection, preset: str, *, superuser: bool) -> None:
     """
     found = await rows(conn, query, [_DANGEROUS, preset])
     if not found:
-        raise Blocked(Reason.INVALID_SPEC, f"the Target's privileged role {preset!r} does not exist")
+        raise Blocked(
+            Reason.INVALID_SPEC,
+            f"the Target's privilegedRole {preset!r} is not on the server: create it, or correct the name",
+        )
     dangerous, option = found[0]
     if dangerous:
-        text = f"the Target's privileged role {preset!r} is, or can become, superuser-like; it is never granted"
+        text = f"the Target's privilegedRole {preset!r} is, or can become, superuser-like, and is never granted: name another"
         raise Blocked(Reason.ACCOUNT_RESERVED, text)
     if not (superuser or option or conn.info.server_version < 160000):
-        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks ADMIN OPTION on role {preset!r}")
+        raise Blocked(
+            Reason.ADMIN_PRIVILEGE_MISSING,
+            f"the admin lacks ADMIN OPTION on role {preset!r}: grant it WITH ADMIN OPTION",
+        )

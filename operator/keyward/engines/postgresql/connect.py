@@ -51,7 +51,10 @@ async def connect(goal: Goal) -> Connection:
             return await _first_of(goal, await _addresses(goal.endpoint))
     except TimeoutError:
         pass
-    raise Retry(Reason.TIMEOUT, f"{_name(goal.endpoint)} did not answer within {goal.timeout:g} s")
+    raise Retry(
+        Reason.TIMEOUT,
+        f"{_name(goal.endpoint)} did not answer within {goal.timeout:g} s: see to the server and the way to it",
+    )
 
 
 async def _addresses(endpoint: Endpoint) -> tuple[str, ...]:
@@ -60,7 +63,9 @@ async def _addresses(endpoint: Endpoint) -> tuple[str, ...]:
     except (OSError, UnicodeError):
         found = []
     if not found:
-        raise Retry(Reason.NAME_RESOLUTION, f"the name of {_name(endpoint)} has no address")
+        raise Retry(
+            Reason.NAME_RESOLUTION, f"{_name(endpoint)}: the host's name has no address: correct it, or the DNS here"
+        )
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
@@ -80,7 +85,7 @@ async def _first_of(goal: Goal, addresses: tuple[str, ...]) -> Connection:
 async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
     if not accounts.fits(goal.login.account):
         reason = Reason.ADMIN_SECRET_INVALID if goal.admin else Reason.INVALID_SPEC
-        return Blocked(reason, "the user name must have 1 to 63 bytes in UTF-8 and no NUL")
+        return Blocked(reason, "the user name must have 1 to 63 bytes in UTF-8 and no NUL: correct it")
     try:
         return await psycopg.AsyncConnection.connect(
             host=goal.place.server_name or goal.endpoint.host,
@@ -94,7 +99,7 @@ async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
             **_settings(goal),
         )
     except psycopg.Error as error:
-        return errors.of_connection(error, admin=goal.admin)
+        return errors.of_connection(error, admin=goal.admin, database=goal.database)
 
 
 def _settings(goal: Goal) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def _password(goal: Goal) -> str:
         text = ""
     # libpq would cut a password at NUL and take an empty one as "look into the environment".
     if not text or "\0" in text:
-        raise Blocked(reason, "the password is empty, is no UTF-8 or holds a NUL")
+        raise Blocked(reason, "the password is empty, is no UTF-8 or holds a NUL: correct it")
     return text
 
 

@@ -32,7 +32,10 @@ class PostgreSQL:
             pass
         else:
             return
-        raise Retry(Reason.TIMEOUT, f"{endpoint.host}:{endpoint.port} did not answer within {_VERIFY_SECONDS:g} s")
+        raise Retry(
+            Reason.TIMEOUT,
+            f"{endpoint.host}:{endpoint.port} did not answer within {_VERIFY_SECONDS:g} s: see to the server and the way to it",
+        )
 
 
 @asynccontextmanager
@@ -48,7 +51,10 @@ async def _open(goal: Goal) -> AsyncIterator[AdminSession]:
 async def _writable(conn: Connection) -> None:
     query = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
     if (await rows(conn, query))[0][0]:
-        raise Retry(Reason.READ_ONLY_ENDPOINT, "the primary endpoint leads to a read-only server")
+        raise Retry(
+            Reason.READ_ONLY_ENDPOINT,
+            "the primary leads to a read-only server: correct the roles, or wait for the end of a failover",
+        )
 
 
 async def _verify(place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
@@ -67,11 +73,14 @@ async def _verify(place: Place, endpoint: Endpoint, login: Login, expect: Expect
 async def _identity(conn: Connection, account: str, role: str) -> None:
     session_user, current_user = (await rows(conn, "SELECT session_user::text, current_user::text"))[0]
     if session_user != account:
-        raise Blocked(Reason.WRONG_IDENTITY, f"the login of account {account!r} is another one on the server")
+        raise Blocked(
+            Reason.WRONG_IDENTITY,
+            f"the login of account {account!r} is another one on the server: see to its pg_hba.conf",
+        )
     # A membership that was taken away lets the login go on, as the account itself, with no more than a warning.
     if current_user != role:
         raise Blocked(
-            Reason.WRONG_IDENTITY, f"account {account!r} does not act as role {role!r}: is it a member still?"
+            Reason.WRONG_IDENTITY, f"account {account!r} does not act as role {role!r}: grant it the membership again"
         )
 
 
@@ -83,10 +92,15 @@ async def _effective(conn: Connection, database: str, expect: Expectation) -> No
         role = expect.current_user or accounts.names[0]
         lack = rights.lacking_login(await rights.missing(conn, privilege, role), privilege)
         if lack is not None:
-            raise Blocked(Reason.PRIVILEGE_MISSING, f"role {role!r} lacks {lack} in database {database!r}")
+            raise Blocked(
+                Reason.PRIVILEGE_MISSING, f"role {role!r} lacks {lack} in database {database!r}: grant it, or rotate"
+            )
     if accounts.preset_role is not None:
         held = await rows(
             conn, "SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s", [accounts.preset_role]
         )
         if not held or not held[0][0]:
-            raise Blocked(Reason.PRIVILEGE_MISSING, f"the account lacks the privileged role {accounts.preset_role!r}")
+            raise Blocked(
+                Reason.PRIVILEGE_MISSING,
+                f"the account lacks the privilegedRole {accounts.preset_role!r}: grant it, or rotate",
+            )

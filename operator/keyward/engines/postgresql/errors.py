@@ -16,23 +16,52 @@ from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry
 
 T = TypeVar("T")
 
+_POLICY = "the server's password policy refused the candidate: it has to let SCRAM verifiers pass"
 _NAMED: Final[dict[str, tuple[type[KeywardError], Reason, str]]] = {
-    "25006": (Retry, Reason.READ_ONLY_ENDPOINT, "the endpoint is read-only; a failover may be going on"),
-    "28000": (Blocked, Reason.ADMIN_LOGIN_REFUSED, "the server does not let this role log in from here"),
-    "28P01": (Blocked, Reason.ADMIN_LOGIN_REFUSED, "the server refused the login"),
-    "3D000": (Blocked, Reason.DATABASE_MISSING, "the database does not exist"),
-    "3F000": (Blocked, Reason.INVALID_SPEC, "a schema that the privileges name does not exist"),
-    "0LP01": (Blocked, Reason.INVALID_SPEC, "one account is a member of the other already, in the wrong direction"),
-    "42501": (Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks a right for this change"),
-    "42704": (Blocked, Reason.ACCOUNT_MISSING, "a role that the change needs does not exist"),
-    "42710": (Blocked, Reason.ACCOUNT_EXISTS, "a role of that name exists already"),
-    "42939": (Blocked, Reason.ACCOUNT_RESERVED, "the account's name is reserved by PostgreSQL"),
-    "2BP01": (Blocked, Reason.OBJECT_OWNER, "other objects still depend on the account"),
-    "22023": (Rejected, Reason.PASSWORD_REFUSED, "the server's password policy refused the candidate"),
-    "23514": (Rejected, Reason.PASSWORD_REFUSED, "the server's password policy refused the candidate"),
-    "28P02": (Rejected, Reason.PASSWORD_REFUSED, "the server's password policy refused the candidate"),
-    "P0001": (Rejected, Reason.PASSWORD_REFUSED, "the server's password policy refused the candidate"),
-    "0A000": (Blocked, Reason.ENGINE_UNSUPPORTED, "the server does not support a statement that the change needs"),
+    "25006": (
+        Retry,
+        Reason.READ_ONLY_ENDPOINT,
+        "the server is read-only: give its endpoint the role Replica, or wait for the end of a failover",
+    ),
+    "28000": (
+        Blocked,
+        Reason.ADMIN_LOGIN_REFUSED,
+        "the server does not let the admin log in from here: admit it in pg_hba.conf",
+    ),
+    "28P01": (
+        Blocked,
+        Reason.ADMIN_LOGIN_REFUSED,
+        "the server refused the admin's login: correct user name and password in the Secret",
+    ),
+    "3D000": (Blocked, Reason.DATABASE_MISSING, "the database is not on the server: create it, or correct the name"),
+    "3F000": (
+        Blocked,
+        Reason.INVALID_SPEC,
+        "a schema that the privileges name is not there: create it, or correct the name",
+    ),
+    "0LP01": (Blocked, Reason.INVALID_SPEC, "the first account is a member of the second: revoke that, or swap them"),
+    "42501": (
+        Blocked,
+        Reason.ADMIN_PRIVILEGE_MISSING,
+        "the admin lacks a right for this change: grant it on the server",
+    ),
+    "42704": (
+        Blocked,
+        Reason.ACCOUNT_MISSING,
+        "a role that the change needs is not on the server: create it, or correct its name",
+    ),
+    "42710": (Blocked, Reason.ACCOUNT_EXISTS, "a role of that name is on the server already: choose another name"),
+    "42939": (Blocked, Reason.ACCOUNT_RESERVED, "the account's name is reserved by PostgreSQL: choose another"),
+    "2BP01": (Blocked, Reason.OBJECT_OWNER, "other objects still depend on the account: REASSIGN OWNED first"),
+    "22023": (Rejected, Reason.PASSWORD_REFUSED, _POLICY),
+    "23514": (Rejected, Reason.PASSWORD_REFUSED, _POLICY),
+    "28P02": (Rejected, Reason.PASSWORD_REFUSED, _POLICY),
+    "P0001": (Rejected, Reason.PASSWORD_REFUSED, _POLICY),
+    "0A000": (
+        Blocked,
+        Reason.ENGINE_UNSUPPORTED,
+        "the server does not support a statement that the change needs: update it",
+    ),
     "55P03": (Retry, Reason.BUSY, "somebody else holds a lock on the account"),
     "57014": (Retry, Reason.TIMEOUT, "the server cancelled the statement after its time limit"),
     "XX000": (Retry, Reason.BUSY, "the account was changed by somebody else at the same moment"),
@@ -61,42 +90,67 @@ def of_statement(error: psycopg.Error, *, setting_password: bool = False) -> Key
     return Retry(Reason.INTERNAL_ERROR, f"the server answered with SQLSTATE {state}")
 
 
-_WEAK = "the server asks for a weaker authentication than scram-sha-256; nothing was sent: see pg_hba.conf"
-_TRUST = "the endpoint's certificate does not match its host name; set serverName, or mend the certificate"
+_WEAK = "the server asks for a weaker authentication than scram-sha-256, so nothing was sent: ask for it in pg_hba.conf"
+_TRUST = "the server's certificate does not match the endpoint's host: set serverName to the name in it, or mend the certificate"
 _CONNECT: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = tuple(
     (pattern, kind, reason, text)
     for pattern, kind, reason, text in (
-        (r"does not support SSL", Blocked, Reason.TLS_REFUSED, "the server does not offer TLS: set ssl = on there"),
+        (
+            r"does not support SSL",
+            Blocked,
+            Reason.TLS_REFUSED,
+            "the server does not offer TLS, and without it nothing is sent: set ssl = on there",
+        ),
         (r"authentication method requirement|channel binding required", Blocked, Reason.WEAK_AUTHENTICATION, _WEAK),
         (r"does not match host name|host name must be specified", Blocked, Reason.UNKNOWN_CA, _TRUST),
         (
             r"certificate verify failed|self[- ]signed|unknown ca|unable to get (local )?issuer",
             Blocked,
             Reason.UNKNOWN_CA,
-            "the server's certificate is not signed by the Target's CA, or has expired",
+            "the server's certificate is not signed by the Target's CA, or has expired: put its CA into ca, or renew it",
         ),
         (
             r"root certificate file|could not read root cert",
             Blocked,
             Reason.UNKNOWN_CA,
-            "the Target's CA cannot be read",
+            "the Target's CA cannot be read: put certificates in PEM into ca",
         ),
         (
             r"password authentication failed|SASL authentication failed|authentication failed for user",
             Blocked,
             Reason.LOGIN_REFUSED,
-            "the server refused user name and password",
+            "the server refused user name and password: correct them",
         ),
-        (r"is not permitted to log in", Blocked, Reason.ACCOUNT_DISABLED, "the account may not log in (NOLOGIN)"),
+        (
+            r"is not permitted to log in",
+            Blocked,
+            Reason.ACCOUNT_DISABLED,
+            "the account may not log in (NOLOGIN): give the right back on the server",
+        ),
         (
             r"no pg_hba\.conf entry|pg_hba\.conf rejects",
             Retry,
             Reason.UNREACHABLE,
-            "pg_hba.conf does not admit this login",
+            "pg_hba.conf does not admit this login: add a line for it",
         ),
-        (r'database ".*" does not exist', Blocked, Reason.DATABASE_MISSING, "the database does not exist"),
-        (r"permission denied for database", Blocked, Reason.PRIVILEGE_MISSING, "CONNECT on the database is missing"),
-        (r"too many c(lients|onnections)|connection slots", Retry, Reason.BUSY, "the server has no connection left"),
+        (
+            r'database ".*" does not exist',
+            Blocked,
+            Reason.DATABASE_MISSING,
+            "database {database!r} is not on the server: create it, or correct the name",
+        ),
+        (
+            r"permission denied for database",
+            Blocked,
+            Reason.PRIVILEGE_MISSING,
+            "CONNECT on database {database!r} is missing: grant it",
+        ),
+        (
+            r"too many c(lients|onnections)|connection slots",
+            Retry,
+            Reason.BUSY,
+            "the server has no connection left: raise max_connections, or end what holds them",
+        ),
         (
             r"starting up|shutting down|in recovery mode|not (yet|currently) accepting",
             Retry,
@@ -108,30 +162,46 @@ _CONNECT: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = tuple
             r"resolve|translate host name|Name or service",
             Retry,
             Reason.NAME_RESOLUTION,
-            "the host's name has no address",
+            "the host's name has no address: correct it, or the DNS",
         ),
-        (r"refused", Retry, Reason.UNREACHABLE, "nobody listens at the endpoint's port"),
-        (r"unreachable|No route", Retry, Reason.UNREACHABLE, "there is no route to the endpoint"),
-        (r"SSL (error|SYSCALL)|SSL connection", Retry, Reason.TLS_REFUSED, "the TLS handshake failed"),
-        (r"closed the connection|reset by peer", Retry, Reason.UNREACHABLE, "the server closed the connection"),
+        (r"refused", Retry, Reason.UNREACHABLE, "nobody listens there: start the server, or correct host and port"),
+        (
+            r"unreachable|No route",
+            Retry,
+            Reason.UNREACHABLE,
+            "there is no route to it: see to the network, or correct host and port",
+        ),
+        (
+            r"SSL (error|SYSCALL)|SSL connection",
+            Retry,
+            Reason.TLS_REFUSED,
+            "the TLS handshake failed: the server has to offer TLS 1.2 or newer",
+        ),
+        (
+            r"closed the connection|reset by peer",
+            Retry,
+            Reason.UNREACHABLE,
+            "the connection was closed at once: see whether a server runs there and what its log says",
+        ),
     )
 )
 
 
-def of_connection(error: psycopg.Error, *, admin: bool) -> KeywardError:
+def of_connection(error: psycopg.Error, *, admin: bool, database: str) -> KeywardError:
     """The error of a connection that was not made; whose login it was decides what a refusal means."""
     text = str(error)
     for pattern, kind, reason, message in _CONNECT:
         if re.search(pattern, text, re.IGNORECASE):
-            return _as_admin(reason, message) if admin and kind is Blocked else kind(reason, message)
-    return Retry(Reason.UNREACHABLE, "the connection failed, and the server's reason is none that is known")
+            said = message.format(database=database)
+            return _as_admin(reason, said) if admin and kind is Blocked else kind(reason, said)
+    return Retry(Reason.UNREACHABLE, "the connection failed for a reason that is not known: see the server's log")
 
 
 def _as_admin(reason: Reason, message: str) -> KeywardError:
     if reason in (Reason.LOGIN_REFUSED, Reason.ACCOUNT_DISABLED):
-        return Blocked(Reason.ADMIN_LOGIN_REFUSED, f"admin login: {message}")
+        return Blocked(Reason.ADMIN_LOGIN_REFUSED, message)
     if reason is Reason.PRIVILEGE_MISSING:
-        return Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks a right: {message}")
+        return Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"for the admin, {message}")
     return Blocked(reason, message)
 
 

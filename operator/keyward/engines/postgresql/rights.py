@@ -148,7 +148,9 @@ async def _all_exist(conn: Connection, privilege: Privilege) -> None:
 def _complain(what: str, wanted: Sequence[str], found: Sequence[str], database: str) -> None:
     for name in wanted:
         if name not in found:
-            raise Blocked(Reason.INVALID_SPEC, f"{what} {name!r} does not exist in database {database!r}")
+            raise Blocked(
+                Reason.INVALID_SPEC, f"{what} {name!r} is not in database {database!r}: create it, or correct the name"
+            )
 
 
 async def ensure(conn: Connection, privilege: Privilege, role: str) -> None:

@@ -59,7 +59,9 @@ class Session:
             pass
         if state.committing:
             raise state.unsettled()
-        raise Retry(Reason.TIMEOUT, f"the server did not finish within {self.goal.timeout:g} s")
+        raise Retry(
+            Reason.TIMEOUT, f"the server did not finish within {self.goal.timeout:g} s: see to its load and locks"
+        )
 
     # --- check ---
 
@@ -80,9 +82,11 @@ class Session:
             self.conn, "SELECT has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datname = %s", [name]
         )
         if not found:
-            raise Blocked(Reason.DATABASE_MISSING, f"database {name!r} does not exist")
+            raise Blocked(
+                Reason.DATABASE_MISSING, f"database {name!r} is not on the server: create it, or correct the name"
+            )
         if not found[0][0]:
-            raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks CONNECT on database {name!r}")
+            raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks CONNECT on database {name!r}: grant it")
 
     @asynccontextmanager
     async def _database(self, name: str) -> AsyncIterator[Connection]:
@@ -227,10 +231,18 @@ def _holder(accounts: AccountSet) -> str:
 def _may_be_set(change: Change) -> None:
     state = change.expected.accounts[change.account]
     if not state.exists and not change.create:
-        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
+        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} is not on the server: create it there")
     if any(change.expected.accounts[name].superuser for name in change.accounts.all_roles):
-        raise Blocked(Reason.ACCOUNT_RESERVED, "an account is superuser-like; such accounts are never touched")
+        raise Blocked(
+            Reason.ACCOUNT_RESERVED, "an account is superuser-like, and such accounts are never touched: choose another"
+        )
     if state.exists and not state.can_login and not change.enable:
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is NOLOGIN; somebody did that on purpose")
+        raise Blocked(
+            Reason.ACCOUNT_DISABLED,
+            f"account {change.account!r} is NOLOGIN: give LOGIN back on the server, we never do",
+        )
     if state.expired and not change.accounts.created:
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} has expired (VALID UNTIL)")
+        raise Blocked(
+            Reason.ACCOUNT_DISABLED,
+            f"account {change.account!r} has expired: move VALID UNTIL on the server, we never do",
+        )

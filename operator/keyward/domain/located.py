@@ -1,0 +1,75 @@
+"""Which field of the Credential or its Target an error of the outside system speaks of. Pure.
+
+An engine knows causes and what mends them on its side; only here is known what the user calls the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from keyward.domain.model import Wish
+from keyward.errors import KeywardError, Reason, Retry
+
+Field = Callable[[Wish], str]
+
+
+def at_field(error: KeywardError, wish: Wish) -> KeywardError:
+    """The same error, its message begun with the field; as it is where it names one already or speaks of no Target."""
+    field = _FIELDS.get(error.reason)
+    if field is None or wish.target is None or error.message.startswith(("spec.", "metadata.")):
+        return error
+    message = f"{field(wish)}: {error.message}"
+    if isinstance(error, Retry):
+        return type(error)(error.reason, message, error.after)
+    return type(error)(error.reason, message)
+
+
+def account(wish: Wish) -> str:
+    """Where the accounts are named."""
+    return f"spec.{wish.type}.import.accounts[].name" if wish.imported else f"spec.{wish.type}.create.name"
+
+
+def _of_target(field: str) -> Field:
+    def found(wish: Wish) -> str:
+        target = f"{wish.target.kind} {wish.target.name}" if wish.target else "the Target"
+        return f"{field.format(type=wish.type)} of {target}"
+
+    return found
+
+
+def _database(wish: Wish) -> str:
+    created = "" if wish.imported else f" or spec.{wish.type}.create.privileges[].database"
+    return f"spec.{wish.type}.databaseName{created}"
+
+
+_ENDPOINTS: Final = _of_target("spec.{type}.endpoints")
+_ADMIN: Final = _of_target("spec.admin.secretRef")
+_FIELDS: Final[Mapping[Reason, Field]] = {
+    Reason.UNREACHABLE: _ENDPOINTS,
+    Reason.NAME_RESOLUTION: _ENDPOINTS,
+    Reason.TIMEOUT: _ENDPOINTS,
+    Reason.TLS_REFUSED: _ENDPOINTS,
+    Reason.WEAK_AUTHENTICATION: _ENDPOINTS,
+    Reason.READ_ONLY_ENDPOINT: _ENDPOINTS,
+    Reason.PROPAGATION_TIMEOUT: _ENDPOINTS,
+    Reason.BUSY: _ENDPOINTS,
+    Reason.UNKNOWN_OUTCOME: _ENDPOINTS,
+    Reason.PASSWORD_REFUSED: _ENDPOINTS,
+    Reason.ENGINE_UNSUPPORTED: _ENDPOINTS,
+    Reason.UNKNOWN_CA: _of_target("spec.{type}.tls"),
+    Reason.ADMIN_SECRET_INVALID: _ADMIN,
+    Reason.ADMIN_LOGIN_REFUSED: _ADMIN,
+    Reason.ADMIN_PRIVILEGE_MISSING: _ADMIN,
+    Reason.DATABASE_MISSING: _database,
+    Reason.INVALID_SPEC: lambda wish: f"spec.{wish.type}",
+    Reason.ACCOUNT_EXISTS: account,
+    Reason.ACCOUNT_MISSING: account,
+    Reason.ACCOUNT_DISABLED: account,
+    Reason.ACCOUNT_RESERVED: account,
+    Reason.ACCOUNT_CLAIMED: account,
+    Reason.LINEAGE_CONFLICT: account,
+    Reason.LOGIN_REFUSED: account,
+    Reason.WRONG_IDENTITY: account,
+    Reason.PRIVILEGE_MISSING: account,
+}
