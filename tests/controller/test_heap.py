@@ -66,17 +66,6 @@ def test_a_forgotten_key_is_never_released():
     assert schedule.release() == []
 
 
-def test_a_clock_that_is_set_back_only_delays():
-    clock = Clock()
-    schedule = Schedule(clock)
-    schedule.set(A, after(10))
-    clock.now = after(-86_400)
-    assert schedule.release() == []
-    assert schedule.pause() == 30.0
-    clock.now = after(10)
-    assert schedule.release() == [A]
-
-
 def test_the_sleep_is_bounded_so_that_a_clock_that_is_set_forward_is_noticed():
     schedule = Schedule(Clock(), longest_sleep=30.0)
     assert schedule.pause() == 30.0
@@ -118,3 +107,17 @@ async def test_the_loop_wakes_for_a_key_that_is_due_earlier_than_its_sleep():
     await asyncio.wait_for(released.wait(), 1)
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
+
+
+def test_a_clock_that_is_set_back_makes_everything_due_once():
+    clock = Clock()
+    schedule = Schedule(clock)
+    schedule.set(A, after(20))
+    schedule.set(B, after(9999))
+    assert schedule.release() == []
+    clock.now = after(-3600)
+    assert sorted(schedule.release()) == [A, B]
+    schedule.set(A, after(-3590))
+    assert schedule.release() == []
+    clock.now = after(-3595)
+    assert schedule.release() == []

@@ -1,7 +1,8 @@
 """The schedule: when each Credential is looked at again without anything having changed.
 
-Due times are wall-clock times, as people state them. The sleep is bounded, so that a clock that is set forward is noticed
-within it, and one that is set back only makes a key wait; nothing is ever dropped but by `set` and `forget`.
+Due times are wall-clock times, as people state them. The sleep is bounded, so that a clock that is set is noticed within it:
+one that is set back makes every key due, as what was said of it may be far off. Nothing is ever dropped but by `set` and
+`forget`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final, NoReturn
 
 from keyward.controller.queue import Key
 
+_JUMP: Final = 5.0  # seconds by which a wall clock may fall behind before it counts as set back
 _SLACK: Final = 64  # stale entries that are tolerated before the heap is built anew
 
 
@@ -50,6 +52,7 @@ class Schedule:
         self._longest_sleep = longest_sleep
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []
+        self._seen = (clock().timestamp(), monotonic())  # both clocks at the last round
         self._woken = asyncio.Event()
         self.beat = monotonic()  # of the last round of `run`, for /healthz
         self.started = False
@@ -84,6 +87,9 @@ class Schedule:
     def release(self) -> list[Key]:
         """Those keys that are due now and that the rate allows, the longest overdue first."""
         now = self._clock().timestamp()
+        if self._is_set_back(now, monotonic()):
+            self._due = dict.fromkeys(self._due, now)
+            self._heap = [(now, key) for key in self._due]
         released: list[Key] = []
         while self._heap and self._heap[0][0] <= now:
             at, key = self._heap[0]
@@ -96,6 +102,10 @@ class Schedule:
             del self._due[key]
             released.append(key)
         return released
+
+    def _is_set_back(self, wall: float, steady: float) -> bool:
+        (wall_before, steady_before), self._seen = self._seen, (wall, steady)
+        return (steady - steady_before) - (wall - wall_before) > _JUMP
 
     def pause(self) -> float:
         """Seconds to sleep before `release` has something to do."""

@@ -63,7 +63,7 @@ def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionS
         # Whoever edits a Target and deletes a Credential must not have the admin's login sent elsewhere by that.
         reason = Reason.TARGET_SUSPENDED if seen.target.suspended else Reason.TARGET_NOT_APPROVED
         return Wait(_deadline(seen), reason, "the accounts are undone once work on the Target goes on, or left")
-    until = _after_failure(seen, now)
+    until = schedule.retry_at(seen.failures, seen.wish.uid, now)
     if until is not None and until > now:
         return Wait(min(until, _deadline(seen)), "BackOff")
     if policy is AccountsPolicy.DROP:
@@ -83,12 +83,6 @@ def _cannot_undo(seen: Observed, history: History, now: datetime) -> bool:
     fenced = top is not None and (top.cluster != seen.cluster or commands.highest_seen(seen, history) > top.sequence)
     gone = seen.obstacle is not None and seen.obstacle.reason in _NEVER
     return gone or seen.namespace_terminating or fenced or now >= _deadline(seen)
-
-
-def _after_failure(seen: Observed, now: datetime) -> datetime | None:
-    if not seen.failures.count or seen.failures.last_at is None:
-        return None
-    return min(seen.failures.last_at, now) + schedule.backoff(seen.failures, seen.wish.uid)
 
 
 def sweep(versions: Iterable[Version], live: frozenset[str], now: datetime) -> list[Orphan | Prune]:

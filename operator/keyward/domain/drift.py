@@ -20,8 +20,8 @@ def plan(seen: Observed, now: datetime) -> Verify | Wait:
     checked = seen.memory.drift_checked_at
     if checked is None:
         return Wait(None, "NoDriftLogin")
-    due = min(checked, now) + seen.wish.drift_interval
-    if seen.failures.count and seen.failures.last_at is not None:
-        # A system that is down is asked no oftener than the rotation would ask it.
-        due = max(due, min(seen.failures.last_at, now) + schedule.backoff(seen.failures, seen.wish.uid))
+    # A look in the future was taken before the clock was set back.
+    due = checked + seen.wish.drift_interval if checked <= now else now
+    # A system that is down is asked no oftener than the rotation would ask it.
+    due = max(due, schedule.retry_at(seen.failures, seen.wish.uid, now) or due)
     return Verify(current) if due <= now else Wait(due, "NoDriftLogin")

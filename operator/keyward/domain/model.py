@@ -311,6 +311,8 @@ class Memory:
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
     accounts_kept: bool = False  # they own objects: disabled where they should have been dropped
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
+    inputs: str = ""  # those that the last look of this process found
+    behind_since: datetime | None = None  # since when its clock has been behind a write: see `reserving`
 
     def denies(self, version: Version, digest: str) -> bool:
         """Whether this process was refused with it. A refusal while it was pending tells nothing once it is promoted."""
@@ -355,7 +357,7 @@ class Observed:
     namespace_terminating: bool = False
     blocked_secrets: frozenset[str] = frozenset()  # projections that failed in this pass
     awake_since: datetime | None = None  # since when this process has been looking
-    inputs: str = ""  # digest of spec, Target and admin Secret as they stand: failures speak of these
+    inputs: str = ""  # digest of spec, commands, Target and Secrets as they stand: failures speak of these
     derived: dict[str, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # what all concerns ask for

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from keyward.domain import commands, doubt, schedule, settling
+from keyward.domain import commands, doubt, lineage, schedule, settling
 from keyward.domain.model import (
     Cause,
     CauseKind,
     DriftPolicy,
     Handled,
     Mode,
+    Observed,
     Origin,
     Promotion,
     Reserve,
     RetiredAs,
+    Version,
     Wait,
 )
 from keyward.errors import Reason
@@ -81,7 +83,7 @@ def next_need(s: Situation) -> Need | None:
 def _scheduled(s: Situation, promoted_at: datetime) -> datetime:
     wish, awake = s.seen.wish, s.seen.awake_since
     due = schedule.due_at(wish.schedule, promoted_at, wish.uid, s.now)
-    return due if awake is None else schedule.caught_up_at(wish.schedule, due, awake, wish.uid)
+    return due if awake is None or awake > s.now else schedule.caught_up_at(wish.schedule, due, awake, wish.uid)
 
 
 def _generic_need(s: Situation) -> Need | None:
@@ -136,17 +138,30 @@ def hold_for_grace(s: Situation, need: Need) -> Wait | None:
         return None
     if need.kind is CauseKind.INITIAL:
         return None  # an import overwrites nobody's password
-    written = [
-        secret.written_at
-        for p in s.seen.wish.projections
-        if (secret := s.seen.secrets.get(p.secret_name)) is not None and secret.written_at is not None
-    ]
-    if current.promoted is not None:
-        written.append(current.promoted.at)
-    # A time in the future is a clock that was set back: it counts as now, or the grace would never end.
-    newest = min(max(written, default=s.now), s.now)
+    newest = max(_writes(s.seen, current), default=s.now)
+    if newest > s.now:
+        newest = s.seen.memory.behind_since or s.now
     until = newest + s.seen.wish.grace
     return Wait(until, "Grace", "the previous value is kept for spec.rotation.gracePeriod") if until > s.now else None
+
+
+def _writes(seen: Observed, current: Version) -> list[datetime]:
+    wished = (seen.secrets.get(p.secret_name) for p in seen.wish.projections)
+    written = [secret.written_at for secret in wished if secret is not None and secret.written_at is not None]
+    return [*written, current.promoted.at] if current.promoted is not None else written
+
+
+def behind_since(seen: Observed, now: datetime) -> datetime | None:
+    """Since when this process has known that its clock is behind what was written; None while it is not.
+
+    How long ago a write in the future took place nobody can tell: its grace is counted from there.
+    """
+    resolution = lineage.resolve(seen)
+    current = None if isinstance(resolution, Wait) else resolution.history.current
+    if current is None or max(_writes(seen, current), default=now) <= now:
+        return None
+    since = seen.memory.behind_since
+    return now if since is None or since > now else since
 
 
 def hold_for_consumers(s: Situation, need: Need) -> Wait | None:

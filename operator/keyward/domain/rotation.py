@@ -23,9 +23,11 @@ from keyward.domain.model import (
     RetiredAs,
     Return,
     Step,
+    TargetView,
     Verify,
     Version,
     Wait,
+    Wish,
 )
 from keyward.errors import Reason
 
@@ -56,7 +58,8 @@ Guard = Callable[[Situation], Step | Wait | None]
 def plan(seen: Observed, now: datetime) -> Step | Wait:
     """The next step of this credential's rotation."""
     if seen.obstacle is not None:
-        return Wait(_after_failure(seen, now), seen.obstacle.reason, seen.obstacle.message, not seen.obstacle.transient)
+        until = schedule.retry_at(seen.failures, seen.wish.uid, now)
+        return Wait(until, seen.obstacle.reason, seen.obstacle.message, not seen.obstacle.transient)
     resolution = lineage.resolve(seen)
     if isinstance(resolution, Wait):
         return resolution
@@ -106,16 +109,8 @@ def annotate_before_effects(s: Situation) -> Step | Wait | None:
 
 def back_off(s: Situation) -> Step | Wait | None:
     """After a failure, nothing is tried before its back-off is over."""
-    until = _after_failure(s.seen, s.now)
+    until = schedule.retry_at(s.seen.failures, s.seen.wish.uid, s.now)
     return Wait(until, "BackOff") if until is not None and until > s.now else None
-
-
-def _after_failure(seen: Observed, now: datetime) -> datetime | None:
-    if not seen.failures.count or seen.failures.last_at is None:
-        return None
-    # A clock that was set back must not make a back-off last for ever.
-    last = min(seen.failures.last_at, now)
-    return last + schedule.backoff(seen.failures, seen.wish.uid)
 
 
 def stop_in_doubt(s: Situation) -> Step | Wait | None:
@@ -150,14 +145,16 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return None
     if target.suspended:
         return Wait(
-            None, Reason.TARGET_SUSPENDED, f"spec.suspend is set on {target.identity.kind} {target.identity.name}"
+            None,
+            Reason.TARGET_SUSPENDED,
+            f"spec.suspend of {_named(target)} is true: nothing is done there until it is false",
         )
     if not target.is_approved:
         return Wait(
             None,
             Reason.TARGET_NOT_APPROVED,
-            f"the endpoints or CA of {target.identity.kind} {target.identity.name} changed: somebody who may write its "
-            "admin Secret approves them with: keyward target approve",
+            f"spec.{wish.type}.endpoints or tls of {_named(target)}: the admin login was not given for what stands there: look "
+            f"at it, and as somebody who may write the admin Secret approve it with: {_approving(wish, target)}",
             stalled=True,
         )
     missing = [name for name in wish.accounts if name not in target.may_manage]
@@ -165,10 +162,20 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return Wait(
             None,
             Reason.ACCOUNT_NOT_ALLOWED,
-            f"spec.allowedAccounts of {target.identity.kind} {target.identity.name} does not cover {', '.join(missing)}",
+            f"spec.allowedAccounts of {_named(target)} does not cover {', '.join(missing)}: add a pattern there that does, or "
+            "choose other accounts",
             stalled=True,
         )
     return None
+
+
+def _named(target: TargetView) -> str:
+    return f"{target.identity.kind} {target.identity.name}"
+
+
+def _approving(wish: Wish, target: TargetView) -> str:
+    options = f"-n {wish.namespace}" if target.identity.kind == "Target" else "--cluster"
+    return f"keyward target approve {target.identity.name} {options}"
 
 
 def settle_pending(s: Situation) -> Step | Wait | None:

@@ -90,9 +90,20 @@ def backoff(failures: Failures, seed: str) -> timedelta:
     return max(BACKOFF_FIRST, full * (1 - 0.2 * _fraction(f"backoff {failures.count}", seed)))
 
 
+def retry_at(failures: Failures, seed: str, now: datetime) -> datetime | None:
+    """When the back-off after the last failure ends; None if there is none.
+
+    A failure in the future was recorded before the clock was set back. It holds nothing back: counted from now at each look,
+    its back-off would not end before that time has come again.
+    """
+    if not failures.count or failures.last_at is None or failures.last_at > now:
+        return None
+    return failures.last_at + backoff(failures, seed)
+
+
 def _interval_time(schedule: ScheduleWish, promoted_at: datetime, seed: str) -> datetime:
     if schedule.interval <= timedelta(0):
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.interval must be longer than zero")
+        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.interval: must be longer than zero")
     jitter = _fraction("interval", seed) * min(JITTER_SHARE * schedule.interval, JITTER_LIMIT)
     return promoted_at + schedule.interval - jitter
 
@@ -101,22 +112,24 @@ def _cron_time(schedule: ScheduleWish, promoted_at: datetime) -> datetime:
     zone = _zone(schedule.time_zone, "spec.rotation.timeZone")
     expression = schedule.cron or ""
     if len(expression.split()) != 5:
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.cron must have five fields, as in '0 3 * * 1'")
+        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.cron: must have five fields, as in '0 3 * * 1'")
     try:
         return next(CronSim(expression, promoted_at.astimezone(zone))).astimezone(UTC)
     except CronSimError:
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.cron is not a cron expression, such as '0 3 * * 1'") from None
+        raise Blocked(
+            Reason.INVALID_SPEC, "spec.rotation.cron: is no cron expression: write it as '0 3 * * 1'"
+        ) from None
     except StopIteration:
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.cron names a time that never comes") from None
+        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.cron: names a time that never comes: correct it") from None
 
 
 def _spans(window: Window, at: datetime) -> Iterable[tuple[datetime, datetime]]:
     """This window's openings around `at`, from before it to at least a week after it. Its length is real time."""
     if not (timedelta(0) < window.duration <= 7 * DAY and 0 <= window.start_minute < 24 * 60):
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.windows: start is a time of day, duration at most seven days")
+        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.windows[]: start must be a time of day, duration at most 7d")
     if not set(window.days) <= set(range(7)):
-        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.windows: days are those of one week")
-    zone = _zone(window.time_zone, "spec.rotation.windows.timeZone")
+        raise Blocked(Reason.INVALID_SPEC, "spec.rotation.windows[].days: must be days of a week")
+    zone = _zone(window.time_zone, "spec.rotation.windows[].timeZone")
     today = at.astimezone(zone).date()
     for offset in range(-8, 9):
         day = today + offset * DAY
@@ -131,7 +144,7 @@ def _zone(name: str, field: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise Blocked(Reason.INVALID_SPEC, f"{field} is not an IANA time zone, such as Europe/Berlin") from None
+        raise Blocked(Reason.INVALID_SPEC, f"{field}: is no IANA time zone: write it as Europe/Berlin") from None
 
 
 def _fraction(purpose: str, seed: str) -> float:

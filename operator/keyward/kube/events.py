@@ -96,7 +96,7 @@ class EventRecorder:
         else:
             self._series.move_to_end(key)
             series.count += 1
-        if now.timestamp() - series.written_at < self._limits.repeat:
+        if 0 <= now.timestamp() - series.written_at < self._limits.repeat:  # less: the clock was set back
             return
         try:
             self._queue.put_nowait((series, self._body(ref, series, (type_, reason, message), now)))
