@@ -26,7 +26,7 @@ from keyward.domain.model import (
     TargetView,
     Verify,
 )
-from keyward.errors import Blocked, Reason, Retry
+from keyward.errors import Blocked, Reason, Rejected, Retry
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 WISH = replace(wish_of("dual create"), uid="u1")
@@ -79,8 +79,10 @@ def test_a_step_that_goes_well_only_has_its_duration_told(heard):
 def test_a_refused_candidate_is_told_and_counted(heard):
     heard.telling.did(seen(), Retire(version(), RetiredAs.REFUSED), Memory(), 0.1)
     heard.telling.did(seen(), Retire(version(), RetiredAs.SUPERSEDED), Memory(), 0.1)
-    assert [e[2] for e in heard.events] == ["PasswordRefused"]
+    heard.telling.failed(WISH, "Apply", Rejected(Reason.PASSWORD_REFUSED, "the policy refused it"))
+    assert heard.events == [("orders", "Warning", "PasswordRefused", "the policy refused it")]
     assert heard.count("keyward_rotations_total", type="rds", result="refused") == 1
+    assert heard.count("keyward_rotations_total", type="rds", result="failure") == 0
 
 
 def test_a_login_that_is_refused_is_counted_although_the_step_went_well(heard):

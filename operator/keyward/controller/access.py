@@ -25,7 +25,7 @@ from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Pla
 from keyward.errors import Blocked, Reason
 from keyward.kube.targets import AdminSecret, AdminSecrets
 
-_FRESH: Final = timedelta(seconds=30)  # how long an admin Secret that was read is believed
+_FRESH: Final = timedelta(seconds=5)  # how long an admin Secret that was read is believed: shorter than the polls of it
 
 Engines = Callable[[str], Engine]
 
@@ -63,7 +63,7 @@ class Targets:
         if raw is None:
             return _obstacle(
                 Reason.UNKNOWN_TARGET,
-                f"spec.{wanted.type}.targetRef names {reference.kind} {reference.name}, which is not there: create it",
+                f"spec.{wanted.type}.targetRef: {reference.kind} {reference.name} is not there: create it",
             )
         try:
             found = parse(Target, raw) if reference.kind == "Target" else parse(ClusterTarget, raw)
@@ -73,7 +73,8 @@ class Targets:
         if isinstance(found, ClusterTarget) and not allows(found.spec.allowed_namespaces, namespace):
             return _obstacle(
                 Reason.TARGET_NOT_ALLOWED,
-                f"spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace {namespace}",
+                f"spec.{wanted.type}.targetRef: spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace "
+                f"{namespace}: add it there, or use another Target",
             )
         if managed.system(found.spec).engine != wanted.engine:
             return _obstacle(
@@ -96,7 +97,8 @@ class Targets:
             if holder is not None and holder != own:
                 return _obstacle(
                     Reason.ACCOUNT_CLAIMED,
-                    f"account {name!r} belongs to Credential {'/'.join(holder)}, which is older; each account has one",
+                    f"{wanted.field}: account {name!r} belongs to Credential {'/'.join(holder)}, which is older, and each "
+                    "account has one: choose another account, or delete that Credential",
                 )
         return None
 

@@ -282,6 +282,12 @@ class Cache:
         name = name or min(found, default="")
         return Source(name, found[name]) if name in found else None
 
+    def source_state(self, namespace: str, credential: str) -> str:
+        """Which Secrets are labelled as sources of this Credential, and in which state."""
+        return " ".join(
+            f"{name} {state}" for name, state in sorted(self._sources.get((namespace, credential), {}).items())
+        )
+
     def put_source(self, namespace: str, credential: str, source: Source) -> list[Key]:
         """A Secret is labelled as the source of this Credential; the Credentials that this is news for."""
         before = self._source_of.get((namespace, source.name))

@@ -6,7 +6,7 @@ Nothing is decided here. A Target or key that cannot be used becomes an obstacle
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -29,8 +29,18 @@ from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
-from keyward.domain import lineage
-from keyward.domain.model import Failures, Observed, Obstacle, Origin, SecretView, SourceView, TargetView, Wish
+from keyward.domain import lineage, located
+from keyward.domain.model import (
+    Failures,
+    Observed,
+    Obstacle,
+    Origin,
+    SecretView,
+    SourceView,
+    TargetView,
+    Version,
+    Wish,
+)
 from keyward.domain.writes import Json
 from keyward.engines import registry
 from keyward.engines.base import Engine
@@ -78,16 +88,18 @@ class Gatherer:
         run.subject, wish = found.subject, found.subject.wish
         obstacle, target = await self._reach(run, found.sight)
         source, no_source = await self._source(run)
-        inputs = self._inputs(wish, found.sight)
+        versions, inputs = self._cache.versions(*key), self._inputs(wish, found.sight)
+        imports = await self._imports(run)
+        self._forget_refusals(run, versions, imports, inputs)
         self._begin_drift(run, wish)
         return Observed(
             wish=wish,
             cluster=self._p.cluster(),
-            versions=self._cache.versions(*key),
+            versions=versions,
             secrets=self._secrets(wish),
             target=target,
             source=source,
-            imports=await self._imports(run),
+            imports=imports,
             memory=run.memory,
             failures=self._failures(key, inputs),
             obstacle=obstacle or self._own_obstacle(run.subject) or no_source,
@@ -117,7 +129,8 @@ class Gatherer:
             view = await self._targets.view(sight, run.accounts.all_roles)
             run.access = await self._targets.access(sight, self._engines)
         except Blocked as error:
-            return Obstacle(error.reason, error.message), None
+            found = located.at_field(error, run.subject.wish)
+            return Obstacle(found.reason, found.message), None
         return None, view
 
     def _failing(self, wish: Wish) -> bool:
@@ -166,9 +179,17 @@ class Gatherer:
                     found[version.account] = self._p.keeper.source_digest(given)
         return found
 
+    def _forget_refusals(self, run: Pass, versions: tuple[Version, ...], given: Mapping[str, str], inputs: str) -> None:
+        """An import that was refused is tried again once somebody has changed something else than its password."""
+        if run.memory.inputs == inputs:
+            return
+        again = {v.sequence for v in versions if not v.settled and given.get(v.account) == v.source_digest}
+        denied = frozenset(d for d in run.memory.denied if d[0] not in again)
+        run.learn(inputs=inputs, denied=denied, denied_early=run.memory.denied_early - again)
+
     def _inputs(self, wish: Wish, sight: Sight | None) -> str:
-        """A digest of what a person may change to mend a failure."""
-        parts = [str(wish.generation)]
+        """A digest of what a person may change to mend a failure, or writes to have it tried now."""
+        parts = [str(wish.generation), repr(wish.commands), self._cache.source_state(wish.namespace, wish.name)]
         if sight is not None and sight.found is not None:
             parts += [sight.found.metadata.uid, str(sight.found.metadata.generation)]
             parts.append(self._targets.admin_state(sight.admin))
@@ -202,22 +223,24 @@ class Gatherer:
         if key is None:
             return Obstacle(
                 Reason.KEY_UNAVAILABLE,
-                f"spec.encryptionKeyName names EncryptionKey {wish.key}, which is not there: create it",
+                f"spec.encryptionKeyName: EncryptionKey {wish.key} is not there: create it, or name another one",
             )
         if key.metadata.deletion_timestamp is not None:
             return Obstacle(
                 Reason.KEY_UNAVAILABLE,
-                f"EncryptionKey {wish.key} is being deleted and wraps nothing new: name another one in spec.encryptionKeyName",
+                f"spec.encryptionKeyName: EncryptionKey {wish.key} is being deleted and wraps nothing new: name another one",
             )
         if not allows(key.spec.allowed_namespaces, wish.namespace):
             return Obstacle(
                 Reason.KEY_NOT_ALLOWED,
-                f"spec.allowedNamespaces of EncryptionKey {wish.key} does not list namespace {wish.namespace}",
+                f"spec.encryptionKeyName: spec.allowedNamespaces of EncryptionKey {wish.key} does not list namespace "
+                f"{wish.namespace}: add it there, or name another key",
             )
         if self._p.keeper.writable(wish.key) is None:
             return Obstacle(
                 Reason.KEY_UNAVAILABLE,
-                f"EncryptionKey {wish.key} cannot be used now: the keyring lacks it",
+                f"spec.encryptionKeyName: the keyring lacks EncryptionKey {wish.key}: restore the one that has it; what is "
+                "new is added within a minute",
                 transient=True,
             )
         return None
@@ -260,8 +283,8 @@ def _no_preset(sight: Sight) -> Obstacle:
     assert sight.identity is not None
     return Obstacle(
         Reason.INVALID_SPEC,
-        f"spec.rds.create.privileged: {sight.identity.kind} {sight.identity.name} names no role for privileged accounts in "
-        "spec.rds.privilegedRole",
+        f"spec.rds.create.privileged: {sight.identity.kind} {sight.identity.name} names no role for privileged accounts: name "
+        "one in its spec.rds.privilegedRole",
     )
 
 
@@ -270,7 +293,8 @@ def _policy_obstacle(credential: Credential) -> Obstacle | None:
         return None
     return Obstacle(
         Reason.ACCESS_POLICY_UNSUPPORTED,
-        "spec.accessPolicy: is not supported yet, and never silently ignored: remove it; the namespace's RBAC rules",
+        "spec.accessPolicy: is not supported yet, and never silently ignored: remove it; the RBAC of the namespace says who "
+        "reads",
     )
 
 

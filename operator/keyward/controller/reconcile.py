@@ -21,10 +21,10 @@ from keyward.controller.passes import Pass
 from keyward.controller.ports import Clock, CredentialStore, Hook, Subject, Teller
 from keyward.controller.queue import Key
 from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
-from keyward.domain import deletion, drift, projection, retention, rotation
+from keyward.domain import deletion, drift, located, projection, reserving, retention, rotation
 from keyward.domain import status as summary
 from keyward.domain.model import Apply, Identity, Memory, Observed, Reserve, Rewrap, Version, Wait
-from keyward.errors import Blocked, Conflict, KeywardError, Rejected
+from keyward.errors import Blocked, Conflict, KeywardError
 
 _log = logging.getLogger(__name__)
 Json = dict[str, Any]
@@ -117,6 +117,7 @@ class Reconciler:
             if seen is None:
                 turn.seen = None
                 return
+            self._compare_clocks(run, seen)
             turn.seen = seen = turn.added_to(seen, run.memory)
             step = self._plan(seen, turn)
             if step is None:
@@ -127,7 +128,8 @@ class Reconciler:
             run.steps.append(type(step).__name__)
             try:
                 await self._do(run, seen, step)
-            except (Conflict, Rejected) as error:
+                turn.did(step)
+            except Conflict as error:
                 _log.debug("planned anew: %s", error.message)
             except Blocked as error:
                 if not is_projection_problem(step, error):
@@ -135,6 +137,11 @@ class Reconciler:
                 turn.block(step.projection.secret_name, error)
                 self._teller.failed(seen.wish, "Project", error)
         turn.retry_after = SOON
+
+    def _compare_clocks(self, run: Pass, seen: Observed) -> None:
+        since = reserving.behind_since(seen, self._clock())
+        if since != run.memory.behind_since:
+            run.learn(behind_since=since)
 
     async def _do(self, run: Pass, seen: Observed, step: Any) -> None:
         started = perf_counter()
@@ -162,6 +169,7 @@ class Reconciler:
 
     def _fail(self, run: Pass, turn: Turn, error: KeywardError) -> None:
         step = run.steps[-1] if run.steps else "Gather"
+        error = located.at_field(error, run.subject.wish)
         _log.warning("%s failed: %s: %s", step, error.reason, error.message)
         turn.fail(error, step)
         self._teller.failed(run.subject.wish, step, error)
@@ -181,7 +189,7 @@ class Reconciler:
         return min(due, default=None)
 
     async def _write(self, of: Identity, before: Json, after: Json) -> bool:
-        waits_for = summary.newly_stalled(before, after)
+        waits_for = summary.newly_in_the_way(before, after)
         if waits_for is not None:
             self._teller.warn(of, *waits_for)
         try:

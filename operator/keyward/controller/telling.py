@@ -52,10 +52,8 @@ class Telling:
                     self._say(
                         wish.identity, "Normal", "Rotated", f"version {version.version_id} logs in and is current"
                     )
-            case Retire(version=version, as_=RetiredAs.REFUSED):
+            case Retire(as_=RetiredAs.REFUSED):
                 self._metrics.rotations.labels(wish.type, "refused").inc()
-                text = f"the target refused the candidate {version.version_id}: another one is made"
-                self._say(wish.identity, "Warning", Reason.PASSWORD_REFUSED, text)
             case Verify(version=version) if memory.denies(version, wish.target.digest if wish.target else ""):
                 self._metrics.failed_verifications.inc()
             case Drop() if memory.accounts_kept:

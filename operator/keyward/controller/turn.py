@@ -9,7 +9,7 @@ from typing import Any, Final
 from keyward.domain import schedule
 from keyward.domain import status as summary
 from keyward.domain.conditions import stamp
-from keyward.domain.model import Failures, Memory, Observed, Wait
+from keyward.domain.model import Failures, Memory, Observed, Promote, Reserve, Wait
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 Json = dict[str, Any]
@@ -53,6 +53,11 @@ class Turn:
         """One Secret cannot be written; everything else goes on."""
         self.blocked |= {secret}
         self.projection_problem = summary.Problem(error.reason, error.message, "Project", stalled=True)
+
+    def did(self, step: object) -> None:
+        """A step was done. What another value could not be written to is tried again with this one."""
+        if isinstance(step, Promote) or (isinstance(step, Reserve) and step.promotion is not None):
+            self.blocked, self.projection_problem = frozenset(), None
 
     def fail(self, error: KeywardError, step: str) -> None:
         """The pass ends here."""
@@ -118,7 +123,9 @@ def _standing(before: Json) -> summary.Problem | None:
     rotated = next((c for c in before.get("conditions", []) if c.get("type") == "Rotated"), None)
     if rotated is None or rotated.get("status") != "False" or rotated.get("reason") not in set(Reason):
         return None
-    stalled = any(c.get("type") == "Stalled" for c in before.get("conditions", []))
+    stalled = any(
+        (c.get("type"), c.get("reason")) == ("Stalled", rotated["reason"]) for c in before.get("conditions", [])
+    )
     return summary.Problem(Reason(rotated["reason"]), rotated.get("message", ""), stalled=stalled)
 
 

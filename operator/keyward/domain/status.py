@@ -83,17 +83,21 @@ def invalid(before: Json, generation: int, problem: Problem, now: datetime) -> J
     return {**before, "observedGeneration": generation, "state": "Invalid", "conditions": kept + told}
 
 
-def newly_stalled(before: Json, after: Json) -> tuple[str, str] | None:
-    """Reason and message of what began to wait for a person with this status; a failure was told already."""
-    old, new = _stalled_by(before), _stalled_by(after)
+def newly_in_the_way(before: Json, after: Json) -> tuple[str, str] | None:
+    """Reason and message of what keeps a rotation back since this status; a failure was told already."""
+    old, new = _in_the_way(before), _in_the_way(after)
     if new is None or new == old or after.get("failures"):
         return None
     return new
 
 
-def _stalled_by(status: Json) -> tuple[str, str] | None:
-    found = next((c for c in status.get("conditions", []) if c.get("type") == "Stalled"), None)
-    return None if found is None else (found.get("reason", ""), found.get("message", ""))
+def _in_the_way(status: Json) -> tuple[str, str] | None:
+    found = {c.get("type"): c for c in status.get("conditions", [])}
+    for kind, state in (("Stalled", "True"), ("Rotated", "False")):
+        told = found.get(kind, {})
+        if told.get("status") == state and told.get("reason") in set(Reason):
+            return told["reason"], told.get("message", "")
+    return None
 
 
 def _named(history: History, sequence: int) -> str:
@@ -182,4 +186,5 @@ def _stalled(outcome: Outcome) -> tuple[str, str] | None:
         return problem.reason, problem.message
     if outcome.rotation.stalled:
         return outcome.rotation.reason, outcome.rotation.message
-    return None
+    problem = outcome.projection_problem
+    return (problem.reason, problem.message) if problem is not None and problem.stalled else None
