@@ -52,10 +52,24 @@ def test_a_crd_of_another_version_is_refused():
         crds.check(CREDENTIALS, installed(EXPECTED, version="v1beta1"), EXPECTED)
 
 
-async def test_the_start_waits_for_crds_that_are_not_there_or_not_served_yet():
+async def waited(answers, expected):
+    """What was told until all was well, and of which CRDs it was said that they are older."""
     told: list[str] = []
+    warned: list[str] = []
+    await crds.wait(Served(answers), expected, told.append, lambda crd, error: warned.append(error.message), pause=0.0)
+    return told, warned
+
+
+async def test_the_start_waits_for_crds_that_are_not_there_or_not_served_yet():
     name = CREDENTIALS.resource
-    answers = {name: [None, installed({}, established="False"), installed({})]}
-    await crds.wait(Served(answers), {}, told.append, pause=0.0)
+    told, warned = await waited({name: [None, installed({}, established="False"), installed({})]}, {})
     assert len(told) == 2
     assert name in told[0]
+    assert not warned
+
+
+async def test_the_start_waits_for_crds_that_are_older_and_warns_of_them():
+    name = CREDENTIALS.resource
+    told, warned = await waited({name: [installed({}), installed(EXPECTED)]}, {"credentials": EXPECTED})
+    assert told == warned
+    assert "lacks field spec: apply the CRDs of this release" in told[0]

@@ -20,7 +20,6 @@ from tests.cluster.fixtures import control_plane  # noqa: F401 - a fixture
 
 from keyward.controller import app
 from keyward.controller.settings import Address, Limits, Settings
-from keyward.errors import Blocked
 from keyward.kube.client import Client
 from keyward.kube.connection import connect
 from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS
@@ -206,15 +205,3 @@ async def test_health_and_metrics_are_served_while_it_runs(crds, client):
         for path in ("healthz", "readyz", "metrics"):
             async with session.get(f"http://127.0.0.1:{service.port}/{path}") as answer:
                 assert answer.status == 200
-
-
-async def test_a_crd_that_is_older_ends_the_start_with_what_it_lacks(crds, client):
-    fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties"
-    patch = f'[{{"op":"remove","path":"{fields}/description"}}]'
-    crds.kubectl("patch", "crd", "credentials.keyward.dev", "--type=json", "-p", patch)
-    try:
-        with pytest.raises(Blocked, match=r"lacks field spec\.description: apply the CRDs of this release"):
-            async with Service(crds):
-                pass
-    finally:
-        definitions.install(crds)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from keyward.api import names
 from keyward.api.schema import schemas
@@ -40,10 +40,10 @@ from keyward.errors import KeywardError
 from keyward.kube.client import Client
 from keyward.kube.connection import Connection
 from keyward.kube.credentials import KubeCredentialStore
-from keyward.kube.events import EventRecorder
+from keyward.kube.events import EventRecorder, Ref
 from keyward.kube.informer import Informer, Watched
 from keyward.kube.keyring import KeyringStore
-from keyward.kube.kinds import SECRETS, VERSIONS
+from keyward.kube.kinds import CUSTOM_RESOURCES, SECRETS, VERSIONS
 from keyward.kube.secrets import KubeSecretStore
 from keyward.kube.targets import AdminSecrets, cluster_uid
 from keyward.kube.versions import KubeVersionStore
@@ -126,7 +126,6 @@ class _Made:
                 *(informer.run for informer in self.informers),
                 self.resync.run,
                 self.lag.run,
-                platform.events.run,
                 self.keep_keys,
                 platform.target_health.run,
                 self.sets.run,
@@ -134,12 +133,19 @@ class _Made:
             synced=self.synced,
             stream=partial(source.run, platform.intake, connection),
             flush=partial(platform.events.drain, 2.0),
+            early=(platform.events.run,),
         )
+
+    def warn_of_crd(self, crd: dict[str, Any], error: KeywardError) -> None:
+        """An event on the CustomResourceDefinition itself: there is no other object that could be looked at."""
+        metadata = crd["metadata"]
+        of = Ref(CUSTOM_RESOURCES, "", metadata["name"], metadata["uid"])
+        self.platform.events.post(of, "Warning", error.reason, error.message)
 
     async def prepare(self) -> None:
         """CRDs, the cluster's identity, what is there, the keyring."""
         platform = self.platform
-        await crds.wait(platform.client, schemas(), partial(self.health.lacks, "start"))
+        await crds.wait(platform.client, schemas(), partial(self.health.lacks, "start"), self.warn_of_crd)
         self.cluster = await cluster_uid(platform.client)
         await self.resync.first()
         await platform.keeper.start(platform.intake.cache.encryption_keys())

@@ -1,4 +1,4 @@
-"""Whether the cluster knows our kinds, as this release means them. Waits for what is missing, refuses what is older.
+"""Whether the cluster knows our kinds as this release means them: nothing begins before, and what is in the way is told.
 
 An older CRD drops fields in silence: a credential would be rotated without the rule that its owner wrote down.
 """
@@ -27,24 +27,27 @@ Json = dict[str, Any]
 Schemas = Mapping[str, Json]
 """By plural: the openAPIV3Schema that this release was built with."""
 
+Warn = Callable[[Json, Blocked], None]
+"""A CRD as the server has it, and what it lacks."""
+
 KINDS: Final = (CREDENTIALS, CREDENTIAL_SETS, VERSIONS, TARGETS, CLUSTER_TARGETS, ENCRYPTION_KEYS)
 _PAUSE: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
-async def wait(client: Client, expected: Schemas, tell: Callable[[str], None], pause: float = _PAUSE) -> None:
-    """Return when all our kinds are served. `tell` gets what is missing meanwhile.
+async def wait(
+    client: Client, expected: Schemas, tell: Callable[[str], None], warn: Warn, pause: float = _PAUSE
+) -> None:
+    """Return when all our kinds are served and none is older. Meanwhile `tell` gets what is in the way, `warn` each older one.
 
     Raises:
-        Blocked: with CRD_OUTDATED, naming the CRD and the first field that it lacks.
         Retry: the API server does not answer.
     """
     said = ""
     while True:
-        missing = await _missing(client, expected)
-        if not missing:
+        why = await _in_the_way(client, expected, warn)
+        if not why:
             return
-        why = f"waiting for these CRDs: {', '.join(missing)}: apply the CRDs of this release"
         tell(why)
         if why != said:
             _log.warning("%s", why)
@@ -52,15 +55,21 @@ async def wait(client: Client, expected: Schemas, tell: Callable[[str], None], p
         await asyncio.sleep(pause)
 
 
-async def _missing(client: Client, expected: Schemas) -> list[str]:
-    missing = []
+async def _in_the_way(client: Client, expected: Schemas, warn: Warn) -> str:
+    missing, older = [], []
     for kind in KINDS:
         crd = await client.get(CUSTOM_RESOURCES, "", kind.resource)
         if crd is None or not _established(crd):
             missing.append(kind.resource)
         elif kind.plural in expected:
-            check(kind, crd, expected[kind.plural])
-    return missing
+            try:
+                check(kind, crd, expected[kind.plural])
+            except Blocked as error:
+                warn(crd, error)
+                older.append(error.message)
+    if missing:
+        older.append(f"waiting for these CRDs: {', '.join(missing)}: apply the CRDs of this release")
+    return "; ".join(older)
 
 
 def check(kind: Kind, crd: Json, expected: Json) -> None:
@@ -100,5 +109,6 @@ def _established(crd: Json) -> bool:
 def _outdated(kind: Kind, what: str) -> Blocked:
     return Blocked(
         Reason.CRD_OUTDATED,
-        f"CustomResourceDefinition {kind.resource} is older than this program, it lacks {what}: apply the CRDs of this release",
+        f"CustomResourceDefinition {kind.resource} is older than this program, it lacks {what}: apply the CRDs of this release; "
+        "until then nothing is done",
     )

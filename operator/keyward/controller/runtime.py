@@ -50,12 +50,13 @@ class Parts:
     health: Health
     metrics: Metrics
     prepare: Callable[[], Awaitable[None]]  # CRDs, keyring, first lists; raises Blocked if there is no use in going on
-    background: tuple[
-        Callable[[], Coroutine[Any, Any, NoReturn]], ...
-    ]  # for ever: informers, resync, key keeper, events
+    background: tuple[Callable[[], Coroutine[Any, Any, NoReturn]], ...]  # for ever: informers, resync, key keeper
     synced: Callable[[], Awaitable[None]]  # until every informer has its first list
     stream: Callable[[asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]  # kopf, with its ready and stop flags
     flush: Callable[[], Awaitable[None]]  # last things: events that were posted
+    early: tuple[
+        Callable[[], Coroutine[Any, Any, NoReturn]], ...
+    ] = ()  # for ever too, from before `prepare` on: events
 
 
 @dataclass(slots=True)
@@ -114,6 +115,8 @@ class Runtime:
     async def _start(self) -> None:
         parts = self._parts
         parts.health.lacks("start", "listing what is there")
+        for run in parts.early:
+            self._spawn(run())
         await self._persist(parts.prepare)
         for run in parts.background:
             self._spawn(run())
