@@ -23,7 +23,7 @@ from keyward.controller.queue import Key
 from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
 from keyward.domain import deletion, drift, located, projection, reserving, retention, rotation
 from keyward.domain import status as summary
-from keyward.domain.model import Apply, Identity, Memory, Observed, Reserve, Rewrap, Version, Wait
+from keyward.domain.model import Apply, Identity, Memory, Observed, Prune, Reserve, Rewrap, Version, Wait
 from keyward.errors import Blocked, Conflict, KeywardError
 
 _log = logging.getLogger(__name__)
@@ -243,6 +243,9 @@ def _plans(seen: Observed, now: datetime) -> Iterable[Any]:
     project = projection.plan(seen)
     if not isinstance(project, Wait):
         yield project
+    refused = retention.plan_refused(seen)
+    if isinstance(refused, Prune):
+        yield refused
     yield rotation.plan(seen, now)
     yield project
     yield drift.plan(seen, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyward.domain import lineage
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, Prune, Rewrap, Version, Wait
+from keyward.domain.model import Observed, Prune, RetiredAs, Rewrap, Version, Wait
 
 
 def plan(seen: Observed) -> Prune | Wait:
@@ -17,6 +17,19 @@ def plan(seen: Observed) -> Prune | Wait:
     for version in history.versions:
         if version.sequence not in kept:
             return Prune(version)
+    return Wait(None, "NothingToPrune")
+
+
+def plan_refused(seen: Observed) -> Prune | Wait:
+    """A refused candidate goes as soon as another one is reserved.
+
+    Where every candidate is refused no pass comes to its end, and they would pile up.
+    """
+    resolution = lineage.resolve(seen)
+    if not isinstance(resolution, Wait) and not resolution.annotate:
+        for version in resolution.history.versions[:-1]:
+            if version.retired is RetiredAs.REFUSED:
+                return Prune(version)
     return Wait(None, "NothingToPrune")
 
 
