@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,9 +59,12 @@ def seconds_until(holds: Callable[[], Any]) -> float:
 def test_a_deleted_secret_is_back_within_a_second(shop):
     projected(shop, "deleted", {"word": "kept"})
     until("the Secret", lambda: shop.secret("deleted"))
+    took = []
     for _ in range(5):
         shop.api.delete("secret", "deleted", shop.namespace)
-        assert seconds_until(lambda: shop.secret("deleted").get("word") == "kept") < 1
+        took.append(seconds_until(lambda: shop.secret("deleted").get("word") == "kept"))
+    sys.stderr.write(f"a deleted Secret was back after {min(took):.3f} to {max(took):.3f} s\n")
+    assert max(took) < 1
 
 
 def test_an_edited_secret_is_back_within_a_second(shop):
