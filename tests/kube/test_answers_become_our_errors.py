@@ -8,7 +8,7 @@ from tests.kube.fake_api import connection, serving, status
 
 from keyward.errors import Blocked, Conflict, Reason, Retry
 from keyward.kube.answers import AlreadyExists, Asked, NotFound
-from keyward.kube.client import Client, Seen
+from keyward.kube.client import PAGE, Client, Seen
 from keyward.kube.kinds import CREDENTIALS, SECRETS
 
 CANARY = "c4n4ry-value"
@@ -140,7 +140,7 @@ async def test_pages_are_read_to_the_end(api, client):
         api.put(f"s{n}")
     names = [i["metadata"]["name"] async for page in client.pages(SECRETS, "shop") for i in page["items"]]
     assert names == ["s0", "s1", "s2", "s3", "s4"]
-    assert api.requests[0].query["limit"] == "500"
+    assert api.requests[0].query["limit"] == str(PAGE)
 
 
 async def test_the_reader_of_a_question_sees_where_it_was_asked():

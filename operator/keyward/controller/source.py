@@ -86,7 +86,7 @@ def settings() -> kopf.OperatorSettings:
     found.queueing.worker_limit = None  # a limit makes idle workers block all others
     found.queueing.exit_timeout = 2.0
     found.queueing.error_delays = (1, 2, 5, 10, 30)
-    found.watching.chunk_size = 500
+    found.watching.chunk_size = 100  # each object of a page has a worker with a queue of its own for a while
     found.watching.inactivity_timeout = 70  # bookmarks come each minute
     found.watching.reconnect_backoff = 0.5
     found.networking.request_timeout = 30

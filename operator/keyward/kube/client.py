@@ -30,7 +30,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MANAGER: Final = "keyward"
-PAGE: Final = 500
+PAGE: Final = 100  # objects of one page of a list: a page of 500 is 10 MB while it is read
 
 _METHODS: Final = {
     "get": "GET", "list": "GET", "watch": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE",
@@ -72,7 +72,7 @@ def _ignore(_seen: Seen) -> None:
 
 
 class Client:
-    """Verbs of the API. Use it as an async context manager; `limit` bounds the connections."""
+    """Verbs of the API. Use it as an async context manager; `limit` bounds the requests at once, streams come on top."""
 
     def __init__(
         self,
@@ -83,11 +83,14 @@ class Client:
         observe: Callable[[Seen], None] = _ignore,
     ) -> None:
         self.connection = connection
-        self._limit, self._timeout, self._observe = limit, timeout, observe
+        self._timeout, self._observe = timeout, observe
+        self._turns = asyncio.Semaphore(limit)
         self._opened: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._opened = self.connection.session(self._limit)
+        # The pool itself must not make anybody wait: it gives a free connection to whoever asks first, not to who has waited
+        # longest, and some of our workers would be passed by until their deadline.
+        self._opened = self.connection.session(limit=0)
         return self
 
     async def __aexit__(
@@ -147,7 +150,7 @@ class Client:
     async def pages(
         self, kind: Kind, namespace: str = "", *, query: str = "", accept: str = JSON
     ) -> AsyncIterator[Json]:
-        """List in pages of 500: each page as the server sent it. Raises WatchExpired if it took too long to read on."""
+        """List in pages of 100: each page as the server sent it. Raises WatchExpired if it took too long to read on."""
         more = ""
         while True:
             parts = [f"limit={PAGE}", *([query] if query else []), *([f"continue={more}"] if more else [])]
@@ -173,10 +176,15 @@ class Client:
         """
         started, code = perf_counter(), 0
         try:
-            async with self._send(call, aiohttp.ClientTimeout(total=call.timeout)) as response:
-                body = await response.read()
-                code = response.status
-                headers = response.headers
+            await self._turn(call)
+            try:
+                left = max(call.timeout - (perf_counter() - started), 0.001)
+                async with self._send(call, aiohttp.ClientTimeout(total=left)) as response:
+                    body = await response.read()
+                    code = response.status
+                    headers = response.headers
+            finally:
+                self._turns.release()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise answers.unreachable(call.asked, timed_out=isinstance(error, TimeoutError)) from None
         finally:
@@ -184,6 +192,14 @@ class Client:
         if code >= 400:
             raise answers.error(call.asked, code, headers, body)
         return parse(body, call.asked)
+
+    async def _turn(self, call: Call) -> None:
+        """Wait until it is our turn to ask. Raises TimeoutError."""
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        async with asyncio.timeout(call.timeout):
+            await self._turns.acquire()
 
     async def stream(self, call: Call, silence: float) -> AsyncIterator[bytes]:
         """The lines of a watch, until the server ends it. `silence` in seconds without a byte is a Retry."""

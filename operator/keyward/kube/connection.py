@@ -57,7 +57,7 @@ class Connection:
         return {} if token is None else {"Authorization": f"Bearer {token.reveal_text()}"}
 
     def session(self, limit: int) -> aiohttp.ClientSession:
-        """A session of its own with at most `limit` connections. The caller closes it.
+        """A session of its own with at most `limit` connections (0: as many as are asked for). The caller closes it.
 
         The login is added to each request as it is sent, so that a renewed token needs no new session.
         """
