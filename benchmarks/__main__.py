@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.cluster.progress import progress
 
-from benchmarks import envelope, figures, machine, projection, report, rotation
+from benchmarks import envelope, environment, figures, machine, projection, report, rotation
 from benchmarks.figures import Figures
 from benchmarks.targets import verdicts
 
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except projection.UnfinishedError as error:
+    except (projection.UnfinishedError, environment.InstallError) as error:
         sys.exit(f"no figures: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

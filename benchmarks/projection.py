@@ -15,7 +15,6 @@ from typing import Final
 
 import orjson
 from tests.cluster.progress import progress
-from tests.whole_path import running
 from tests.whole_path.running import Operator
 
 from benchmarks import api, bare, fleet
@@ -108,7 +107,7 @@ def _operator(count: int) -> tuple[Leg, float, int, dict[str, int], Restart]:
         tail = _tail(place)
         began = time.time()
         watch = Watch({"client": os.getpid(), **place.pids})
-        with running.running(place.limited, log) as operator:
+        with place.operator(log) as operator:
             watch.add("operator", operator.pid)
             with progress(f"operator, {count:,} credentials"):
                 _until_written(tail, operator, count)
@@ -125,8 +124,8 @@ def _until_written(tail: Tail, operator: Operator, count: int) -> None:
     while True:
         if tail.read():
             moved = time.monotonic()
-        complete = all(len(times) >= count for times in _done(tail))
-        if complete and time.monotonic() - moved > _QUIET:
+        # Asked only when nothing moves any more: it goes through every write, and the operator wants the processor.
+        if time.monotonic() - moved > _QUIET and all(len(times) >= count for times in _done(tail)):
             return
         if operator.process.poll() is not None or time.monotonic() > deadline:
             raise UnfinishedError(f"the operator did not write everything: {tail.tally()}")
@@ -161,7 +160,7 @@ def _requests(operator: Operator) -> dict[str, int]:
 def _restart(place: Stage, log: Path, count: int) -> Restart:
     tail = _tail(place)
     began = time.monotonic()
-    with running.running(place.limited, log) as operator, progress(f"restart with {count:,} credentials, nothing due"):
+    with place.operator(log) as operator, progress(f"restart with {count:,} credentials, nothing due"):
         watch = Watch({}, _began=began)
         watch.add("operator", operator.pid)
         deadline = began + 300

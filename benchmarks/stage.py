@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,27 @@ from typing import Any
 from tests.cluster import definitions, plain
 from tests.cluster.model import Cluster
 from tests.whole_path import running
+from tests.whole_path.running import Operator
 
+from benchmarks import environment
+
+ROOT = Path(__file__).parents[1]
 OPERATOR_NAMESPACE = "keyward-system"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A cluster without nodes. `limited` is a kubeconfig with the operator's rights and no others."""
+    """A cluster without nodes. `limited` is a kubeconfig with the operator's rights and no others, `python` its interpreter."""
 
     cluster: Cluster
     limited: Path
+    python: Path
     pids: dict[str, int]
+
+    def operator(self, log: Path) -> AbstractContextManager[Operator]:
+        """The operator of this checkout, for as long as the body runs."""
+        code = {"PYTHONPATH": str(ROOT / "operator")}
+        return running.running(self.limited, log, python=str(self.python), environment=code)
 
     @property
     def user(self) -> str:
@@ -33,6 +43,7 @@ class Stage:
 @contextmanager
 def stage(namespaces: tuple[str, ...]) -> Iterator[Stage]:
     """For as long as the body runs."""
+    python = environment.python()
     with plain.serving(need_pods=False) as cluster:
         definitions.install(cluster)
         made = [_item("v1", "Namespace", name) for name in (OPERATOR_NAMESPACE, *namespaces)]
@@ -40,7 +51,7 @@ def stage(namespaces: tuple[str, ...]) -> Iterator[Stage]:
         made.append(key | {"spec": {"provider": {"local": {}}, "allowedNamespaces": ["*"]}})
         cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
         assert cluster.plane is not None
-        yield Stage(cluster, running.limited(cluster), cluster.plane.pids)
+        yield Stage(cluster, running.limited(cluster), python, cluster.plane.pids)
 
 
 def _item(api_version: str, kind: str, name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import json
 
 import pytest
 from benchmarks.stage import stage
-from tests.whole_path import running
 from tests.whole_path.world import until
 
 from benchmarks import api, bare, fleet
@@ -40,7 +39,7 @@ def written(by):
         if by == "bare":
             asyncio.run(write(place, members))
         else:
-            with running.running(place.limited, place.cluster.log_dir / "operator.log"):
+            with place.operator(place.cluster.log_dir / "operator.log"):
                 condition = "{.items[*].status.currentVersion}"
                 until(
                     "the status",

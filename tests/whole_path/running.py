@@ -88,11 +88,16 @@ class Operator:
 
 @contextlib.contextmanager
 def running(
-    kubeconfig: Path, log: Path, *options: str, program: str = "keyward", environment: Mapping[str, str] = {}
+    kubeconfig: Path,
+    log: Path,
+    *options: str,
+    program: str = "keyward",
+    python: str = sys.executable,
+    environment: Mapping[str, str] = {},
 ) -> Iterator[Operator]:
     """The operator for as long as the body runs; what it said goes to `log`, and its end to stderr if the body fails."""
     address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", program, "controller", "--kubeconfig", str(kubeconfig)]
+    command = [python, "-m", program, "controller", "--kubeconfig", str(kubeconfig)]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [*command, "--metrics-address", address, "--log-format", "json", *options],

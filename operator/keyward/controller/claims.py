@@ -58,7 +58,7 @@ def _accounts(block: Json) -> tuple[str, ...]:
 
 def _texts(found: object, field: str) -> list[str]:
     items = found if isinstance(found, list) else []
-    return [text for item in items if (text := _text(_dict(item).get(field)))]
+    return [intern(text) for item in items if (text := _text(_dict(item).get(field)))]
 
 
 def _dict(found: object) -> Json:

@@ -199,7 +199,8 @@ class Executor:
             made=making.carried(top, absent),
         )
         stored = await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
-        run.learn(unsent=run.memory.unsent | {step.sequence})
+        if wish.logs_in:
+            run.learn(unsent=run.memory.unsent | {step.sequence})
         # What was stored is opened again before anybody learns it; the server's answer is the object as it now stands.
         run.values[_place(stored.version)] = await self._m.vault.open(stored)
 

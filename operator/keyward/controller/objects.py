@@ -145,6 +145,6 @@ def _metadata(metadata: Json) -> Json:
 
 
 def key_of(item: Json) -> tuple[str, str]:
-    """Namespace and name; the namespace is shared by all keys that have it."""
+    """Namespace and name, each kept once however many keys and objects have it."""
     metadata = item["metadata"]
-    return sys.intern(metadata.get("namespace") or ""), metadata["name"]
+    return sys.intern(metadata.get("namespace") or ""), sys.intern(metadata["name"])

@@ -29,6 +29,7 @@ from keyward.errors import Blocked, Conflict, KeywardError
 _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 MOST_STEPS: Final = 40
+_NOTHING: Final = Memory()  # a value that is never tried leaves nothing to learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +94,25 @@ class Reconciler:
         known = self._memory.get(key)
         turn = Turn()
         async with AsyncExitStack() as stack:
-            run = Pass(subject, known[1] if known and known[0] == uid else Memory(), stack)
+            run = Pass(subject, known[1] if known and known[0] == uid else _NOTHING, stack)
             try:
                 await self._steps(run, turn)
             except KeywardError as error:
                 self._fail(run, turn, error)
             finally:
-                self._memory[key] = (uid, run.memory)
+                self._remember(key, uid, run.memory)
                 if run.slot is not None:
                     run.slot.release()
         if turn.seen is None:
             return self._clock() + SOON if turn.problem or turn.retry_after else None
         self._teller.found(turn.seen, turn.obstructed_by(), reached=run.reached)
         return await self._report(key, turn)
+
+    def _remember(self, key: Key, uid: str, memory: Memory) -> None:
+        if memory == _NOTHING:
+            self._memory.pop(key, None)
+        else:
+            self._memory[key] = (uid, memory)
 
     async def _steps(self, run: Pass, turn: Turn) -> None:
         for _ in range(MOST_STEPS):

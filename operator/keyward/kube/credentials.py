@@ -99,7 +99,8 @@ class KubeCredentialStore:
             self.forget(of.uid)
             self._gone(of)
             return
-        self._known[of.uid] = _Known(digest, _digest(answer.get("status") or {}))
+        stored = _digest(answer.get("status") or {})
+        self._known[of.uid] = _Known(digest, digest if digest == stored else stored)
         self._written(answer)
 
     def note(self, uid: str, status: Json | None) -> None:

@@ -7,6 +7,8 @@ CRD) is refused as a whole; nothing is guessed.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 import orjson
@@ -74,17 +76,16 @@ def read_stored(item: Json) -> StoredVersion:
 
 def _read(item: Json) -> Version:
     metadata, spec, record = item["metadata"], item["spec"], item.get("record") or {}
-    wraps = item.get("wraps") or ()
     promoted, retired, disabled = record.get("promoted"), record.get("retired"), record.get("disabledByUs")
     return Version(
         name=metadata["name"],
-        namespace=metadata["namespace"],
-        credential=spec["credential"],
+        namespace=intern(metadata["namespace"]),
+        credential=intern(spec["credential"]),
         lineage=spec["lineage"],
         sequence=spec["sequence"],
-        version_id=spec["versionId"],
-        type=spec["type"],
-        cluster=spec["cluster"],
+        version_id=intern(spec["versionId"]),
+        type=intern(spec["type"]),
+        cluster=intern(spec["cluster"]),
         cause=_cause(spec["cause"]),
         mode=Mode(spec["mode"]),
         origin=Origin(spec["origin"]),
@@ -96,7 +97,7 @@ def _read(item: Json) -> Version:
         source_digest=spec.get("sourceDigest", ""),
         previous=_previous(spec.get("previous")),
         digest=spec.get("envelopeDigest", "") if item.get("envelope") else "",
-        wraps=tuple((w["key"], w["keyVersion"]) for w in wraps),
+        wraps=_wraps(tuple((w["key"], w["keyVersion"]) for w in item.get("wraps") or ())),
         promoted=_promotion(promoted) if promoted else None,
         applying=bool(record.get("applying")),
         retired=RetiredAs(retired["as"]) if retired else None,
@@ -111,7 +112,10 @@ def _read(item: Json) -> Version:
 
 def _list(record: Json, note: str) -> tuple[str, ...]:
     """A note that is a list. Raises ValueError or TypeError if it is none."""
-    return tuple(map(str, orjson.loads((record.get("notes") or {}).get(note, "[]"))))
+    notes = record.get("notes")
+    if not notes:
+        return ()
+    return tuple(map(str, orjson.loads(notes.get(note, "[]"))))
 
 
 def _cause(cause: Json) -> Cause:
@@ -120,9 +124,27 @@ def _cause(cause: Json) -> Cause:
         kind=CauseKind(cause["kind"]),
         text=cause.get("text", ""),
         due_at=moment(cause["dueAt"]) if cause.get("dueAt") else None,
-        handled=Handled(handled.get("rotate"), handled.get("promote"), handled.get("takeover")),
-        recovery_window=timedelta(seconds=cause["recoveryWindowSeconds"]),
+        handled=_handled(handled.get("rotate"), handled.get("promote"), handled.get("takeover")),
+        recovery_window=_span(cause["recoveryWindowSeconds"]),
     )
+
+
+# Every version that is there is kept in memory: what many of them have alike is kept once.
+
+
+@lru_cache(maxsize=256)
+def _wraps(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return found
+
+
+@lru_cache(maxsize=256)
+def _handled(rotate: str | None, promote: str | None, takeover: str | None) -> Handled:
+    return Handled(rotate, promote, takeover)
+
+
+@lru_cache(maxsize=256)
+def _span(seconds: int) -> timedelta:
+    return timedelta(seconds=seconds)
 
 
 def _target(target: Json | None) -> TargetIdentity | None:

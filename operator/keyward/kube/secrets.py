@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from sys import intern
 from typing import Any, Final
 
 import orjson
@@ -125,10 +126,10 @@ def view(item: Json) -> SecretView:
         resource_version=metadata["resourceVersion"],
         managed=labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY and bool(lineage),
         lineage=lineage,
-        credential=labels.get(names.LABEL_CREDENTIAL, ""),
+        credential=intern(labels.get(names.LABEL_CREDENTIAL, "")),
         sequence=_number(annotations.get(names.ANNOTATION_SEQUENCE)),
         previous_sequence=_number(annotations.get(names.ANNOTATION_PREVIOUS_SEQUENCE)),
-        shape=annotations.get(names.ANNOTATION_SHAPE, ""),
+        shape=intern(annotations.get(names.ANNOTATION_SHAPE, "")),  # the same for all that look alike
         written_at=_moment(annotations.get(names.ANNOTATION_WRITTEN_AT)),
         owner_uid=next((o["uid"] for o in metadata.get("ownerReferences") or () if _is_ours(o)), ""),
         intact=_intact(metadata, annotations.get(names.ANNOTATION_KEYS, "")),
