@@ -262,7 +262,7 @@ class RedisServer:
 
 
 ADMIN_RULES = (
-    *("-@all", "+acl|getuser", "+acl|setuser", "+acl|deluser", "+acl|save", "+acl|whoami", "+acl|dryrun"),
+    *("-@all", "+acl|getuser", "+acl|setuser", "+acl|deluser", "+acl|list", "+acl|save", "+acl|whoami", "+acl|dryrun"),
     *("+config|get", "+config|rewrite", "+client|id", "+client|list", "+client|kill", "+client|setname"),
     *("+info", "+cluster|nodes"),
 )

@@ -288,6 +288,17 @@ class SecretView:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node of a system that keeps accounts on each node by itself, as it was seen last."""
+
+    name: str
+    optional: bool = False
+    problem: str = ""  # why it cannot be used now; empty if it can
+    accounts: Mapping[str, str] = field(default_factory=dict)  # account → digest of what the node has of it
+    keeps: bool = True  # its accounts outlive its next restart
+
+
+@dataclass(frozen=True, slots=True)
 class MarkView:
     """The highest mark of our lineage that the target showed during this run."""
 

@@ -18,6 +18,15 @@ from keyward.sensitive import Sensitive
 class Role(StrEnum):
     PRIMARY = "Primary"
     REPLICA = "Replica"
+    NODE = "Node"  # either of them, as the system itself decides
+
+
+class Topology(StrEnum):
+    """How the servers of a system belong together, where accounts are kept by each of them."""
+
+    STANDALONE = "Standalone"
+    REPLICATED = "Replicated"
+    CLUSTER = "Cluster"
 
 
 class Level(StrEnum):
@@ -42,6 +51,10 @@ class Endpoint:
     host: str
     port: int
     role: Role = Role.PRIMARY
+    optional: bool = False  # nothing waits for it while it cannot be reached
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +66,11 @@ class Place:
     ca_pem: str | None = None  # None: the system's trust store
     server_name: str | None = None  # name in the certificate, where it differs from the endpoint's host
     transport: Transport = Transport.HASHED
+    topology: Topology = Topology.STANDALONE
 
     @property
     def primary(self) -> Endpoint:
-        return next(e for e in self.endpoints if e.role is Role.PRIMARY)
+        return next((e for e in self.endpoints if e.role is Role.PRIMARY), self.endpoints[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +205,7 @@ class Expectation:
 
     accounts: AccountSet
     current_user: str | None = None  # the role that the session must act as; None: the account itself
-    admin: Login | None = None  # where an account is user@host: to look at rows that a login from here does not reach
+    admin: Login | None = None  # to look at what a login does not reach, or is not told: rows of user@host, an account that is off
 
 
 class Engine(Protocol):

@@ -12,6 +12,7 @@ _ENGINES: Final = {
     "PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "psycopg[binary]"),
     "MySQL": ("keyward.engines.mysql.engine", "MySQL", "keyward[mysql]"),
     "MariaDB": ("keyward.engines.mysql.engine", "MariaDB", "keyward[mysql]"),
+    "Redis": ("keyward.engines.redis.engine", "Redis", "keyward[redis]"),
 }
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 from tests.engines.conformance.mysql_family import MariadbStage, MysqlStage
 from tests.engines.conformance.postgresql import PostgresStage
+from tests.engines.conformance.redis import RedisStage
 from tests.engines.conformance.stage import Stage
 
 STAGES: dict[str, tuple[str, Callable[..., Stage]]] = {
     "PostgreSQL": ("postgres", PostgresStage),
     "MySQL": ("mysql", MysqlStage),
     "MariaDB": ("mariadb", MariadbStage),
+    "Redis": ("redis_server", RedisStage),
 }
 
 

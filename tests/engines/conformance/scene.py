@@ -78,7 +78,7 @@ class Scene:
         )
 
     async def verify(self, account: str, password: str, *, endpoint: Endpoint | None = None) -> None:
-        expect = Expectation(self.accounts, self.stage.acts_as(self.accounts, account))
+        expect = Expectation(self.accounts, self.stage.acts_as(self.accounts, account), self.admin)
         login = Login(account, Sensitive(password))
         await self.stage.engine.verify(self.place, endpoint or self.place.primary, login, expect)
 

@@ -41,6 +41,10 @@ class Stage(ABC):
     def place(self, port: int | None = None) -> Place:
         """The server, or what forwards to it from another port."""
 
+    def can_be(self, _name: str) -> bool:
+        """Whether this kind of server can have an account of such a name, apart from its length."""
+        return True
+
     @abstractmethod
     def admin(self) -> Login:
         """A new admin login with the rights that the engine's documentation asks for, and no more."""

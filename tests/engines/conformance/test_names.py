@@ -35,12 +35,25 @@ ODD = (
 async def test_any_name_is_quoted(stage: Stage, odd: str):
     bystander = f"bystander{number()}"
     stage.make(bystander, "kept")
-    scene = scenes.imported(stage, f"{odd}{number()}", f"{number()}{odd}")
+    names = (f"{odd}{number()}", f"{number()}{odd}")
+    if not stage.can_be(odd):
+        await _refused(scenes.Scene(stage, stage.place(), stage.admin(), stage.imported(*names)))
+        return
+    scene = scenes.imported(stage, *names)
     await scene.apply(scene.second, "two")
     await scene.apply(scene.first, "one")
     await scene.verify(scene.second, "two")
     await scene.verify(scene.first, "one")
     assert stage.logs_in(bystander, "kept")
+
+
+async def _refused(scene: scenes.Scene) -> None:
+    with pytest.raises(Blocked) as caught:
+        await scene.apply(scene.first, "one")
+    assert caught.value.reason is Reason.INVALID_SPEC
+    with pytest.raises(Blocked) as caught:
+        await scene.verify(scene.first, "one")
+    assert caught.value.reason in {Reason.INVALID_SPEC, Reason.LOGIN_REFUSED}
 
 
 async def test_a_name_at_the_servers_limit_is_kept_whole(stage: Stage):

@@ -1,0 +1,65 @@
+"""Brings nodes that were away, or are new, in line with the others and with what is stored."""
+
+from __future__ import annotations
+
+from keyward.engines.base import BeforeSend
+from keyward.engines.pernode import Mending, Stored
+from keyward.engines.redis import acl, lock, persist, rules, users
+from keyward.engines.redis.nodes import Member, Nodes
+from keyward.engines.redis.users import User
+
+Found = dict[str, dict[str, User | None]]
+"""Node → account → what the node has of it."""
+
+
+async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+    """See `PerNodeSession.mend`."""
+    names = mending.accounts.names
+    looked = await nodes.each(lambda member: acl.users_of(member, names))
+    found: Found = {str(m.endpoint): of for m, of in zip(nodes.members, looked, strict=True)}
+    lacks = {node: lack for node in found if (lack := _lack(node, mending, found))}
+    if not lacks:
+        return ()
+    concerned = nodes.only([member for member in nodes.members if str(member.endpoint) in lacks])
+    await concerned.each(lambda member: lock.take(member.node, lacks[str(member.endpoint)]))
+    await before_send()
+
+    async def give(member: Member) -> None:
+        for account, hashes in lacks[str(member.endpoint)].items():
+            await acl.set_user(member, account, rules.of_created(mending.accounts, hashes, member.info.version))
+            for one in hashes:
+                await acl.prove(member, account, one)
+        await persist.persist(member)
+
+    await concerned.each(give)
+    return tuple(lacks)
+
+
+def _lack(node: str, mending: Mending, found: Found) -> dict[str, tuple[str, ...]]:
+    """Account → hashes, of what this node is to be given."""
+    lacking = {}
+    for account in mending.accounts.names:
+        wanted = _wanted(mending.stored.get(account, Stored()), [of[account] for of in found.values()])
+        if wanted is not None and _is_lacking(found[node][account], wanted):
+            lacking[account] = wanted
+    return lacking
+
+
+def _wanted(stored: Stored, found: list[User | None]) -> tuple[str, ...] | None:
+    """The hashes that every node is to have of one account; None if that is not for us to say."""
+    there = [user for user in found if user is not None]
+    for value in (stored.pending, stored.settled):
+        if value is not None and any(user.holds(users.hash_of(value)) for user in there):
+            return (users.hash_of(value),)
+    if not there and stored.settled is not None:
+        return (users.hash_of(stored.settled),)
+    if all(not user.hashes and not user.any_password for user in there):
+        return ()  # the second account before its first value
+    return None
+
+
+def _is_lacking(user: User | None, wanted: tuple[str, ...]) -> bool:
+    if user is None:
+        return True
+    # One that is off was switched off on purpose.
+    return user.enabled and (user.hashes != set(wanted) or user.any_password)

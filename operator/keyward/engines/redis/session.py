@@ -1,0 +1,229 @@
+"""The admin session: a login at each node. Inspect, check, apply, remove.
+
+Nothing replicates accounts, so every change is made on every node, in one command each, written down there, and read back.
+A node that cannot be reached keeps anything from beginning, unless the Target marks it as optional. What several nodes say
+of one account is taken together: it exists if one has it, and it may log in only if no node says that it may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
+from keyward.engines.deadline import within
+from keyward.engines.pernode import Mending
+from keyward.engines.redis import acl, errors, lock, names, persist, rules, users
+from keyward.engines.redis.connect import all_of
+from keyward.engines.redis.mend import mend
+from keyward.engines.redis.nodes import Member, Nodes
+from keyward.engines.redis.users import User
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
+
+T = TypeVar("T")
+_DRYRUN: Final = (7, 0)
+_NEEDED: Final = (
+    ("ACL", "GETUSER", "keyward"),
+    ("ACL", "SETUSER", "keyward"),
+    ("ACL", "DELUSER", "keyward"),
+    ("ACL", "LIST"),
+    ("ACL", "SAVE"),
+    ("CONFIG", "GET", "keyward"),
+    ("CONFIG", "REWRITE"),
+    ("CLIENT", "ID"),
+    ("CLIENT", "LIST"),
+    ("CLIENT", "SETNAME", "keyward"),
+    ("CLIENT", "KILL", "ID", "1"),
+)
+
+
+@dataclass(slots=True)
+class _Sending:
+    """How far a change got: whether anything was sent, and whether a node has said yes to any of it."""
+
+    begun: bool = False
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Implements `PerNodeSession`."""
+
+    nodes: Nodes
+    admin: str
+    timeout: float
+
+    async def inspect(self, accounts: AccountSet) -> Inspection:
+        names.check(accounts.all_roles)
+        return await self._within(self._inspect(accounts.all_roles))
+
+    async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
+        await self._within(self._check(accounts, inspection))
+
+    async def apply(self, change: Change, before_send: BeforeSend) -> None:
+        sending = _Sending()
+        await self._within(self._apply(change, before_send, sending), sending)
+
+    async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
+        sending = _Sending()
+        return await self._within(self._remove(removal, before_send, sending), sending)
+
+    async def _within(self, work: Coroutine[Any, Any, T], sending: _Sending | None = None) -> T:
+        try:
+            return await within(self.timeout, work)
+        except TimeoutError:
+            pass
+        text = f"the servers did not finish within {self.timeout:g} s"
+        if sending is not None and sending.begun:
+            raise Unsettled(Reason.UNKNOWN_OUTCOME, text)
+        raise Retry(Reason.TIMEOUT, text)
+
+    async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+        """See `PerNodeSession`."""
+        return await self._within(mend(self.nodes, mending, before_send))
+
+    # --- looking ---
+
+    async def _inspect(self, accounts: Iterable[str]) -> Inspection:
+        owners = await self.nodes.each(_link_user)
+        wanted = tuple(accounts)
+        found = await self.nodes.each(lambda member: acl.users_of(member, wanted))
+        states = {name: _together([of[name] for of in found], name in owners) for name in wanted}
+        return Inspection(states, keeps_marks=False)
+
+    async def _check(self, accounts: AccountSet, inspection: Inspection) -> None:
+        for name in accounts.all_roles:
+            if inspection.accounts[name].superuser:
+                text = f"account {name!r} may rule the server (ACL SETUSER, CONFIG SET or the like); such are never touched"
+                raise Blocked(Reason.ACCOUNT_RESERVED, text)
+        if accounts.created:
+            rules.level_of(accounts)
+        lacking = self.nodes.lacking()
+        if lacking is not None:
+            raise lacking
+        await self.nodes.each(self._admin_may)
+
+    async def _admin_may(self, member: Member) -> None:
+        if member.info.version < _DRYRUN:
+            return  # it cannot be asked; the first command that is refused will say so, and changes nothing
+        for command in _NEEDED:
+            answer = await member.node.ask("ACL", "DRYRUN", self.admin, *command, doing="run ACL DRYRUN")
+            if answer != b"OK":
+                text = f"the admin lacks the right to run {command[0]} {command[1]}"
+                raise errors.at(member.endpoint, Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text))
+
+    # --- changing ---
+
+    async def _apply(self, change: Change, before_send: BeforeSend, sending: _Sending) -> None:
+        _may_be_set(change)
+        made = [n for n in change.accounts.all_roles if not change.expected.accounts[n].exists and n != change.account]
+        await self._locked((*made, change.account), change.expected)
+        await before_send()
+        wanted = users.hash_of(change.password)
+
+        async def send(member: Member) -> None:
+            for name in made:
+                await acl.set_user(member, name, rules.of_created(change.accounts, (), member.info.version))
+                sending.taken = True
+            await acl.set_user(member, change.account, _rules_of(change, wanted, member))
+            sending.taken = True
+            await acl.prove(member, change.account, wanted)
+            await persist.persist(member)
+
+        await self._send(send, sending)
+        if change.terminate_sessions:
+            with suppress(KeywardError):
+                await self.nodes.each(lambda m: m.node.ask("CLIENT", "KILL", "USER", change.account))
+
+    async def _remove(self, removal: Removal, before_send: BeforeSend, sending: _Sending) -> Action:
+        present = [n for n in removal.accounts.names if removal.expected.accounts[n].exists]
+        await self._locked(present, removal.expected)
+        action = removal.action
+        if action is Action.DROP and any(removal.expected.accounts[n].owns_objects for n in present):
+            action = Action.DISABLE
+        await before_send()
+        if present:
+            await self._send(lambda member: _end(member, present, action, sending), sending)
+        lacking = self.nodes.lacking()
+        if lacking is not None:
+            raise lacking
+        return action
+
+    async def _locked(self, accounts: Iterable[str], expected: Inspection) -> None:
+        wanted = tuple(accounts)
+        await self.nodes.each(lambda member: lock.take(member.node, wanted))
+        found = await self._inspect(expected.accounts)
+        for name, state in expected.accounts.items():
+            now = found.accounts[name]
+            if (state.exists, state.can_login) != (now.exists, now.can_login):
+                raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"account {name!r} changed after it was judged")
+
+    async def _send(self, work: Callable[[Member], Awaitable[None]], sending: _Sending) -> None:
+        """The change itself, on every node; from here on a failure leaves it unknown what was changed."""
+        sending.begun = True
+        outcomes = await all_of([work(member) for member in self.nodes.members])
+        failures = [one for one in outcomes if isinstance(one, KeywardError)]
+        if not failures:
+            return
+        if all(isinstance(one, Blocked) for one in outcomes) and not sending.taken:
+            raise failures[0]  # each node said no to the first command
+        raise Unsettled(failures[0].reason, failures[0].message)
+
+
+# --- one node ---
+
+
+async def _link_user(member: Member) -> str:
+    """The account that this node logs in with at its primary: it would lose its primary with it."""
+    found = await member.node.ask("CONFIG", "GET", "masteruser", doing="run CONFIG GET")
+    return found[1].decode("utf-8", "surrogateescape") if found else ""
+
+
+async def _end(member: Member, accounts: list[str], action: Action, sending: _Sending) -> None:
+    if action is Action.DROP:
+        await acl.delete(member, accounts)
+        sending.taken = True
+    else:
+        there = await acl.users_of(member, accounts)
+        for name in accounts:
+            # SETUSER would make an account that this node lacks.
+            if there[name] is not None:
+                await acl.set_user(member, name, ["on" if action is Action.ENABLE else "off"])
+                sending.taken = True
+    await persist.persist(member)
+
+
+# --- judging ---
+
+
+def _together(found: list[User | None], is_link: bool) -> AccountState:
+    there = [user for user in found if user is not None]
+    if not there:
+        return ABSENT
+    return AccountState(
+        exists=True,
+        can_login=all(user.enabled for user in there),
+        superuser=any(user.mighty for user in there),
+        owns_objects=is_link,
+    )
+
+
+def _rules_of(change: Change, wanted: str, member: Member) -> tuple[str, ...]:
+    if change.accounts.created:
+        return rules.of_created(change.accounts, (wanted,), member.info.version)
+    return ("on", *rules.of_password((wanted,))) if change.enable else rules.of_password((wanted,))
+
+
+def _may_be_set(change: Change) -> None:
+    state = change.expected.accounts[change.account]
+    if not change.password or change.password.reveal() == change.account.encode():
+        # The server refuses no password; this is what any policy would refuse.
+        raise Rejected(Reason.PASSWORD_REFUSED, "an empty password, or the account's own name, is none")
+    if not state.exists and not change.create:
+        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
+    if any(change.expected.accounts[name].superuser for name in change.accounts.all_roles):
+        raise Blocked(Reason.ACCOUNT_RESERVED, "an account may rule the server; such accounts are never touched")
+    if state.exists and not state.can_login and not change.enable:
+        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is off; somebody did that on purpose")
