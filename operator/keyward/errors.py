@@ -71,6 +71,7 @@ class Reason(StrEnum):
     PASSWORD_REFUSED = "PasswordRefused"
     READ_ONLY_ENDPOINT = "ReadOnlyEndpoint"
     PROPAGATION_TIMEOUT = "PropagationTimeout"
+    NOT_PERSISTENT = "NotPersistent"
     BUSY = "Busy"
     OBJECT_OWNER = "ObjectOwner"
     UNLISTED_HOST = "UnlistedHost"

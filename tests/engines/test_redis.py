@@ -16,7 +16,7 @@ from tests.engines.conformance.redis import RedisStage
 from tests.engines.conformance.scene import Scene, go
 
 from keyward.engines.base import AccountSet, Endpoint, Inspection, Level, Login, Place, Privilege
-from keyward.engines.redis import errors, users
+from keyward.engines.redis import errors, lock, users
 from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Unsettled
 from keyward.sensitive import Sensitive
 
@@ -170,13 +170,19 @@ async def test_a_forced_change_ends_the_sessions_of_the_account(scene: Scene, re
 # --- late commands ---
 
 
-async def test_a_command_that_was_delayed_is_not_carried_out_after_a_later_one(scene: Scene, redis_server: RedisServer):
+async def test_a_command_that_was_delayed_is_not_carried_out_after_a_later_one(
+    scene: Scene, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
     """Held on its way while its client gives up, and let go when a newer value is set: it must find its session gone."""
     await scene.apply(scene.first, "first")
     direct = replace(scene, place=_place(redis_server))
     with scene.stage.stalled(scene.first):
         with pytest.raises(Unsettled):
             await scene.through(scene.stage.port, timeout=1.0).apply(scene.first, "late")
+        with pytest.raises(Retry) as caught:
+            await direct.apply(scene.first, "newer")
+        assert caught.value.reason is Reason.BUSY
+        monkeypatch.setattr(lock, "LONGEST_SILENCE", 0)
         await direct.apply(scene.first, "newer")
     await direct.verify(scene.first, "newer")
     while not scene.stage.idle(scene.admin):

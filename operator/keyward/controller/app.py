@@ -29,6 +29,7 @@ from keyward.controller.intake import Intake
 from keyward.controller.keyring import FileHome, Home, KeyKeeper, SecretHome
 from keyward.controller.limits import RotationLimits
 from keyward.controller.metrics import Metrics
+from keyward.controller.nodes import NodeWatches
 from keyward.controller.platform import Platform
 from keyward.controller.ports import Hook
 from keyward.controller.queue import WorkQueue
@@ -128,6 +129,7 @@ class _Made:
                 self.lag.run,
                 self.keep_keys,
                 platform.target_health.run,
+                platform.nodes.run,
                 self.sets.run,
             ),
             synced=self.synced,
@@ -217,6 +219,7 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         admins=AdminSecrets(client),
         events=EventRecorder(client, f"keyward-{socket.gethostname()}-{os.getpid()}", _now),
         target_health=TargetHealth(cache, client, _now),
+        nodes=NodeWatches(queue.add, lambda key: bool(cache.credential_version(key)), _now),
         metrics=metrics,
         clock=_now,
         hook=hook,

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
+from keyward.controller.proof import Proof
 from keyward.domain import commands, making, marks
 from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
+from keyward.engines.pernode import Mending, PerNodeSession, Stored
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
 from keyward.sensitive import Sensitive
+
+MENDING_SECONDS: Final = 3.0  # for each answer of a node: consumers may be refused while a node is mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +144,13 @@ class Effects:
         access, accounts = _reach(run)
         sent = version.sequence in run.memory.sent
         login = Login(version.account, password)
-        expect = Expectation(accounts, current_user=_acts_as(accounts, version), admin=access.admin)
-        primary_first = sorted(access.place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
-        for endpoint in primary_first:
+        expect = Expectation(accounts, _acts_as(accounts, version), access.admin)
+        proof = Proof(access, login, expect)
+        for endpoint in await proof.endpoints():
             try:
-                await access.engine.verify(access.place, endpoint, login, expect)
+                await proof.at(endpoint)
             except Blocked as error:
-                self._note_refusal(run, version, error, primary=endpoint.role is Role.PRIMARY)
+                self._note_refusal(run, version, error, primary=endpoint.role is not Role.REPLICA)
                 if sent:
                     raise Retry(
                         error.reason, f"the value was set, but does not log in as it should: {error.message}"
@@ -153,7 +158,18 @@ class Effects:
                 if error.reason is not Reason.LOGIN_REFUSED:
                     raise
                 return
+        proof.must_be_one()
         run.proved(version.sequence, _digest(run))
+
+    async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> tuple[str, ...]:
+        """Give nodes what they lack of these accounts; which nodes. Raises Retry or Blocked: some may lack it still."""
+        access, accounts = _reach(run)
+        await self._hook("mend:before")
+        async with access.engine.open(access.place, access.admin, MENDING_SECONDS) as session:
+            assert isinstance(session, PerNodeSession)
+            mended = await session.mend(Mending(accounts, stored), self._send_hook("mend:send"))
+        await self._hook("mend:after")
+        return mended
 
     def _note_refusal(self, run: Pass, version: Version, error: KeywardError, *, primary: bool) -> None:
         if error.reason is Reason.ACCOUNT_DISABLED:

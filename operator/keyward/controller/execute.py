@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
-from keyward.domain import commands, doubt, lineage, making, ownership
+from keyward.domain import commands, doubt, lineage, making, nodes, ownership
 from keyward.domain.lineage import History
 from keyward.domain.model import (
     Annotate,
@@ -26,6 +26,7 @@ from keyward.domain.model import (
     Disable,
     Drop,
     Enable,
+    Mend,
     NoteDisabled,
     Observed,
     Origin,
@@ -46,7 +47,8 @@ from keyward.domain.model import (
 )
 from keyward.domain.writes import NewVersion, RecordChange, SecretContent
 from keyward.engines.base import Action
-from keyward.errors import Blocked, Conflict, Reason
+from keyward.engines.pernode import Stored
+from keyward.errors import Blocked, Conflict, KeywardError, Reason
 from keyward.sensitive import Sensitive
 
 
@@ -85,7 +87,7 @@ class Means:
     note_secret: Callable[[str, SecretView | None, str], None]  # (namespace, as it is now or None, its name)
 
 
-_NAMED_BY_EFFECTS = (Apply, Verify, Enable, Disable, Drop)  # these have their own named points
+_NAMED_BY_EFFECTS = (Apply, Verify, Mend, Enable, Disable, Drop)  # these have their own named points
 _TOLD: Final = {  # in the log of ordinary service; all else is there with --verbose
     Apply: "the value was set on the target",
     Promote: "the version is current",
@@ -109,6 +111,7 @@ class Executor:
             Annotate: self._annotate,
             Apply: self._apply,
             Verify: self._verify,
+            Mend: self._mend,
             Promote: lambda _run, _seen, step: self._record(step.version, RecordChange(promotion=step.promotion)),
             Retire: lambda _run, _seen, step: self._record(
                 step.version, RecordChange(retired=(step.as_, means.clock()))
@@ -250,7 +253,12 @@ class Executor:
             in_use=history.current.account if history.current else None,
             record_applying=partial(self._applying, step.version),
         )
-        await self._m.effects.apply(run, step.version, await self._open(run, step.version), bearings)
+        value = await self._open(run, step.version)
+        try:
+            await self._m.effects.apply(run, step.version, value, bearings)
+        finally:
+            # What was seen of the system's nodes before tells nothing of them any more.
+            run.learn(nodes=None, nodes_changed_at=self._m.clock())
 
     async def _applying(self, version: Version) -> None:
         """Right before the send, where no mark will tell of it: who acts on a version as it was long ago stops here."""
@@ -259,6 +267,22 @@ class Executor:
     async def _verify(self, run: Pass, _seen: Observed, step: Verify) -> None:
         await self._m.effects.verify(run, step.version, await self._open(run, step.version))
         run.learn(drift_checked_at=self._m.clock())
+
+    async def _mend(self, run: Pass, seen: Observed, step: Mend) -> None:
+        stored = {version.account: Stored(settled=await self._open(run, version)) for version in step.settled}
+        for version in step.pending:
+            known = stored.get(version.account, Stored())
+            stored[version.account] = replace(known, pending=await self._open(run, version))
+        try:
+            mended = await self._m.effects.mend(run, stored)
+        except KeywardError as error:
+            # A node that cannot be mended now is looked at again soon; no rotation is held up, and none backs off.
+            _log.warning("a node lacks what others hold: %s", error.message)
+            run.learn(mending_failed_at=self._m.clock())
+            return
+        run.learn(**nodes.learnt(seen, mended=bool(mended), now=self._m.clock()))
+        if mended:
+            _log.info("these nodes were given what they lacked: %s", ", ".join(mended))
 
     async def _enable(self, run: Pass, _seen: Observed, step: Enable) -> None:
         await self._m.effects.remove(run, step.version, Action.ENABLE)

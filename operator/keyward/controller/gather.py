@@ -29,9 +29,10 @@ from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
-from keyward.domain import lineage, located
+from keyward.domain import lineage, located, nodes
 from keyward.domain.model import (
     Failures,
+    NodeView,
     Observed,
     Obstacle,
     Origin,
@@ -44,7 +45,7 @@ from keyward.domain.model import (
 from keyward.domain.writes import Json
 from keyward.engines import registry
 from keyward.engines.base import Engine
-from keyward.engines.guard import Guard
+from keyward.engines.guard import guarded
 from keyward.errors import Blocked, Reason
 from keyward.kube.client import METADATA
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES
@@ -88,7 +89,8 @@ class Gatherer:
         run.subject, wish = found.subject, found.subject.wish
         obstacle, target = await self._reach(run, found.sight)
         source, no_source = await self._source(run)
-        versions, inputs = self._cache.versions(*key), self._inputs(wish, found.sight)
+        seen = self._nodes(run, found.sight, target)
+        versions, inputs = self._cache.versions(*key), self._inputs(wish, found.sight, seen)
         imports = await self._imports(run)
         self._forget_refusals(run, versions, imports, inputs)
         self._begin_drift(run, wish)
@@ -100,6 +102,7 @@ class Gatherer:
             target=target,
             source=source,
             imports=imports,
+            nodes=seen,
             memory=run.memory,
             failures=self._failures(key, inputs),
             obstacle=obstacle or self._own_obstacle(run.subject) or no_source,
@@ -132,6 +135,26 @@ class Gatherer:
             found = located.at_field(error, run.subject.wish)
             return Obstacle(found.reason, found.message), None
         return None, view
+
+    def _nodes(self, run: Pass, sight: Sight | None, target: TargetView | None) -> tuple[NodeView, ...] | None:
+        """The nodes as they were seen last, where each keeps accounts by itself; from now on they are looked at."""
+        wish, watches = run.subject.wish, self._p.nodes
+        if sight is None or sight.identity is None:
+            return None
+        key, identity = (wish.namespace, wish.name), sight.identity
+        place = (identity.kind, wish.namespace if identity.kind == "Target" else "", identity.name)
+        usable = target is not None and target.is_approved and not target.suspended
+        if run.access is None or sight.found is None or not usable or wish.deleting_since is not None:
+            watches.leave(place, key)
+            return None
+        state = f"{sight.found.metadata.uid} {sight.found.metadata.generation} {self._targets.admin_state(sight.admin)}"
+        watches.follow(place, run.access, state, (key, wish.accounts))
+        seen = watches.seen(place, run.memory.nodes_changed_at)
+        if seen is not None and run.memory.nodes is None:
+            found = nodes.entries(seen, wish.accounts)
+            if nodes.agree(found):
+                run.learn(nodes=found)
+        return seen
 
     def _failing(self, wish: Wish) -> bool:
         return bool(self.status((wish.namespace, wish.name)).get("failures"))
@@ -187,12 +210,13 @@ class Gatherer:
         denied = frozenset(d for d in run.memory.denied if d[0] not in again)
         run.learn(inputs=inputs, denied=denied, denied_early=run.memory.denied_early - again)
 
-    def _inputs(self, wish: Wish, sight: Sight | None) -> str:
-        """A digest of what a person may change to mend a failure, or writes to have it tried now."""
+    def _inputs(self, wish: Wish, sight: Sight | None, seen: tuple[NodeView, ...] | None) -> str:
+        """A digest of what a person may change to mend a failure, or writes to have it tried now, and of nodes' outages."""
         parts = [str(wish.generation), repr(wish.commands), self._cache.source_state(wish.namespace, wish.name)]
         if sight is not None and sight.found is not None:
             parts += [sight.found.metadata.uid, str(sight.found.metadata.generation)]
             parts.append(self._targets.admin_state(sight.admin))
+        parts += sorted(node.name for node in seen or () if node.problem)
         return f"{zlib.crc32(' '.join(parts).encode()):08x}"
 
     def _failures(self, key: Key, inputs: str) -> Failures:
@@ -321,4 +345,4 @@ def build(platform: Platform) -> Reconciler:
 
 @cache
 def _engine(name: str) -> Engine:
-    return Guard(registry.get(name))
+    return guarded(registry.get(name))

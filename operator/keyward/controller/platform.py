@@ -9,6 +9,7 @@ from datetime import datetime
 from keyward.controller.intake import Intake
 from keyward.controller.keyring import KeyKeeper
 from keyward.controller.metrics import Metrics
+from keyward.controller.nodes import NodeWatches
 from keyward.controller.ports import Hook
 from keyward.controller.settings import Settings
 from keyward.controller.target_health import TargetHealth
@@ -34,6 +35,7 @@ class Platform:
     admins: AdminSecrets
     events: EventRecorder
     target_health: TargetHealth
+    nodes: NodeWatches
     metrics: Metrics
     clock: Callable[[], datetime]
     hook: Hook

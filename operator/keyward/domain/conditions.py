@@ -20,6 +20,10 @@ class Since:
         self._before = {c.get("type"): c for c in before.get("conditions", [])}
         self._now = stamp(now)
 
+    def standing(self, kind: str) -> Json | None:
+        """The condition as it stands; None if there is none."""
+        return self._before.get(kind)
+
     def condition(self, kind: str, ok: bool | None, reason: str, message: str, generation: int) -> Json:
         status = "Unknown" if ok is None else "True" if ok else "False"
         old = self._before.get(kind, {})

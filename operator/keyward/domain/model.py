@@ -321,6 +321,9 @@ class Memory:
     disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
     accounts_kept: bool = False  # they own objects: disabled where they should have been dropped
+    nodes: frozenset[tuple[str, tuple[str, ...]]] | None = None  # what each node had when it was found right
+    nodes_changed_at: datetime | None = None  # when we last changed something there
+    mending_failed_at: datetime | None = None
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
     inputs: str = ""  # those that the last look of this process found
     behind_since: datetime | None = None  # since when its clock has been behind a write: see `reserving`
@@ -359,6 +362,7 @@ class Observed:
     imports: Mapping[str, str] = field(
         default_factory=dict
     )  # account → keyed digest of the password that is given for it now
+    nodes: tuple[NodeView, ...] | None = None  # of a system that keeps accounts per node; None: not looked at yet
     memory: Memory = Memory()
     failures: Failures = Failures()
     obstacle: Obstacle | None = None
@@ -409,6 +413,14 @@ class Verify:
     """Log in with this version on every endpoint; the outcome goes to `Memory`."""
 
     version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """Give nodes that lack them the values of `settled`; those of `pending`, where another node holds them already."""
+
+    settled: tuple[Version, ...]
+    pending: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -514,6 +526,7 @@ Step = (
     | Annotate
     | Apply
     | Verify
+    | Mend
     | Promote
     | Retire
     | Return

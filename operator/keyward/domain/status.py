@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from keyward.domain import commands, lineage, reserving, rotation, settling
+from keyward.domain import commands, lineage, nodes, reserving, rotation, settling
 from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
 from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
@@ -134,9 +134,33 @@ def _conditions(seen: Observed, history: History, outcome: Outcome, since: Since
     if outcome.key_problem is not None:
         problem = outcome.key_problem
         found.append(since.condition("KeyAvailable", False, problem.reason, problem.message, generation))
+    found += _of_nodes(seen, history, since)
     problem_or_wait = _stalled(outcome)
     if problem_or_wait is not None:
         found.append(since.condition("Stalled", True, *problem_or_wait, generation))
+    return found
+
+
+def _of_nodes(seen: Observed, history: History, since: Since) -> list[Json]:
+    """Of a system that keeps accounts per node. While its nodes are not looked at, what was said of them stands."""
+    if seen.nodes is None:
+        return [kept for kind in ("NodesCurrent", "Persistent") if (kept := since.standing(kind)) is not None]
+    generation, lacking = seen.wish.generation, nodes.behind(seen) if history.current is not None else []
+    away = [node.problem for node in seen.nodes if node.problem]
+    forgetful = [node.name for node in seen.nodes if not node.keeps]
+    if lacking:
+        text = f"{', '.join(lacking)} lacks an account or its value and is being given it; until then logins may fail there"
+        verdict = (False, str(Reason.PROPAGATION_TIMEOUT), text)
+    elif away:
+        verdict = (False, str(Reason.UNREACHABLE), "; ".join(away))
+    else:
+        verdict = (True, "NodesAgree", "")
+    found = [since.condition("NodesCurrent", *verdict, generation)]
+    if forgetful:
+        text = (
+            f"{', '.join(forgetful)} keeps accounts in memory only: let it write an ACL file, or a configuration file"
+        )
+        found.append(since.condition("Persistent", False, Reason.NOT_PERSISTENT, text, generation))
     return found
 
 
@@ -155,6 +179,9 @@ def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, st
         return False, problem.reason, problem.message
     if settling.importing(seen, history):
         return False, outcome.rotation.reason or "ImportPending", outcome.rotation.message
+    lacking = nodes.behind(seen)
+    if lacking:
+        return False, Reason.PROPAGATION_TIMEOUT, f"logins may fail at {', '.join(lacking)} until it is mended"
     unwritten = settling.unwritten(seen, history)
     if unwritten:
         names = ", ".join(p.secret_name for p in unwritten[:3])

@@ -205,7 +205,9 @@ class Expectation:
 
     accounts: AccountSet
     current_user: str | None = None  # the role that the session must act as; None: the account itself
-    admin: Login | None = None  # to look at what a login does not reach, or is not told: rows of user@host, an account that is off
+    admin: Login | None = (
+        None  # to look at what a login does not reach, or is not told: rows of user@host, an account that is off
+    )
 
 
 class Engine(Protocol):

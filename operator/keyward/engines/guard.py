@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
+from keyward.domain.model import NodeView
 from keyward.engines.base import (
     AccountSet,
     Action,
@@ -26,6 +27,7 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
+from keyward.engines.pernode import Mending, NodeWatch, PerNode, PerNodeSession
 from keyward.errors import KeywardError, Reason, Retry, Unsettled
 
 T = TypeVar("T")
@@ -57,7 +59,8 @@ class Guard:
     async def _open(self, opened: AbstractAsyncContextManager[AdminSession]) -> AsyncIterator[AdminSession]:
         session = await self.call("open", opened.__aenter__())
         try:
-            yield _Session(self, session)
+            kind = _PerNodeSession if isinstance(session, PerNodeSession) else _Session
+            yield kind(self, session)
         finally:
             # A session that does not close well has nothing left to say: its outcome was told by the calls on it.
             with suppress(Exception):
@@ -92,6 +95,29 @@ class Guard:
         raise failure
 
 
+@dataclass(frozen=True, slots=True)
+class PerNodeGuard(Guard):
+    """Implements `PerNode` as well."""
+
+    async def nodes(self, place: Place, login: Login) -> tuple[Endpoint, ...]:
+        return await self.call("nodes", self._inner.nodes(place, login))
+
+    @asynccontextmanager
+    async def watch(self, place: Place, admin: Login) -> AsyncIterator[NodeWatch]:
+        async with self._inner.watch(place, admin) as watch:
+            yield _Watch(self, watch)
+
+    @property
+    def _inner(self) -> PerNode:
+        assert isinstance(self.engine, PerNode)
+        return self.engine
+
+
+def guarded(engine: Engine) -> Guard:
+    """The engine within its guard."""
+    return PerNodeGuard(engine) if isinstance(engine, PerNode) else Guard(engine)
+
+
 def _unknown(sends: bool, reason: Reason, text: str) -> KeywardError:
     return Unsettled(reason, text) if sends else Retry(reason, text)
 
@@ -112,3 +138,19 @@ class _Session:
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         return await self.guard.call("remove", self.session.remove(removal, before_send), sends=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _PerNodeSession(_Session):
+    async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+        assert isinstance(self.session, PerNodeSession)
+        return await self.guard.call("mend", self.session.mend(mending, before_send), sends=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    guard: Guard
+    watch: NodeWatch
+
+    async def look(self) -> tuple[NodeView, ...]:
+        return await self.guard.call("look", self.watch.look())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from tests.cluster.redis import RedisServer, hashed
@@ -73,9 +75,10 @@ class RedisStage(Stage):
         # The one thing of a server that depends on an account: its link to a primary.
         self._server.run("CONFIG", "SET", "masteruser", name)
 
-    def refused(self, admin: Login, account: str) -> str:
+    @contextlib.contextmanager
+    def refusing(self, admin: Login, account: str) -> Iterator[str]:
         # The server refuses none; the engine does, in its place.
-        return account
+        yield account
 
     def stalled(self, name: str) -> AbstractContextManager[None]:
         return self._front.held(name)

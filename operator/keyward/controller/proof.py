@@ -1,0 +1,58 @@
+"""Proves one login at every endpoint that consumers may use. It decides nothing about the version that is proven."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from keyward.controller.ports import Access
+from keyward.engines.base import Endpoint, Expectation, Login, Role
+from keyward.engines.pernode import PerNode
+from keyward.errors import Blocked, KeywardError, Reason, Retry
+
+# These tell of the account wherever it is looked at; everything else tells of one endpoint.
+_OF_THE_ACCOUNT: Final = (Reason.LOGIN_REFUSED, Reason.ACCOUNT_DISABLED)
+
+
+class Proof:
+    """One round over the endpoints."""
+
+    def __init__(self, access: Access, login: Login, expect: Expectation) -> None:
+        self._access, self._login, self._expect = access, login, expect
+        self._proven = 0
+        self._passed_over: KeywardError | None = None
+
+    async def endpoints(self) -> tuple[Endpoint, ...]:
+        """The Target's, the primary first, then those that its system names."""
+        engine, place = self._access.engine, self._access.place
+        found = place.endpoints
+        if isinstance(engine, PerNode):
+            with suppress(Retry, Blocked):  # which of them refuses, and why, is told by each
+                found = await engine.nodes(place, self._login)
+        return tuple(sorted(found, key=lambda e: e.role is not Role.PRIMARY))
+
+    async def at(self, endpoint: Endpoint) -> None:
+        """Log in there. One that is optional and cannot be used is passed over.
+
+        Raises:
+            Retry, Blocked: as `Engine.verify`; PROPAGATION_TIMEOUT for a node that holds everything back.
+        """
+        try:
+            await self._access.engine.verify(self._access.place, endpoint, self._login, self._expect)
+        except (Retry, Blocked) as error:
+            failure: KeywardError = error
+        else:
+            self._proven += 1
+            return
+        if endpoint.optional and failure.reason not in _OF_THE_ACCOUNT:
+            self._passed_over = failure
+            return
+        if isinstance(failure, Retry) and isinstance(self._access.engine, PerNode):
+            text = "nothing is published before each node takes it, but for those that the Target marks as optional"
+            failure = Retry(Reason.PROPAGATION_TIMEOUT, f"{failure.message}; {text}")
+        raise failure
+
+    def must_be_one(self) -> None:
+        """Raise what one of them said if none was there: that proves nothing."""
+        if not self._proven and self._passed_over is not None:
+            raise self._passed_over
