@@ -206,10 +206,6 @@ class Cache:
     def target(self, kind: str, namespace: str | None, name: str) -> Json | None:
         return self._targets.get((kind, namespace or "", name))
 
-    def target_head(self, target: TargetKey) -> bytes | None:
-        """Metadata and spec as JSON; None if there is no such Target."""
-        return self._targets.head(target)
-
     def target_version(self, target: TargetKey) -> int:
         return self._targets.version(target)
 
