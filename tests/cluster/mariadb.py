@@ -32,8 +32,8 @@ class MariadbServer(FamilyServer):
 def _found(program: str) -> str:
     path = shutil.which(program, path=debian.SEARCH)
     if path is None:
-        failed = debian._apt("install", "-y", "--no-install-recommends", *_PACKAGES)
+        debian.install(_PACKAGES)
         path = shutil.which(program, path=debian.SEARCH)
         if path is None:
-            raise process.ServerError(f"MariaDB's {program} is missing and cannot be installed:\n{failed}")
+            raise process.ServerError(f"MariaDB's {program} is missing; it was not in what Debian installed")
     return path

@@ -118,10 +118,10 @@ def _move(path: Path, to: Path) -> None:
 def _mmdebstrap() -> str:
     path = shutil.which("mmdebstrap", path=debian.SEARCH)
     if path is None:
-        failed = debian._apt("install", "-y", "--no-install-recommends", "mmdebstrap")
+        debian.install(["mmdebstrap"])
         path = shutil.which("mmdebstrap", path=debian.SEARCH)
         if path is None:
-            raise process.ServerError(f"mmdebstrap is missing and cannot be installed:\n{failed}")
+            raise process.ServerError("mmdebstrap is missing; it was not in what Debian installed")
     return path
 
 

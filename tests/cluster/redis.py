@@ -293,8 +293,8 @@ def program(name: str) -> str:
     """
     path = shutil.which(name, path=debian.SEARCH)
     if path is None:
-        failed = debian._apt("install", "-y", "--no-install-recommends", "redis-server", "redis-tools")
+        debian.install(["redis-server", "redis-tools"])
         path = shutil.which(name, path=debian.SEARCH)
         if path is None:
-            raise process.ServerError(f"{name} is missing and cannot be installed:\n{failed}")
+            raise process.ServerError(f"{name} is missing; it was not in what Debian installed")
     return path
