@@ -22,8 +22,8 @@ from keyward.kube.connection import from_kubeconfig
 from keyward.kube.kinds import SECRETS
 
 _REFUSED = re.compile("authentication failed|not permitted to log in")
-_PAUSE = 0.02
-_AT_ONCE = 3
+_PAUSE = 0.05
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)

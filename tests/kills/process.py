@@ -50,6 +50,8 @@ class Operator:
         self.places = Places(folder)
         self._process: ForkServerProcess | None = None
         self._log_began = 0
+        self.ordered: dict[str, Point] = {}
+        self.ordered_at = 0  # a moment of the trace
 
     @property
     def log(self) -> Path:
@@ -101,10 +103,12 @@ class Operator:
 
     def stand_at(self, orders: dict[str, Point]) -> None:
         """From now on each of these Credentials stands still at its point; all others, and all before, go on."""
+        self.ordered_at, self.ordered = self.now(), orders
         self.places.order(orders)
 
     def go_on(self) -> None:
-        self.places.order({})
+        """Nobody stands any more."""
+        self.stand_at({})
 
     def standing(self, since: int) -> set[str]:
         """Who came to stand since then."""

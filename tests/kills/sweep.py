@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.kills.consumers import Refusal
 from tests.kills.lives import Event, Life, Tale
-from tests.kills.points import Passed, Point
-from tests.kills.process import Operator, until_nothing_is_left
+from tests.kills.points import NOBODY, Passed, Point
+from tests.kills.process import Operator, until, until_nothing_is_left
 from tests.kills.stage import Stage
 
 Json = dict[str, Any]
@@ -31,9 +31,10 @@ class Record:
 
 @dataclass(slots=True)
 class Chronicle:
-    """How each tale goes."""
+    """How each tale goes. `beside` is what the operator passes on behalf of nobody in particular."""
 
     records: dict[tuple[Tale, Event], Record] = field(default_factory=dict)
+    beside: list[Point] = field(default_factory=list)
 
     def of(self, tale: Tale, event: Event) -> Record:
         return self.records[tale, event]
@@ -42,6 +43,8 @@ class Chronicle:
 def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronicle:
     """Live through each tale twice, all side by side. Twins have to agree on how it went."""
     chronicle = Chronicle()
+    until("its start", lambda: operator.ready)
+    began = operator.now()
     twins = {tale: [stage.life(tale.kin) for _ in range(TWINS)] for tale in tales}
     for number in range(max(len(tale.events) for tale in twins)):
         now = {tale: tale.events[number] for tale in twins if number < len(tale.events)}
@@ -54,6 +57,7 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
         looks = stage.looks(everyone)
         for tale, event in now.items():
             chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
+    chronicle.beside = sorted({Point(p.name) for p in operator.passed(NOBODY, began)}, key=str)
     operator.end()
     stage.clear(life for lives in twins.values() for life in lives)
     operator.start()

@@ -7,14 +7,15 @@ from tests.cluster import acquire, definitions
 from tests.kills.api import Api
 from tests.kills.lives import Kin, apply
 from tests.kills.points import NOBODY, Point
-from tests.kills.process import Operator, environment, until
+from tests.kills.process import Operator, environment, until, until_nothing_is_left
 from tests.kills.scenes import ready
 from tests.kills.stage import Stage
 from tests.kills.sweep import points
 
-from keyward.kube.kinds import SECRETS
+from keyward.kube.kinds import ENCRYPTION_KEYS, SECRETS
 
 KEYRING = ("keyward-system", "keyward-keyring")
+KEYS = ("default", "another")
 
 
 @pytest.fixture
@@ -27,24 +28,26 @@ def newborn(tmp_path):
             yield api, Operator(cluster.kubeconfig, tmp_path)
 
 
-def test_killed_before_and_after_the_keyring_is_made_there_is_one_that_opens_everything(newborn, postgres):
+def test_killed_before_and_after_each_write_there_is_one_keyring_that_opens_everything(newborn, postgres):
     api, operator = newborn
     stage = Stage(api, postgres)
-    stage.prepare()
     found = _points_of_a_first_start(stage, operator)
     assert Point("create secrets:before") in found
     for point in found:
-        api.delete(SECRETS, *KEYRING)
-        since = operator.now()
+        _as_if_never_started(stage)
         operator.stand_at({NOBODY: point})
         operator.start()
-        until(f"standing at {point}", lambda s=since: NOBODY in operator.standing(s))
+        until(f"standing at {point}", lambda: operator.standing(operator.ordered_at))
         made = api.get(SECRETS, *KEYRING)
         assert (made is None) == (point == Point("create secrets:before"))
         operator.kill()
         operator.go_on()
         operator.start()
         until("its start", lambda: operator.ready)
+        until_nothing_is_left(
+            "a word on each key",
+            lambda: [k for k in api.list(ENCRYPTION_KEYS) if not k.get("status", {}).get("conditions")],
+        )
         now = api.get(SECRETS, *KEYRING)
         assert now is not None
         assert made is None or now["data"] == made["data"], "the first keyring was replaced"
@@ -58,10 +61,17 @@ def test_killed_before_and_after_the_keyring_is_made_there_is_one_that_opens_eve
         stage.proves(life)
 
 
+def _as_if_never_started(stage) -> None:
+    stage.api.delete(SECRETS, *KEYRING)
+    for name in KEYS:
+        stage.api.let_go(ENCRYPTION_KEYS, "", name)
+    stage.prepare()
+
+
 def _points_of_a_first_start(stage, operator) -> list[Point]:
-    since = operator.now()
+    stage.prepare()
     operator.start()
     until("its start", lambda: operator.ready)
+    until("a word on each key", lambda: all(k.get("status") for k in stage.api.list(ENCRYPTION_KEYS)))
     operator.kill()
-    found = points(operator.passed(NOBODY, since))
-    return [point for point in found if point.name.partition(":")[0].endswith(" secrets")]
+    return points(operator.passed(NOBODY, 0))

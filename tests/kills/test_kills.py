@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import sys
 import time
+from functools import partial
 
 import pytest
 from tests.kills.consumers import Consumers
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, TALES, Kin, apply, delete
+from tests.kills.points import NOBODY
 from tests.kills.process import until_nothing_is_left
-from tests.kills.sweep import swept
+from tests.kills.sweep import differences, swept
 
 CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
 TURNS = (ROTATION, AGAIN)
@@ -65,6 +67,31 @@ def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, opera
         for life in sweep.lives.values() if event.publishes else ():
             stage.proves(life)
             assert all(sweep.in_the_gap(refusal, life) for refusal in consumers.refused(life))
+
+
+def test_killed_in_what_it_does_beside_it_misses_nothing(stage, operator, chronicle):
+    tale = next(tale for tale in TALES if tale.kin == Kin("dual create", "Disable"))
+    assert chronicle.beside
+    for point in chronicle.beside:
+        life = stage.life(tale.kin)
+        operator.stand_at({NOBODY: point})
+        for event in tale.events:
+            event.act(stage, life)
+            left = partial(_differs, stage, operator, life, chronicle.of(tale, event).end)
+            until_nothing_is_left(f"{event.name} of one who is killed at {point}", left)
+        assert not operator.ordered, f"{point} was not passed"
+        operator.end()
+        stage.clear([life])
+        operator.start()
+
+
+def _differs(stage, operator, life, end) -> list[str]:
+    """What is not as recorded; and whoever stands is killed."""
+    if operator.ordered and operator.standing(operator.ordered_at):
+        operator.kill()
+        operator.go_on()
+        operator.start()
+    return differences(end, stage.looks([life])[life.name])
 
 
 @pytest.mark.parametrize("kin", [Kin("dual create"), Kin("single create")], ids=str)
