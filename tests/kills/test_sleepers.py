@@ -10,6 +10,8 @@ from tests.kills.process import Operator
 from tests.kills.scenes import calm, ready, turn
 from tests.kills.sweep import stand, swept
 
+from keyward.kube.kinds import SECRETS
+
 
 @pytest.fixture
 def second(control_plane, tmp_path_factory) -> Operator:
@@ -29,15 +31,20 @@ def test_one_that_wakes_up_two_rotations_late_changes_nothing(stage, operator, s
             sweep.until_as_recorded(ROTATION)
             turn(stage, lives)
             turn(stage, lives)
-            held = stage.passwords(lives)
-            stored = {life.name: stage.versions(life) for life in lives}
+            calm(second, lives)
+            before = _everything(stage, lives)
             operator.go_on()
             calm(operator, [*lives, holder])
-            assert stage.passwords(lives) == held
-            assert {life.name: stage.versions(life) for life in lives} == stored
+            assert _everything(stage, lives) == before
             ready(stage, [*lives, holder])
             turn(stage, [*lives, holder])
         consumers.never_refused()
         for life in (*lives, holder):
             stage.proves(life)
         sweep.lives[Point("apply:send")] = holder
+
+
+def _everything(stage, lives) -> dict[str, object]:
+    """Passwords, versions and Secrets, each as the server has it: a write that changed nothing would be seen as well."""
+    secrets = {life.name: stage.api.get(SECRETS, life.namespace, life.name) for life in lives}
+    return stage.passwords(lives) | {f"versions of {x.name}": stage.versions(x) for x in lives} | secrets
