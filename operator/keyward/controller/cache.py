@@ -70,9 +70,9 @@ class Cache:
         """The object: metadata, spec, status. A copy, free to be changed."""
         return self._credentials.get(key)
 
-    def credential_head(self, key: Key) -> bytes | None:
-        """Metadata and spec as JSON; None if there is no such Credential."""
-        return self._credentials.head(key)
+    def credential_state(self, key: Key) -> bytes | None:
+        """A token for metadata and spec, the same as long as neither changes; None if there is no such Credential."""
+        return self._credentials.state(key)
 
     def credential_status(self, key: Key) -> Json:
         """The status as it stands; empty if there is none."""
@@ -221,9 +221,9 @@ class Cache:
     def encryption_key(self, name: str) -> Json | None:
         return self._keys.get(name)
 
-    def encryption_key_head(self, name: str) -> bytes | None:
-        """Metadata and spec as JSON; None if there is no such EncryptionKey."""
-        return self._keys.head(name)
+    def encryption_key_state(self, name: str) -> bytes | None:
+        """A token as `credential_state`."""
+        return self._keys.state(name)
 
     def encryption_key_version(self, name: str) -> int:
         return self._keys.version(name)

@@ -11,8 +11,6 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 
-import orjson
-
 from keyward.api import managed, names
 from keyward.api.base import parse
 from keyward.api.credential import Credential
@@ -204,7 +202,7 @@ class Gatherer:
 
     def _forget_refusals(self, run: Pass, versions: tuple[Version, ...], given: Mapping[str, str], inputs: str) -> None:
         """An import that was refused is tried again once somebody has changed something else than its password."""
-        if run.memory.inputs == inputs:
+        if not run.subject.wish.imported or run.memory.inputs == inputs:
             return
         again = {v.sequence for v in versions if not v.settled and given.get(v.account) == v.source_digest}
         denied = frozenset(d for d in run.memory.denied if d[0] not in again)
@@ -270,12 +268,12 @@ class Gatherer:
         return None
 
     def _encryption_key(self, name: str) -> EncryptionKey | None:
-        head, known = self._cache.encryption_key_head(name), self._keys.get(name)
-        if head is None:
+        state, known = self._cache.encryption_key_state(name), self._keys.get(name)
+        if state is None:
             self._keys.pop(name, None)
             return None
-        if known is None or known[0] != head:
-            known = self._keys[name] = (head, parse(EncryptionKey, orjson.loads(head)))
+        if known is None or known[0] != state:
+            known = self._keys[name] = (state, parse(EncryptionKey, self._cache.encryption_key(name) or {}))
         return known[1]
 
     def _begin_drift(self, run: Pass, wish: Wish) -> None:

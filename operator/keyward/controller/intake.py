@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from keyward.api import names
@@ -60,7 +61,7 @@ class Intake:
         new, before = self.cache.credential_version(key) == 0, self.cache.rivals(key)
         verdict = self.cache.put_credential(item)
         if verdict is not Verdict.STALE:
-            self.note_status(item["metadata"].get("uid", ""), item.get("status"))
+            self.note_status(intern(item["metadata"].get("uid", "")), item.get("status"))
         if verdict is Verdict.CHANGED:
             self._add([key], Priority.BULK if new else Priority.NOW)
             # Who lost a rival, or won one, is judged anew.

@@ -1,4 +1,4 @@
-"""Raw objects of one kind, kept small: what a reconciliation reads of them, as compact JSON that is parsed on demand.
+"""Raw objects of one kind, kept small: what a reconciliation reads of them, as packed JSON that is parsed on demand.
 
 An older resourceVersion never replaces a newer one, and a deletion leaves a tombstone, so that an event that comes late
 brings nothing back. Nothing here asks the API server or decides anything.
@@ -13,6 +13,8 @@ from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
+
+from keyward.controller import packed
 
 Json = dict[str, Any]
 K = TypeVar("K", bound=Hashable)
@@ -81,22 +83,21 @@ class Objects(Generic[K]):
         kept = self._kept.get(key)
         if kept is None:
             return None
-        found: Json = orjson.loads(kept.head)
+        found = _loaded(kept.head)
         found["metadata"]["resourceVersion"] = str(kept.version)
         if kept.status:
-            found["status"] = orjson.loads(kept.status)
+            found["status"] = _loaded(kept.status)
         return found
 
-    def head(self, key: K) -> bytes | None:
-        """Metadata and spec as JSON: the same bytes as long as neither changes."""
+    def state(self, key: K) -> bytes | None:
+        """A token for metadata and spec, the same as long as neither changes; None if there is no such object."""
         kept = self._kept.get(key)
         return kept.head if kept is not None else None
 
     def status(self, key: K) -> Json:
         """A copy of the status alone."""
         kept = self._kept.get(key)
-        found: Json = orjson.loads(kept.status) if kept is not None and kept.status else {}
-        return found
+        return _loaded(kept.status) if kept is not None and kept.status else {}
 
     def put(self, key: K, item: Json) -> Verdict:
         """Take an object as it was listed, watched or answered."""
@@ -132,8 +133,12 @@ class Objects(Generic[K]):
 
 
 def _compact(found: Json) -> bytes:
-    # orjson hands out its whole buffer of several kilobytes; the copy is as long as its text.
-    return bytes(memoryview(orjson.dumps(found)))
+    return packed.pack(orjson.dumps(found))
+
+
+def _loaded(compact: bytes) -> Json:
+    found: Json = orjson.loads(packed.unpack(compact))
+    return found
 
 
 def _metadata(metadata: Json) -> Json:

@@ -41,7 +41,7 @@ class Limits:
     """How much happens at once."""
 
     workers: int = 48
-    connections: int = 24  # each keeps a TLS buffer of a quarter of a megabyte
+    connections: int = 16  # each keeps a third of a megabyte, most of it a buffer of TLS; a server is busy long before
     rotations: int = 32  # in all
     rotations_per_target: int = 4  # where the Target does not say
     releases_per_second: float = 50.0  # of due keys, so that missed runs do not come in one wave

@@ -9,8 +9,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from keyward.api import managed
 from keyward.api.base import parse
 from keyward.api.credential import Credential
@@ -22,7 +20,7 @@ from keyward.controller.queue import Key
 from keyward.domain import wishes
 from keyward.domain.model import Wish
 
-_KEPT: Final = 512  # more than there can be workers
+_KEPT: Final = 64  # about as many as there are passes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Sighted:
 
 @dataclass(slots=True)
 class _Known:
-    head: bytes
+    state: bytes
     credential: Credential
     wish: Wish | None = None
     wished_of: Any = None
@@ -50,11 +48,9 @@ class Subjects:
 
     def look(self, key: Key) -> Sighted | None:
         """The Credential as it is known now; None if it is gone. Raises Blocked with INVALID_SPEC."""
-        head = self._cache.credential_head(key)
-        if head is None:
-            self._known.pop(key, None)
+        known = self._parsed(key)
+        if known is None:
             return None
-        known = self._parsed(key, head)
         sight = self._targets.look(known.credential) if managed.of(known.credential.spec) is not None else None
         # Targets change without their Credentials: only what the wish is made of says whether it is still the same.
         of = (sight.identity, sight.engine, sight.place) if sight is not None else None
@@ -64,10 +60,13 @@ class Subjects:
             known.wished_of = of
         return Sighted(Subject(known.credential, known.wish), sight)
 
-    def _parsed(self, key: Key, head: bytes) -> _Known:
-        known = self._known.get(key)
-        if known is None or known.head != head:
-            known = self._known[key] = _Known(head, parse(Credential, orjson.loads(head)))
+    def _parsed(self, key: Key) -> _Known | None:
+        state, known = self._cache.credential_state(key), self._known.get(key)
+        if state is None:
+            self._known.pop(key, None)
+            return None
+        if known is None or known.state != state:
+            known = self._known[key] = _Known(state, parse(Credential, self._cache.credential(key) or {}))
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
         return known

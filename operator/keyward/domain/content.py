@@ -16,7 +16,6 @@ import orjson
 
 from keyward.api import names
 from keyward.api.projection import Projection as Spec
-from keyward.domain import templates
 from keyward.domain.fields import Fields
 from keyward.domain.writes import SecretContent
 from keyward.errors import Blocked, Reason
@@ -155,6 +154,10 @@ def check(projection: Projection) -> None:
     for metadata in (projection.labels, projection.annotations):
         for key in metadata:
             _check_metadata(projection, key)
+    if not projection.templates:
+        return
+    from keyward.domain import templates  # most projections have none, and Jinja2 is not small
+
     for key, source in projection.templates.items():
         templates.check(source, _where(projection, key))
 
@@ -164,6 +167,10 @@ def check(projection: Projection) -> None:
 
 def _data(projection: Projection, current: Edition, previous: Edition | None) -> dict[str, Sensitive]:
     data = _separate(projection, current)
+    if not projection.templates:
+        return data
+    from keyward.domain import templates
+
     for key, source in projection.templates.items():
         data[key] = templates.render(source, _variables(current, previous), _where(projection, key))
     return data

@@ -122,7 +122,7 @@ def view(item: Json) -> SecretView:
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     lineage = labels.get(names.LABEL_LINEAGE, "")
     return SecretView(
-        name=metadata["name"],
+        name=intern(metadata["name"]),
         resource_version=metadata["resourceVersion"],
         managed=labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY and bool(lineage),
         lineage=lineage,
@@ -131,7 +131,7 @@ def view(item: Json) -> SecretView:
         previous_sequence=_number(annotations.get(names.ANNOTATION_PREVIOUS_SEQUENCE)),
         shape=intern(annotations.get(names.ANNOTATION_SHAPE, "")),  # the same for all that look alike
         written_at=_moment(annotations.get(names.ANNOTATION_WRITTEN_AT)),
-        owner_uid=next((o["uid"] for o in metadata.get("ownerReferences") or () if _is_ours(o)), ""),
+        owner_uid=next((intern(o["uid"]) for o in metadata.get("ownerReferences") or () if _is_ours(o)), ""),
         intact=_intact(metadata, annotations.get(names.ANNOTATION_KEYS, "")),
     )
 

@@ -35,11 +35,11 @@ class VersionIndex:
     """
 
     def __init__(self) -> None:
-        self._versions: dict[str, dict[str, Version]] = {}
+        self._versions: dict[str, tuple[Version, ...]] = {}
         self._gone: dict[str, int] = {}  # deleted by us → resourceVersion, until the watch tells so
 
     def list(self, namespace: str, credential: str) -> tuple[Version, ...]:
-        return tuple(self._versions.get(f"{namespace}/{credential}", {}).values())
+        return self._versions.get(f"{namespace}/{credential}", ())
 
     def credentials(self) -> tuple[str, ...]:
         """`namespace/name` of every Credential that has versions, with a live object or without."""
@@ -47,28 +47,26 @@ class VersionIndex:
 
     def lineages(self) -> frozenset[str]:
         """Every lineage that has versions."""
-        return frozenset(v.lineage for group in self._versions.values() for v in group.values())
+        return frozenset(v.lineage for group in self._versions.values() for v in group)
 
     def put(self, version: Version) -> bool:
         """Take a version as it was read or written; False if what is known is at least as new."""
         number = _number(version.resource_version)
         if number <= self._gone.get(f"{version.namespace}/{version.name}", -1):
             return False
-        group = self._versions.setdefault(f"{version.namespace}/{version.credential}", {})
-        known = group.get(version.name)
+        key = f"{version.namespace}/{version.credential}"
+        group = self._versions.get(key, ())
+        known = _named(group, version.name)
         if known is not None and _number(known.resource_version) >= number:
             return False
-        group[version.name] = version
+        self._versions[key] = (*(v for v in group if v is not known), version)
         return True
 
     def _knows(self, metadata: Json) -> bool:
         """Whether this very object was taken already, in this state or a newer one."""
-        known = self._group(metadata["namespace"], metadata["name"]).get(metadata["name"])
+        group = self._versions.get(_owner(metadata["namespace"], metadata["name"]), ())
+        known = _named(group, metadata["name"])
         return known is not None and _number(known.resource_version) >= _number(metadata["resourceVersion"])
-
-    def _group(self, namespace: str, name: str) -> dict[str, Version]:
-        # The version's name begins with its Credential's; the group is found by it, without a second dictionary.
-        return self._versions.get(_owner(namespace, name), {})
 
     def remove(self, namespace: str, name: str) -> str | None:
         """Forget a version that the watch saw deleted; the `namespace/name` of its Credential, if it was known."""
@@ -81,10 +79,14 @@ class VersionIndex:
         self._drop(version.namespace, version.name)
 
     def _drop(self, namespace: str, name: str) -> str | None:
-        key, group = _owner(namespace, name), self._group(namespace, name)
-        if group.pop(name, None) is None:
+        key = _owner(namespace, name)
+        group = self._versions.get(key, ())
+        left = tuple(v for v in group if v.name != name)
+        if len(left) == len(group):
             return None
-        if not group:
+        if left:
+            self._versions[key] = left
+        else:
             del self._versions[key]
         return key
 
@@ -108,7 +110,12 @@ class VersionIndex:
         return f"{version.namespace}/{version.credential}" if self.put(version) else None
 
 
+def _named(group: tuple[Version, ...], name: str) -> Version | None:
+    return next((v for v in group if v.name == name), None)
+
+
 def _owner(namespace: str, name: str) -> str:
+    # The version's name begins with its Credential's; the group is found by it, without a second dictionary.
     return f"{namespace}/{name.rsplit('-', 2)[0]}"
 
 
