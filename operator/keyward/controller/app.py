@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -68,6 +69,8 @@ def _now() -> datetime:
 def run(settings: Settings, connection: Connection, build: Build | None = None, hook: Hook = no_hook) -> int:
     """Run the controller; the exit status. Raises Blocked or Retry if it cannot start."""
     harden()
+    # Modules stay: the collector need not go through them again and again.
+    gc.freeze()
     return asyncio.run(_run(settings, connection, build or _reconciler, hook))
 
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any, Final, cast
 
 import aiohttp
 import kopf
 
 from keyward.controller.intake import Intake
+from keyward.controller.objects import key_of, number
+from keyward.controller.resync import Followed, followed
 from keyward.kube.connection import Connection
 from keyward.kube.informer import Change
-from keyward.kube.kinds import CLUSTER_TARGETS, CREDENTIAL_SETS, CREDENTIALS, ENCRYPTION_KEYS, TARGETS, Kind
 
 Json = dict[str, Any]
-Take = Callable[[Change, Json], None]
 
 _CHANGES: Final[dict[str | None, Change]] = {
     None: "Added",
@@ -103,15 +102,8 @@ def settings() -> kopf.OperatorSettings:
 def registry(intake: Intake, session: Callable[[], aiohttp.ClientSession], where: Connection) -> kopf.OperatorRegistry:
     """The handlers: the streams and the login. `session` makes one for each login."""
     found = kopf.OperatorRegistry()
-    takes: tuple[tuple[Kind, Take], ...] = (
-        (CREDENTIALS, intake.credential),
-        (CREDENTIAL_SETS, intake.credential_set),
-        (TARGETS, partial(intake.target, TARGETS.name)),
-        (CLUSTER_TARGETS, partial(intake.target, CLUSTER_TARGETS.name)),
-        (ENCRYPTION_KEYS, intake.encryption_key),
-    )
-    for kind, take in takes:
-        _follow(found, kind, take)
+    for one in followed(intake):
+        _follow(found, one)
 
     @kopf.on.login(registry=found, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
@@ -121,12 +113,19 @@ def registry(intake: Intake, session: Callable[[], aiohttp.ClientSession], where
     return found
 
 
-def _follow(found: kopf.OperatorRegistry, kind: Kind, take: Take) -> None:
-    @kopf.on.event(kind.group, kind.version, kind.plural, registry=found, id=kind.plural)
+def _follow(found: kopf.OperatorRegistry, one: Followed) -> None:
+    kind = one.kind
+
+    def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+        """What the first list has shown, and the echo of what we wrote, is known: half of all events."""
+        item = cast("Json", event["object"])
+        return event["type"] == "DELETED" or number(item["metadata"]["resourceVersion"]) > one.version(key_of(item))
+
+    @kopf.on.event(kind.group, kind.version, kind.plural, registry=found, id=kind.plural, when=is_news)
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         change = _CHANGES.get(event["type"])
         if change is not None:
-            take(change, cast("Json", event["object"]))
+            one.take(change, cast("Json", event["object"]))
 
 
 async def run(intake: Intake, connection: Connection, ready: asyncio.Event, stop: asyncio.Event) -> None:
