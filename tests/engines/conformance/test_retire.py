@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.scene import Scene
@@ -33,6 +35,16 @@ async def test_dropped_twice(scene: Scene):
     for _ in range(2):
         assert await scene.remove(Action.DROP) is Action.DROP
         assert not any(scene.stage.exists(name) for name in scene.accounts.all_roles)
+
+
+@pytest.mark.parametrize("action", list(Action))
+async def test_a_removal_that_finds_nothing_of_ours_any_more_has_done_its_work(scene: Scene, action: Action):
+    """So it is asked again when the operator was killed right after the drop: whatever carries no mark of ours is left out."""
+    await scene.remove(Action.DROP)
+    nothing = replace(scene.accounts, names=(), rights_role=None)
+    seen = await scene.inspect()
+    async with scene.stage.engine.open(scene.place, scene.admin, 10.0) as session:
+        assert await session.remove(Removal(action, nothing, seen), scenes.go) is action
 
 
 async def test_what_was_dropped_can_be_made_again(scene: Scene):

@@ -51,6 +51,8 @@ class Row:
 async def read(wire: Wire, server: Server, names: Iterable[str]) -> list[Row]:
     """All rows of these names, by any host."""
     wanted = sorted(set(names))
+    if not wanted:
+        return []  # a removal that was killed right after its effect finds nothing of ours; `IN ()` is no SQL
     if server.mariadb:
         found = await wire.rows("SELECT User, Host, Priv FROM mysql.global_priv WHERE User IN %s", [wanted])
         rows = [_of_json(*found_row) for found_row in found]
