@@ -8,6 +8,7 @@ to somebody else's process is left alone.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -91,6 +92,15 @@ def cleaner(clean: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def sweep() -> list[Path]:
     """End the processes and remove the folders of runs whose own process is gone; returns those folders."""
+    folder = os.open(runs_folder(), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # two runs that begin at once would take the same files away
+        return _sweep()
+    finally:
+        os.close(folder)
+
+
+def _sweep() -> list[Path]:
     swept = []
     for folder in runs_folder().iterdir():
         pid, _, born = folder.name.partition("-")

@@ -11,21 +11,8 @@ from tests.world.scenario import PG, wish_of
 
 from keyward.controller.metrics import Metrics
 from keyward.controller.telling import Telling
-from keyward.domain.model import (
-    Apply,
-    Cause,
-    CauseKind,
-    Drop,
-    Memory,
-    Observed,
-    Promote,
-    Promotion,
-    Release,
-    Retire,
-    RetiredAs,
-    TargetView,
-    Verify,
-)
+from keyward.domain.model import Cause, CauseKind, Memory, Observed, Promotion, RetiredAs, TargetView
+from keyward.domain.steps import Apply, Drop, Promote, Release, Retire, Verify
 from keyward.errors import Blocked, Reason, Rejected, Retry
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

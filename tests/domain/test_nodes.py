@@ -15,7 +15,6 @@ from keyward.domain.model import (
     Cause,
     CauseKind,
     Memory,
-    Mend,
     Mode,
     NodeView,
     Observed,
@@ -24,9 +23,9 @@ from keyward.domain.model import (
     TargetIdentity,
     TargetView,
     Version,
-    Wait,
 )
 from keyward.domain.status import Outcome
+from keyward.domain.steps import Mend, Wait
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = TargetIdentity("Target", "cache", "digest")

@@ -28,10 +28,10 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A login that the server refused, between two moments of CLOCK_MONOTONIC."""
+    """A login that the server refused: when its value was read and when it ended, in seconds of CLOCK_MONOTONIC."""
 
     name: str
-    began: float
+    read: float
     ended: float
     text: str
 
@@ -45,7 +45,9 @@ class Consumers:
     logins: Counter[str] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     refusals: list[Refusal] = field(default_factory=list)
-    _held: dict[str, dict[str, str]] = field(default_factory=dict)  # what a mounted file would hold
+    _held: dict[str, tuple[float, dict[str, str]]] = field(
+        default_factory=dict
+    )  # what a mounted file would hold, since when
     _lives: list[Life] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -91,21 +93,21 @@ class Consumers:
             await asyncio.sleep(_PAUSE)
 
     async def _try(self, client: Client, life: Life) -> None:
-        began = time.monotonic()
+        asked = time.monotonic()
         try:
             item = await client.get(SECRETS, life.namespace, life.name)
         except KeywardError:
             pass  # a file stays as it is while the API server is away
         else:
-            self._held[life.name] = decoded(item) if item else {}
-        secret = self._held.get(life.name)
+            self._held[life.name] = asked, decoded(item) if item else {}
+        read, secret = self._held.get(life.name, (asked, {}))
         if not secret:
             return
         try:
             await self._log_in(life, secret)
         except psycopg.Error as error:
             if _REFUSED.search(str(error)):
-                self.refusals.append(Refusal(life.name, began, time.monotonic(), str(error)))
+                self.refusals.append(Refusal(life.name, read, time.monotonic(), str(error)))
             else:
                 self.unanswered[life.name] += 1
         else:

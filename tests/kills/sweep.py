@@ -177,11 +177,11 @@ class Sweep:
         return {name: look["credential"] for name, look in looks.items() if not _is_settled(look)}
 
     def in_the_gap(self, refusal: Refusal, life: Life) -> bool:
-        """Whether a login was refused between a send and the Secret that tells of it: single accounts have no second."""
+        """Whether what was read before the Secret told of a send was refused after it: single accounts have no second."""
         passed = self.operator.passed(life.key, self.since)
         sends = [p.at for p in passed if p.name == "apply:send" and not (self.died and p.stands)]
         told = max(p.at for p in passed if p.name in ("create secrets:after", "update secrets:after"))
-        return bool(sends) and min(sends) < refusal.ended and refusal.began < told
+        return bool(sends) and min(sends) < refusal.ended and refusal.read < told
 
     def values_kept(self) -> None:
         """Whatever was reserved when the operator died is what is there now."""

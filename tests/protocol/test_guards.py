@@ -21,7 +21,8 @@ from tests.world.server import Server
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor
 from keyward.domain import deletion, doubt, lineage, making, marks, projection, reserving, retention, rotation, settling
-from keyward.domain.model import CauseKind, Memory, Mode, Wait
+from keyward.domain.model import CauseKind, Memory, Mode
+from keyward.domain.steps import Wait
 
 Play = Callable[[], object]
 

@@ -18,7 +18,8 @@ from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
-from keyward.domain.model import Failures, Observed, Origin, Project, Reserve, SourceView, Wish
+from keyward.domain.model import Failures, Observed, Origin, SourceView, Wish
+from keyward.domain.steps import Project, Reserve
 from keyward.domain.writes import Json, SecretContent
 from keyward.engines.base import AccountSet, Login
 from keyward.errors import KeywardError

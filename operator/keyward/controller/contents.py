@@ -21,7 +21,8 @@ from keyward.crypto.generate import PasswordPolicy
 from keyward.domain import content, fields
 from keyward.domain.content import Edition, Place
 from keyward.domain.fields import Fields, Server
-from keyward.domain.model import Origin, Project, Reserve, SecretsPolicy, Version
+from keyward.domain.model import Origin, SecretsPolicy, Version
+from keyward.domain.steps import Project, Reserve
 from keyward.domain.writes import SecretContent
 from keyward.engines.base import Place as SystemPlace
 from keyward.engines.base import Role

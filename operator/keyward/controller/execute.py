@@ -19,7 +19,8 @@ from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
 from keyward.domain import commands, doubt, lineage, making, nodes, ownership
 from keyward.domain.lineage import History
-from keyward.domain.model import (
+from keyward.domain.model import Observed, Origin, PreviousLink, SecretView, Version
+from keyward.domain.steps import (
     Annotate,
     Apply,
     Close,
@@ -28,10 +29,7 @@ from keyward.domain.model import (
     Enable,
     Mend,
     NoteDisabled,
-    Observed,
-    Origin,
     Orphan,
-    PreviousLink,
     Project,
     Promote,
     Prune,
@@ -40,10 +38,8 @@ from keyward.domain.model import (
     Retire,
     Return,
     Rewrap,
-    SecretView,
     Unproject,
     Verify,
-    Version,
 )
 from keyward.domain.writes import NewVersion, RecordChange, SecretContent
 from keyward.engines.base import Action

@@ -23,7 +23,8 @@ from keyward.controller.queue import Key
 from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
 from keyward.domain import deletion, drift, located, nodes, projection, reserving, retention, rotation
 from keyward.domain import status as summary
-from keyward.domain.model import Apply, Identity, Memory, Observed, Prune, Reserve, Rewrap, Version, Wait
+from keyward.domain.model import Identity, Memory, Observed, Version
+from keyward.domain.steps import Apply, Prune, Reserve, Rewrap, Wait
 from keyward.errors import Blocked, Conflict, KeywardError
 
 _log = logging.getLogger(__name__)

@@ -11,21 +11,8 @@ from typing import Any, Final
 
 from keyward.controller.metrics import Metrics
 from keyward.controller.target_health import OF_A_TARGET, Finding
-from keyward.domain.model import (
-    Apply,
-    Drop,
-    Identity,
-    Memory,
-    Observed,
-    Promote,
-    Release,
-    Reserve,
-    Retire,
-    RetiredAs,
-    TargetView,
-    Verify,
-    Wish,
-)
+from keyward.domain.model import Identity, Memory, Observed, RetiredAs, TargetView, Wish
+from keyward.domain.steps import Apply, Drop, Promote, Release, Reserve, Retire, Verify
 from keyward.errors import KeywardError, Reason, Rejected
 from keyward.kube.events import Ref, Type
 from keyward.kube.kinds import CREDENTIALS

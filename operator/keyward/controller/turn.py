@@ -9,7 +9,8 @@ from typing import Any, Final
 from keyward.domain import schedule
 from keyward.domain import status as summary
 from keyward.domain.conditions import stamp
-from keyward.domain.model import Failures, Memory, Observed, Promote, Reserve, Wait
+from keyward.domain.model import Failures, Memory, Observed
+from keyward.domain.steps import Promote, Reserve, Wait
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 Json = dict[str, Any]

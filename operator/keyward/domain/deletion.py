@@ -10,19 +10,8 @@ from datetime import datetime, timedelta
 
 from keyward.domain import commands, lineage, schedule
 from keyward.domain.lineage import History
-from keyward.domain.model import (
-    AccountsPolicy,
-    Close,
-    Disable,
-    Drop,
-    NoteDisabled,
-    Observed,
-    Orphan,
-    Prune,
-    Release,
-    Version,
-    Wait,
-)
+from keyward.domain.model import AccountsPolicy, Observed, Version
+from keyward.domain.steps import Close, Disable, Drop, NoteDisabled, Orphan, Prune, Release, Wait
 from keyward.errors import Reason
 
 DEADLINE = timedelta(minutes=10)

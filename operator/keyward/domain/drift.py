@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from keyward.domain import lineage, schedule
-from keyward.domain.model import Observed, Verify, Wait
+from keyward.domain.model import Observed
+from keyward.domain.steps import Verify, Wait
 
 
 def plan(seen: Observed, now: datetime) -> Verify | Wait:

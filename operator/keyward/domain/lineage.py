@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyward.domain import commands
-from keyward.domain.model import Mode, Observed, Origin, RetiredAs, Version, Wait, Wish
+from keyward.domain.model import Mode, Observed, Origin, RetiredAs, Version, Wish
+from keyward.domain.steps import Wait
 from keyward.errors import Reason
 
 

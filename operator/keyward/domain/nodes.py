@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from keyward.domain import doubt, lineage
-from keyward.domain.model import Mend, NodeView, Observed, Wait
+from keyward.domain.model import NodeView, Observed
+from keyward.domain.steps import Mend, Wait
 
 PAUSE: Final = timedelta(seconds=3)
 Entry = tuple[str, tuple[str, ...]]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from keyward.domain import commands, lineage, settling
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, Project, SecretsPolicy, Unproject, Wait
+from keyward.domain.model import Observed, SecretsPolicy
+from keyward.domain.steps import Project, Unproject, Wait
 from keyward.errors import Reason
 
 

@@ -21,11 +21,10 @@ from keyward.domain.model import (
     Observed,
     Origin,
     Promotion,
-    Reserve,
     RetiredAs,
     Version,
-    Wait,
 )
+from keyward.domain.steps import Reserve, Wait
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

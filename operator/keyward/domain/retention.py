@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from keyward.domain import lineage
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, Prune, RetiredAs, Rewrap, Version, Wait
+from keyward.domain.model import Observed, RetiredAs, Version
+from keyward.domain.steps import Prune, Rewrap, Wait
 
 
 def plan(seen: Observed) -> Prune | Wait:

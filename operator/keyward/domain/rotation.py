@@ -12,23 +12,8 @@ from datetime import datetime
 
 from keyward.domain import commands, doubt, lineage, reserving, schedule, settling
 from keyward.domain.lineage import History
-from keyward.domain.model import (
-    AccountsPolicy,
-    Annotate,
-    Enable,
-    Observed,
-    Promote,
-    Promotion,
-    Retire,
-    RetiredAs,
-    Return,
-    Step,
-    TargetView,
-    Verify,
-    Version,
-    Wait,
-    Wish,
-)
+from keyward.domain.model import AccountsPolicy, Observed, Promotion, RetiredAs, TargetView, Version, Wish
+from keyward.domain.steps import Annotate, Enable, Promote, Retire, Return, Step, Verify, Wait
 from keyward.errors import Reason
 
 

@@ -9,21 +9,8 @@ from typing import TYPE_CHECKING
 
 from keyward.domain import doubt
 from keyward.domain.lineage import History
-from keyward.domain.model import (
-    Apply,
-    Mode,
-    Observed,
-    Origin,
-    ProjectionWish,
-    Promote,
-    Promotion,
-    Retire,
-    RetiredAs,
-    Step,
-    Verify,
-    Version,
-    Wait,
-)
+from keyward.domain.model import Mode, Observed, Origin, ProjectionWish, Promotion, RetiredAs, Version
+from keyward.domain.steps import Apply, Promote, Retire, Step, Verify, Wait
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

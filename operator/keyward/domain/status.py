@@ -13,7 +13,8 @@ from typing import Any
 from keyward.domain import commands, lineage, nodes, reserving, rotation, settling
 from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
-from keyward.domain.model import CauseKind, Observed, Obstacle, Wait
+from keyward.domain.model import CauseKind, Observed, Obstacle
+from keyward.domain.steps import Wait
 from keyward.errors import Reason
 
 Json = dict[str, Any]
