@@ -19,20 +19,20 @@ DUAL, SINGLE, GENERIC = (
 )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def plane() -> Iterator[Cluster]:
     with acquire(need_pods=False) as cluster:
         definitions.install(cluster)
         yield cluster
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     with PostgresServer() as server:
         yield server
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage(plane, server) -> Iterator[Stage]:
     with Api(plane.kubeconfig) as api:
         stage = Stage(api, server)
@@ -40,7 +40,7 @@ def stage(plane, server) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def operator(plane, tmp_path_factory) -> Iterator[Operator]:
     process.environment()
     operator = Operator(plane.kubeconfig, tmp_path_factory.mktemp("operator"))
@@ -48,6 +48,6 @@ def operator(plane, tmp_path_factory) -> Iterator[Operator]:
         yield operator
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
     return discover(stage, operator, (DUAL, SINGLE, GENERIC))

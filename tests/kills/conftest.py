@@ -15,7 +15,7 @@ from tests.kills.stage import Stage
 from tests.kills.sweep import Chronicle, discover
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage(control_plane, postgres) -> Iterator[Stage]:
     definitions.install(control_plane)
     with Api(control_plane.kubeconfig) as api:
@@ -25,7 +25,7 @@ def stage(control_plane, postgres) -> Iterator[Stage]:
         stage.leave()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
     process.environment()
     operator = Operator(control_plane.kubeconfig, tmp_path_factory.mktemp("operator"))
@@ -33,7 +33,7 @@ def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
         yield operator
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
     found = discover(stage, operator, TALES)
     points = sum(len(found.of(tale, event).points) for tale in TALES for event in tale.swept)

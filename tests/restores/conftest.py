@@ -12,7 +12,7 @@ from tests.kills.process import Operator
 from tests.kills.stage import Stage
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage(control_plane, postgres) -> Iterator[Stage]:
     definitions.install(control_plane)
     with Api(control_plane.kubeconfig) as api:
@@ -22,7 +22,7 @@ def stage(control_plane, postgres) -> Iterator[Stage]:
         stage.leave()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
     process.environment()
     operator = Operator(control_plane.kubeconfig, tmp_path_factory.mktemp("operator"))
@@ -30,7 +30,7 @@ def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
         yield operator
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def elsewhere(stage, tmp_path_factory) -> Iterator[tuple[Stage, Operator]]:
     """Another cluster: the same namespace, the same PostgreSQL, and an operator that is not started yet."""
     with acquire(need_pods=False) as cluster:
