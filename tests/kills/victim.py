@@ -54,6 +54,7 @@ def serve(run: Run) -> None:
     log = os.open(run.folder / "operator.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    tempfile.tempdir = str(run.folder)  # whoever is killed clears nothing away
     logs.setup(json=True, stream=os.fdopen(os.dup(log), "w", buffering=1))
     passes.ADMIN_TIMEOUT = run.patience
     runtime._SWEEP_SOON = 0.2
