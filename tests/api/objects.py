@@ -69,10 +69,21 @@ MYSQL_IMPORTED = _object(
         "rotation": {"interval": "24h"},
     },
 )
+REDIS = _object(
+    "Credential",
+    {
+        "redis": {"targetRef": {"name": "cache"}, "create": {"name": "orders", "privilege": "ReadWrite"}},
+        "rotation": {"interval": "24h"},
+        "projections": [{"secretName": "orders-cache"}],
+    },
+)
 MYSQL_SERVER = {"engine": "MySQL", "endpoints": [{"host": "mysql.db", "port": 3306}]}
 SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
 TARGET = _object("Target", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 MYSQL_TARGET = _object("Target", {"rds": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
+REDIS_TARGET = _object(
+    "Target", {"redis": {"endpoints": [{"host": "cache"}]}, "admin": {"secretRef": {"name": "admin"}}}
+)
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 SET = _object(
     "CredentialSet",
@@ -87,6 +98,15 @@ SET = _object(
                 "rotation": {"interval": "24h"},
                 "projections": [{"secretName": "orders-db"}],
             }
+        },
+    },
+)
+REDIS_SET = _object(
+    "CredentialSet",
+    {
+        "targets": {"names": ["cache"]},
+        "template": {
+            "spec": {"redis": {"create": {"name": "orders", "privilege": "ReadOnly"}}, "rotation": {"interval": "6h"}}
         },
     },
 )
@@ -120,6 +140,9 @@ ALL = {
     "set": SET,
     "mysql": MYSQL,
     "mysql-imported": MYSQL_IMPORTED,
+    "redis": REDIS,
+    "redis-set": REDIS_SET,
+    "redis-target": REDIS_TARGET,
     "target": TARGET,
     "mysql-target": MYSQL_TARGET,
     "cluster-target": CLUSTER_TARGET,

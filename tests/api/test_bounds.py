@@ -30,6 +30,10 @@ def endpoints(replicas):
     return [{"host": "p"}, *many(replicas, lambda n: {"host": f"r{n}", "role": "Replica"})]
 
 
+def host(number):
+    return {"host": f"n{number}"}
+
+
 def named(count):
     return many(count, lambda n: f"n{n}")
 
@@ -40,6 +44,7 @@ def pem(size):
 
 G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
 M, MT = o.MYSQL, o.MYSQL_TARGET
+R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
 PRIV = "spec.rds.create.privileges"
@@ -108,6 +113,19 @@ BOUNDS = [
     ),
     (MT, "spec.rds.engine", ["MySQL", "MariaDB"], ["Oracle"]),
     (MT, "spec.rds.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
+    (R, "spec.rotation.interval", ["6h", "365d"], ["5h59m59s", "8760h1s"]),
+    (R, "spec.redis.targetRef.kind", ["Target", "ClusterTarget"], ["Server"]),
+    (R, "spec.redis.targetRef", [{"name": "a" * 253}], [..., {}, {"name": "a" * 254}]),
+    (R, "spec.redis.accountManagement", ["Dual"], ["Single", "Overlap", ""]),
+    (R, "spec.redis.create", [{"name": "a", "privilege": "ReadOnly"}], [..., {"name": "a"}, {"privilege": "ReadOnly"}]),
+    (R, "spec.redis.create.name", ["a", "a" * 94, "orders_1", "default_"], ["", "a" * 95, "1a", "A", "a-b", "ä", "default"]),
+    (R, "spec.redis.create.privilege", ["ReadWrite", "ReadOnly"], ["", "DBOwner", "DMLOnly", "readonly"]),
+    (RT, "spec.redis.engine", ["Redis"], ["Valkey", ""]),
+    (RT, "spec.redis.topology", ["Standalone", "Replicated", "Cluster"], ["Sentinel", ""]),
+    (RT, "spec.redis.endpoints", [many(1, host), many(64, host)], [[], many(65, host), many(1, host) * 2]),
+    (RT, "spec.redis.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
+    (RT, "spec.redis.endpoints.0.port", [1, 65_535], [0, 65_536]),
+    (RT, "spec.redis.tls.ca", [o.PEM, pem(65_536)], ["", pem(65_537), "AAAA"]),
     (T, "spec.rds.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
     (T, "spec.rds.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (T, "spec.rds.endpoints", [endpoints(15)], [[], endpoints(16), [{"host": "p"}, {"host": "p", "role": "Replica"}]]),
@@ -117,7 +135,7 @@ BOUNDS = [
     (T, "spec.rds.databaseName", ["d" * 63], ["", "d" * 64]),
     (T, "spec.rds.privilegedRole", ["r" * 63], ["", "r" * 64]),
     (T, "spec.admin.secretRef.name", ["s" * 253], ["", "s" * 254]),
-    (T, "spec.allowedAccounts", [[], many(64, str)], [many(65, str), [""], ["a" * 64]]),
+    (T, "spec.allowedAccounts", [[], many(64, str), ["a" * 100]], [many(65, str), [""], ["a" * 101]]),
     (T, "spec.allowUnverifiedImport", [[], many(64, str)], [many(65, str), [""], ["a" * 64]]),
     (T, "spec.maxConcurrentRotations", [1, 64], [0, 65]),
     (CT, "spec.allowedNamespaces", [[], ["*"], named(256)], [named(257), [""], ["a*"]]),
@@ -125,7 +143,8 @@ BOUNDS = [
     (V, "spec.sequence", [1, 2_147_483_647], [0, 2_147_483_648]),
     (V, "spec.lineage", ["a" * 8, "a" * 64], ["a" * 7, "a" * 65, "g" * 32]),
     (V, "spec.versionId", ["a" * 64], ["", "a" * 65]),
-    (V, "spec.accounts", [["a", "b"]], [["a", "b", "c"]]),
+    (V, "spec.account", ["a" * 100], ["", "a" * 101]),
+    (V, "spec.accounts", [["a", "b"], ["a" * 100, "b" * 100]], [["a", "b", "c"]]),
     (V, "spec.cause.text", ["t" * 1_024], ["t" * 1_025]),
     (V, "spec.mode", ["Generic", "Dual", "Single"], ["Overlap"]),
     (V, "wraps", [[], [o.WRAP, o.WRAP]], [[o.WRAP] * 3]),
@@ -171,6 +190,10 @@ def test_defaults_are_filled_in_by_the_server(server):
     target = server.try_create(o.TARGET)["spec"]
     assert target["rds"]["endpoints"] == [{"host": "pg.db", "port": 5432, "role": "Primary"}]
     assert (target["rds"]["tls"], target["rds"]["passwordTransport"]) == ({"mode": "VerifyFull"}, "Hashed")
+    assert server.try_create(o.REDIS)["spec"]["redis"]["accountManagement"] == "Dual"
+    redis = server.try_create(o.REDIS_TARGET)["spec"]["redis"]
+    assert (redis["engine"], redis["topology"]) == ("Redis", "Standalone")
+    assert redis["endpoints"] == [{"host": "cache", "port": 6379, "optional": False}]
     assert server.try_create(o.GENERATED)["spec"]["generic"]["generate"]["length"] == 32
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.api import objects as o
 from tests.api.server import RefusedError, changed
 
-from keyward.api import credential, encryption_key, generic, projection, rds, rotation, target, version
+from keyward.api import credential, encryption_key, generic, projection, rds, redis, rotation, target, version
 from keyward.api.base import Model, parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey
@@ -21,8 +21,8 @@ WINDOW = {"start": "02:00", "duration": "8d"}
 # object, path, value, a part of the message
 BROKEN = [
     (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
-    (o.GENERATED, "spec", {}, "spec: set exactly one of generic and rds"),
-    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic and rds"),
+    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds and redis"),
+    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds and redis"),
     (o.GENERATED, "spec.generic", {}, "spec.generic: set exactly one of source and generate"),
     (o.GENERATED, "spec.generic.source", {"secretRef": {"name": "s"}}, "spec.generic: set exactly one of source"),
     (o.SOURCED, "spec.generic.type", "PlainText", "PlainText needs exactly one key"),
@@ -107,6 +107,32 @@ BROKEN = [
     (o.IMPORTED, "spec.rds.accountManagement", "Single", "Dual needs two accounts, Single one"),
     (o.TARGET, "spec.rds.endpoints.0.role", "Replica", "exactly one must have role Primary"),
     (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "b"}], "exactly one must have role Primary"),
+    (o.CREATED, "spec.redis", o.REDIS["spec"]["redis"], "spec: set exactly one of generic, rds and redis"),
+    (o.REDIS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
+    (o.REDIS, "spec.rotation.automatic", False, "spec.rotation.interval: is needed if rotation is automatic"),
+    (
+        o.REDIS,
+        "spec.redis.create.name",
+        "default",
+        "default is the server's own account and never managed: choose another",
+    ),
+    (o.REDIS, "spec.redis.create.name", "_a", "spec.redis.create.name: must begin with a-z"),
+    (o.REDIS, "spec.redis.create.name", "a-b", "spec.redis.create.name: must begin with a-z"),
+    (o.REDIS, "spec.redis.create.name", "A", "spec.redis.create.name: must begin with a-z"),
+    (
+        o.REDIS_TARGET,
+        "spec.redis.endpoints",
+        [{"host": "a"}, {"host": "b"}],
+        "spec.redis.endpoints: Standalone has exactly one",
+    ),
+    (
+        o.REDIS_TARGET,
+        "spec.redis.endpoints",
+        [{"host": "a", "optional": True}],
+        "spec.redis.endpoints[].optional: at least one must not be",
+    ),
+    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds and redis"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds and redis"),
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
 ]
 # Said by the API server's own rule for lists that are maps, before ours.
@@ -114,6 +140,12 @@ UNIQUE = [
     (o.IMPORTED, "spec.rds.import.accounts.1.name", "a", "the two names must differ"),
     (o.SOURCED, "spec.projections", [{"secretName": "s"}] * 2, "every secretName may be there once"),
     (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "a", "role": "Replica"}], "the same host and port"),
+    (
+        changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster"),
+        "spec.redis.endpoints",
+        [{"host": "a"}, {"host": "a", "optional": True}],
+        "spec.redis.endpoints: the same host and port",
+    ),
 ]
 
 
@@ -139,7 +171,7 @@ def test_what_must_be_unique_is_refused_by_the_server(server, item, path, value,
 
 
 def rules():
-    modules = (credential, encryption_key, generic, projection, rds, rotation, target, version)
+    modules = (credential, encryption_key, generic, projection, rds, redis, rotation, target, version)
     models = {m for module in modules for m in vars(module).values() if isinstance(m, type) and issubclass(m, Model)}
     return {rule for model in models for rule in model.rules}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from tests.api import objects as o
 from tests.api.server import RefusedError, changed
@@ -39,6 +41,11 @@ IMMUTABLE = [
     (o.IMPORTED, "spec.rds.import.accounts.0.name", "other"),
     (o.IMPORTED, "spec.rds.import.accounts.1.name", "other"),
     (o.IMPORTED, "spec.rds.import.accounts", [o.account("b"), o.account("a")]),
+    (o.REDIS, "spec.redis.targetRef.kind", "ClusterTarget"),
+    (o.REDIS, "spec.redis.targetRef.name", "other"),
+    (o.REDIS, "spec.redis.targetRef", {"name": "other"}),
+    (o.REDIS, "spec.redis.create.name", "other"),
+    (o.REDIS, "spec.redis.create", {"name": "other", "privilege": "ReadWrite"}),
     (o.SOURCED, "spec.projections.0.type", "kubernetes.io/basic-auth"),
     (FULL, "spec.sequence", 3),
     (FULL, "spec.lineage", "f" * 32),
@@ -93,10 +100,11 @@ def test_it_cannot_be_changed_nor_removed_and_then_set(server, stored, item, pat
         )
 
 
-def test_the_type_cannot_become_another(server, stored):
-    live = stored(o.GENERATED)
+@pytest.mark.parametrize(("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.REDIS), 2)))
+def test_the_type_cannot_become_another(server, stored, item, other):
+    live = stored(item)
     with pytest.raises(RefusedError, match="the type cannot be changed"):
-        server.replace(live | {"spec": o.CREATED["spec"]})
+        server.replace(live | {"spec": other["spec"]})
 
 
 def test_creating_cannot_become_importing_nor_the_other_way(server, stored):
@@ -117,6 +125,7 @@ def test_what_may_change_changes(server, stored):
         ("spec.description", "new"),
     ):
         server.replace(changed(live, path, value))
+    server.replace(changed(stored(o.REDIS), "spec.redis.create.privilege", "ReadOnly"))
     server.replace(changed(stored(o.GENERATED), "spec.generic.generate.length", 40))
     target = stored(o.TARGET)
     server.replace(changed(target, "spec.rds.endpoints", [{"host": "other"}]))

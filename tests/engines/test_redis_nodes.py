@@ -104,19 +104,27 @@ async def test_an_end_that_did_not_reach_every_node_is_no_end(pair: System):
     assert pair.holding("app", "one") == 0
 
 
-async def test_a_replica_without_its_primary_is_no_primary(pair: System):
-    """As the primary of a Target it would take accounts that its primary never hears of."""
-    alone = replace(pair.place, endpoints=pair.place.endpoints[1:], topology=Topology.STANDALONE)
-    system = replace(pair, place=alone)
+async def test_replicas_without_their_primary_are_in_a_failover(pair: System):
+    pair.group.nodes[0].stop()
     with pytest.raises(Retry) as caught:
-        await system.apply("app", "one")
+        await pair.apply("app", "one")
     assert caught.value.reason is Reason.READ_ONLY_ENDPOINT
+    assert pair.holding("app", "one") == 0
 
 
 async def test_a_server_with_replicas_is_not_alone(pair: System):
     alone = replace(pair.place, endpoints=pair.place.endpoints[:1], topology=Topology.STANDALONE)
     with pytest.raises(Blocked, match="Replicated"):
         await replace(pair, place=alone).apply("app", "one")
+
+
+async def test_a_replica_that_is_said_to_stand_alone_is_told_what_it_is(pair: System):
+    """It would take accounts that its primary never hears of."""
+    alone = replace(pair.place, topology=Topology.STANDALONE, endpoints=pair.place.endpoints[1:])
+    with pytest.raises(Blocked, match="is a replica: name its primary") as caught:
+        await replace(pair, place=alone).apply("app", "one")
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert pair.holding("app", "one") == 0
 
 
 async def test_a_server_that_is_no_cluster_is_told_so(pair: System):

@@ -10,17 +10,18 @@ from typing import Any
 import yaml
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
+from tests.cluster.redis import RedisServer
 
 FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
 PREREQUISITES = tuple(
     FOLDER / f"{name}.yaml"
-    for name in ("rbac", "encryption-key", "target", "target-mysql", "target-mariadb", "cluster-target")
+    for name in ("rbac", "encryption-key", "target", "target-mysql", "target-mariadb", "target-redis", "cluster-target")
 )
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
 Item = dict[str, Any]
-Servers = Mapping[str, PostgresServer | FamilyServer]
+Servers = Mapping[str, PostgresServer | FamilyServer | RedisServer]
 """By the name of their engine."""
 
 
@@ -39,11 +40,11 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             assert item["spec"]["allowedNamespaces"] == ["shop"]
             item["spec"]["allowedNamespaces"] = [namespace]
         if item["kind"] in ("Target", "ClusterTarget"):
-            rds = item["spec"]["rds"]
-            server = servers[rds["engine"]]
-            for endpoint in rds["endpoints"]:
+            system = item["spec"].get("rds") or item["spec"]["redis"]
+            server = servers[system.get("engine", "Redis")]
+            for endpoint in system["endpoints"]:
                 endpoint |= {"host": "127.0.0.1", "port": server.port}
-            rds["tls"]["ca"] = server.ca_pem
+            system["tls"]["ca"] = server.ca_pem
     return found
 
 
@@ -57,7 +58,9 @@ def grants(file: Path) -> list[str]:
 
 
 def engine_of(credential: Item) -> str:
-    """The engine of the server that an rds Credential is for."""
+    """The engine of the server that a Credential with accounts is for."""
+    if "redis" in credential["spec"]:
+        return "Redis"
     return str(credential["spec"]["rds"].get("engine", "PostgreSQL"))
 
 

@@ -15,22 +15,25 @@ from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
+from tests.cluster.redis import RedisServer
 from tests.examples import manifests
 from tests.examples.manifests import Item
 from tests.whole_path.world import Shop, until
 
 NAMESPACE = "examples"
 SET = manifests.FOLDER / "credential-set.yaml"
+REDIS_SET = manifests.FOLDER / "redis-credential-set.yaml"
 CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential", manifests.read(file))]
 
 
 @pytest.fixture(scope="module")
 def servers():
-    with PostgresServer() as postgres, MysqlServer() as mysql, MariadbServer() as mariadb:
+    with PostgresServer() as postgres, MysqlServer() as mysql, MariadbServer() as mariadb, RedisServer() as redis:
         _prepare(postgres)
         _prepare_family(mysql)
         _prepare_family(mariadb)
-        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb}
+        _prepare_redis(redis)
+        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb, "Redis": redis}
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +65,24 @@ def _prepare(server: PostgresServer) -> None:
 def _prepare_family(server: FamilyServer) -> None:
     """What the heads of the examples of MySQL and MariaDB ask for."""
     server.database("orders")
-    head = (manifests.FOLDER / f"target-{server.name.lower()}.yaml").read_text(encoding="utf-8")
-    for statement in re.findall(r"^#   (.*);$", head, re.MULTILINE):
-        server.sql(statement.replace("…", "change-me"))
+    for statement in _asked_for(server.name):
+        server.sql(statement)
     for file in CREDENTIALS:
         for name, password in manifests.imports(manifests.read(file), server.name).items():
             server.sql(f"CREATE USER {name} IDENTIFIED BY '{password}'")
             server.sql(f"GRANT SELECT ON orders.* TO {name}")
+
+
+def _prepare_redis(server: RedisServer) -> None:
+    for command in _asked_for("Redis"):
+        server.run(*command.split())
+    server.persist()
+
+
+def _asked_for(engine: str) -> list[str]:
+    """What the head of the example of a Target asks the server's keeper to run there."""
+    head = (manifests.FOLDER / f"target-{engine.lower()}.yaml").read_text(encoding="utf-8")
+    return [found.replace("…", "change-me") for found in re.findall(r"^#   (.*);$", head, re.MULTILINE)]
 
 
 def _service_account(shop: Shop) -> Path:
@@ -118,6 +132,14 @@ def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_labe
     assert shop.logs_in(shop.secret("reports-db-orders-pg")) == f"{made}_rights"
 
 
+def test_a_set_of_redis_becomes_ready_with_a_pair_on_each_target_that_has_the_label(shop, servers):
+    (item,) = manifests.placed(REDIS_SET, NAMESPACE, servers)
+    shop.apply(item)
+    shop.cluster.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "credentialset/sessions", "--timeout=60s")
+    secret = shop.secret("sessions-cache-orders-redis")
+    assert _who(servers["Redis"], secret["username"], secret["password"]) == "orders_sessions"
+
+
 def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secret: dict[str, str]) -> None:
     assert secret
     for key in projection.get("keys", {}).values():
@@ -125,7 +147,7 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
     if ".dockerconfigjson" in secret:
         (login,) = json.loads(secret[".dockerconfigjson"])["auths"].values()
         assert base64.b64decode(login["auth"]).decode() == f"{login['username']}:{login['password']}"
-    rds = credential["spec"].get("rds")
+    rds = credential["spec"].get("rds") or credential["spec"].get("redis")
     if rds is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
         login = (secret[keys["username"]], secret[keys["password"]])
@@ -134,15 +156,18 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         assert _who(servers[engine], *login) == (made or rds["import"]["accounts"][0]["name"]) + suffix
 
 
-def _who(server: PostgresServer | FamilyServer, user: str, password: str) -> str:
+def _who(server: PostgresServer | FamilyServer | RedisServer, user: str, password: str) -> str:
     """Who a session of this login acts as."""
+    if isinstance(server, RedisServer):
+        with server.client(user, password) as client:
+            return str(client.execute_command("ACL", "WHOAMI"))
     with server.connect("orders", user, password) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT current_user" if isinstance(server, PostgresServer) else "SELECT CURRENT_USER()")
         return str(cursor.fetchone()[0]).partition("@")[0]
 
 
 def test_no_example_is_left_out():
-    assert {*CREDENTIALS, *manifests.PREREQUISITES, SET} == set(manifests.FILES)
+    assert {*CREDENTIALS, *manifests.PREREQUISITES, SET, REDIS_SET} == set(manifests.FILES)
 
 
 def test_each_example_says_what_it_is_and_what_it_needs():
@@ -159,7 +184,7 @@ def test_every_type_and_mode_that_works_has_an_example():
     for file in CREDENTIALS:
         for credential in manifests.of_kind("Credential", manifests.read(file)):
             spec = credential["spec"]
-            generic, rds = spec.get("generic"), spec.get("rds")
+            generic, rds = spec.get("generic"), spec.get("rds") or spec.get("redis")
             if generic is not None:
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
             else:
@@ -170,6 +195,7 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("KeyValue", "source"),
         ("PlainText", "generate"),
         ("PostgreSQL", "Single", "create", True),
+        ("Redis", "Dual", "create", False),
         *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 

@@ -8,6 +8,8 @@ from typing import Final
 CREATED: Final = r"^[a-z_][a-z0-9_]{0,56}$"
 RESERVED: Final = r"^(postgres|public|none|pg_.*|current_role|current_user|session_user)$"
 RESERVED_BY_MYSQL: Final = r"^(root|mysql|mysql\..*|mariadb\..*|sys|rdsadmin|aliyun_root)$"
+CREATED_IN_REDIS: Final = r"^[a-z][a-z0-9_]*$"
+DEFAULT_OF_REDIS: Final = "default"
 MAX_BYTES: Final = 63
 """PostgreSQL cuts a longer identifier off without an error: it would be somebody else's."""
 MAX_OF_MYSQL: Final = 32
@@ -16,6 +18,9 @@ RIGHTS: Final = "_rights"
 MAX_CREATED: Final = MAX_BYTES - len(RIGHTS)
 MAX_CREATED_IN_MYSQL: Final = MAX_OF_MYSQL - len(CLONE)
 """In MariaDB too, although it takes more: one limit for both is easier to remember."""
+LONGEST: Final = 100
+"""Of an account's name on any system; Redis has the longest."""
+MAX_CREATED_IN_REDIS: Final = LONGEST - len(CLONE)
 
 _RESERVED = re.compile(RESERVED, re.IGNORECASE)
 _RESERVED_BY_MYSQL = re.compile(RESERVED_BY_MYSQL, re.IGNORECASE)

@@ -12,6 +12,7 @@ from keyward.api.generic import Generic
 from keyward.api.metadata import Conditions, Failures, Metadata
 from keyward.api.projection import Projection
 from keyward.api.rds import Rds
+from keyward.api.redis import Redis
 from keyward.api.rotation import Rotation
 from keyward.api.values import Duration, ObjectName, Text, Time, within
 
@@ -51,7 +52,7 @@ class Deletion(Model):
 
 def _scheduled_at_will(spec: Any) -> bool:
     rotation = spec.rotation
-    if spec.rds is None:
+    if spec.generic is not None:
         return True
     return (rotation.automatic is not False) == (rotation.interval is not None or rotation.cron is not None)
 
@@ -62,7 +63,7 @@ def _generic_unscheduled(spec: Any) -> bool:
 
 
 class CredentialSpec(Model):
-    """What is wished. Set exactly one of generic and rds."""
+    """What is wished. Set exactly one of generic, rds and redis."""
 
     description: Text = ""
     """What it is for, at most 256 characters."""
@@ -72,6 +73,8 @@ class CredentialSpec(Model):
     """A value that somebody gives or that is generated, such as an API token."""
     rds: Rds | None = None
     """An account on a database server."""
+    redis: Redis | None = None
+    """A pair of accounts on a Redis."""
     rotation: Rotation = Rotation()
     """When the value is replaced."""
     projections: Annotated[
@@ -89,9 +92,9 @@ class CredentialSpec(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "has(self.generic) != has(self.rds)",
-            "spec: set exactly one of generic and rds",
-            lambda s: (s.generic is None) != (s.rds is None),
+            "[has(self.generic), has(self.rds), has(self.redis)].filter(there, there).size() == 1",
+            "spec: set exactly one of generic, rds and redis",
+            lambda s: [s.generic, s.rds, s.redis].count(None) == 2,
         ),
         Rule(
             "!has(self.generic) || !((has(self.rotation.automatic) && self.rotation.automatic) || "
@@ -100,7 +103,7 @@ class CredentialSpec(Model):
             _generic_unscheduled,
         ),
         Rule(
-            "!has(self.rds) || (!has(self.rotation.automatic) || self.rotation.automatic) == "
+            "has(self.generic) || (!has(self.rotation.automatic) || self.rotation.automatic) == "
             "(has(self.rotation.interval) || has(self.rotation.cron))",
             "spec.rotation.interval: is needed if rotation is automatic, and only then: set it, or set "
             "spec.rotation.automatic to false and remove it",
@@ -202,8 +205,9 @@ class Credential(Model):
             lambda c: len(c.metadata.name) <= 63,
         ),
         Rule(
-            "has(self.spec.generic) == has(oldSelf.spec.generic) && has(self.spec.rds) == has(oldSelf.spec.rds)",
-            "spec.generic, spec.rds: the type cannot be changed: delete the Credential and make another",
+            "has(self.spec.generic) == has(oldSelf.spec.generic) && has(self.spec.rds) == has(oldSelf.spec.rds) && "
+            "has(self.spec.redis) == has(oldSelf.spec.redis)",
+            "spec.generic, spec.rds, spec.redis: the type cannot be changed: delete the Credential and make another",
         ),
         Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
         Rule(_kept("spec.rds", "engine"), _TYPE.format("rds.engine")),
@@ -227,6 +231,8 @@ class Credential(Model):
             ),
             "spec.rds.import.accounts[].name cannot be changed: delete the Credential and make another",
         ),
+        Rule(_kept("spec.redis", "targetRef"), _TYPE.format("redis.targetRef")),
+        Rule(_kept("spec.redis", "create.name"), _TYPE.format("redis.create.name")),
         Rule(
             "!has(self.spec.generic) || !has(oldSelf.spec.generic) || "
             "self.spec.generic.versionId == oldSelf.spec.generic.versionId",

@@ -10,6 +10,7 @@ from keyward.api.base import Model, Rule
 from keyward.api.credential import CredentialSpec
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.rds import Rds, TargetReference
+from keyward.api.redis import Redis
 from keyward.api.values import ObjectName, Text
 
 _SET = {"x-kubernetes-list-type": "set"}
@@ -52,11 +53,29 @@ class RdsTemplate(Rds):
     )
 
 
+class RedisTemplate(Redis):
+    """A pair of accounts on each of the systems, as in spec.redis of a Credential, but for the system."""
+
+    target_ref: TargetReference | None = None  # type: ignore[assignment]
+    """Is filled in for each Target: leave it out."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Redis.rules,
+        Rule(
+            "!has(self.targetRef)",
+            "spec.template.spec.redis.targetRef: is filled in for each Target: remove it",
+            lambda r: r.target_ref is None,
+        ),
+    )
+
+
 class TemplateSpec(CredentialSpec):
     """The spec that each Credential gets. Each projection's secretName gets -<name of the Target> at its end."""
 
     rds: RdsTemplate | None = None
     """An account on a database server."""
+    redis: RedisTemplate | None = None
+    """A pair of accounts on a Redis."""
 
 
 class TemplateMetadata(Model):

@@ -12,9 +12,12 @@ from typing import Literal
 from keyward.api import accounts
 from keyward.api.credential import CredentialSpec
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
-from keyward.api.target import HASHED, Endpoint, TargetSpec, Tls
+from keyward.api.redis import PORT as REDIS_PORT
+from keyward.api.redis import Redis, RedisTarget
+from keyward.api.target import HASHED, RdsTarget, TargetSpec
+from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432}
+BLOCKS: dict[str, int] = {"rds": 5432, "redis": REDIS_PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
 
 
@@ -42,7 +45,9 @@ class Managed:
 
 def of(spec: CredentialSpec) -> Managed | None:
     """The accounts that a Credential manages; None if its value opens nothing that we manage."""
-    return None if spec.rds is None else _rds(spec.rds)
+    if spec.rds is not None:
+        return _rds(spec.rds)
+    return None if spec.redis is None else _redis(spec.redis)
 
 
 def _rds(rds: Rds) -> Managed:
@@ -67,20 +72,70 @@ def _rds(rds: Rds) -> Managed:
     )
 
 
+def _redis(redis: Redis) -> Managed:
+    name = redis.create.name
+    return Managed(
+        type="redis",
+        target=redis.target_ref,
+        mode=redis.account_management,
+        names=(name, accounts.clone_of(name)),
+        created=True,
+        # Of every database of the server: rights of Redis know no difference between them.
+        privileges=(Privilege(database="*", level=redis.create.privilege),),
+        engine="Redis",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One server of a system. `role` Node: the system itself decides which of them is the primary."""
+
+    host: str
+    port: int
+    role: Literal["Primary", "Replica", "Node"]
+    optional: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class System:
-    """What a Target leads to."""
+    """What a Target leads to. `type` is the name of the block."""
 
+    type: str
     engine: str
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[Address, ...]
     tls: Tls
-    database: str  # that the admin connects to; empty where there is none to connect to
+    database: str = ""  # that the admin connects to; empty where there is none to connect to
     privileged_role: str | None = None
     password_transport: str = HASHED
+    topology: str = "Standalone"
 
 
 def system(spec: TargetSpec) -> System:
     """The system of a Target."""
-    rds = spec.rds
-    database = (rds.database_name or "postgres") if rds.engine == "PostgreSQL" else ""
-    return System(rds.engine, rds.endpoints, rds.tls, database, rds.privileged_role, rds.password_transport)
+    if spec.redis is not None:
+        return _redis_system(spec.redis)
+    assert spec.rds is not None
+    return _rds_system(spec.rds)
+
+
+def _rds_system(rds: RdsTarget) -> System:
+    return System(
+        type="rds",
+        engine=rds.engine,
+        endpoints=tuple(Address(e.host, e.port, e.role) for e in rds.endpoints),
+        tls=rds.tls,
+        database=(rds.database_name or "postgres") if rds.engine == "PostgreSQL" else "",
+        privileged_role=rds.privileged_role,
+        password_transport=rds.password_transport,
+    )
+
+
+def _redis_system(redis: RedisTarget) -> System:
+    role: Literal["Primary", "Node"] = "Primary" if redis.topology == "Standalone" else "Node"
+    return System(
+        type="redis",
+        engine=redis.engine,
+        endpoints=tuple(Address(e.host, e.port, role, e.optional) for e in redis.endpoints),
+        tls=redis.tls,
+        topology=redis.topology,
+    )

@@ -52,7 +52,7 @@ class Rotation(Model):
     """When the value is replaced, and how long the one before it stays valid."""
 
     automatic: bool | None = None
-    """Whether the value is replaced on schedule. Absent means yes for rds. A generic value is never replaced on schedule."""
+    """Whether the value is replaced on schedule. Absent means yes, but for a generic value, which never is."""
     interval: Duration | None = None
     """Age at which the value is replaced, such as 24h or 30d; between 6h and 365d. Needed if automatic, unless cron is set."""
     cron: Annotated[str | None, Field(min_length=9, max_length=128, pattern=_CRON)] = None

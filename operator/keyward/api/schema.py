@@ -44,8 +44,8 @@ _DROPPED: Final = (
 
 
 _TARGET_COLUMNS: Final[tuple[Column, ...]] = (
-    ("ENGINE", "string", ".spec.rds.engine"),
-    ("HOST", "string", ".spec.rds.endpoints[0].host"),
+    ("ENGINE", "string", ".spec.*.engine"),
+    ("HOST", "string", ".spec.*.endpoints[0].host"),
     ("READY", "string", _READY.format("Ready", "status")),
     ("SUSPENDED", "boolean", ".spec.suspend"),
     ("accounts", "string", ".spec.allowedAccounts"),

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from keyward.api.base import Model, Rule
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.rds import EngineName
-from keyward.api.values import DatabaseName, Namespace, RoleName, Text
+from keyward.api.redis import RedisTarget
+from keyward.api.tls import Host, Tls
+from keyward.api.values import AccountName, DatabaseName, Namespace, RoleName, Text
 
 HASHED: Final = "Hashed"
 _SET = {"x-kubernetes-list-type": "set"}
-Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]*$")]
-AccountGlob = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-Certificates = Annotated[
-    str, StringConstraints(min_length=1, max_length=65_536, pattern=r"^\s*-----BEGIN CERTIFICATE-----")
-]
 
 
 class Endpoint(Model):
@@ -30,17 +27,6 @@ class Endpoint(Model):
     """TCP port; MySQL and MariaDB have no default here, theirs is 3306."""
     role: Literal["Primary", "Replica"] = "Primary"
     """Primary takes changes; there is exactly one. A value is proven on every endpoint before it is published."""
-
-
-class Tls(Model):
-    """How the server proves its identity before a password is sent."""
-
-    mode: Literal["VerifyFull"] = "VerifyFull"
-    """VerifyFull: encrypted, the certificate and the name in it are checked. There is no weaker mode."""
-    ca: Certificates | None = None
-    """Certificates of the CA in PEM, at most 64 KiB; absent means the trust store of the operator's image."""
-    server_name: Host | None = None
-    """Name in the certificate, where it differs from the endpoint's host."""
 
 
 class RdsTarget(Model):
@@ -104,13 +90,15 @@ class Admin(Model):
 
 
 class TargetSpec(Model):
-    """What the server is and what of it may be managed."""
+    """What the server is and what of it may be managed. Set exactly one of rds and redis."""
 
-    rds: RdsTarget
+    rds: RdsTarget | None = None
     """A database server."""
+    redis: RedisTarget | None = None
+    """A Redis system."""
     admin: Admin
     """The admin login."""
-    allowed_accounts: Annotated[tuple[AccountGlob, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    allowed_accounts: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
     """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none."""
     allow_unverified_import: Annotated[tuple[RoleName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
     """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
@@ -118,6 +106,14 @@ class TargetSpec(Model):
     """Stops all work on this server until it is false again."""
     max_concurrent_rotations: Annotated[int | None, Field(ge=1, le=64)] = None
     """How many Credentials are rotated at once on this server, 1 to 64. Absent: as the operator was started, with 4."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.rds) != has(self.redis)",
+            "spec: set exactly one of rds and redis",
+            lambda t: (t.rds is None) != (t.redis is None),
+        ),
+    )
 
 
 class ClusterTargetSpec(TargetSpec):

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, WithJsonSchema
 
+from keyward.api import accounts
+
 DURATION: Final = r"^(0|[0-9]{1,4}d|([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?)$"
 _PARTS: Final = re.compile(r"([0-9]+)([dhms])")
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -73,6 +75,7 @@ ZoneName = Annotated[
 ]
 DatabaseName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 RoleName = Annotated[str, StringConstraints(min_length=1, max_length=63)]
+AccountName = Annotated[str, StringConstraints(min_length=1, max_length=accounts.LONGEST)]
 Text = Annotated[str, StringConstraints(max_length=256)]
 LongText = Annotated[str, StringConstraints(max_length=32_768)]
 

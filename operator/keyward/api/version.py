@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
 from keyward.api.metadata import Metadata
-from keyward.api.values import ObjectName, RoleName, Time, VersionId
+from keyward.api.values import AccountName, ObjectName, Time, VersionId
 
 Hex = Annotated[str, StringConstraints(min_length=8, max_length=128, pattern=r"^[0-9a-f]+$")]
 Base64 = r"^[A-Za-z0-9+/]*={0,2}$"
@@ -90,9 +90,9 @@ class VersionSpec(Model):
     """How two versions can be valid at once."""
     origin: Literal["Generated", "Imported", "Source"]
     """Where the value comes from."""
-    account: RoleName | None = None
+    account: AccountName | None = None
     """Account that the value is for."""
-    accounts: Annotated[tuple[RoleName, ...], Field(max_length=2)] = ()
+    accounts: Annotated[tuple[AccountName, ...], Field(max_length=2)] = ()
     """All accounts of the credential."""
     target: AppliedTo | None = None
     """Server that the value is for."""

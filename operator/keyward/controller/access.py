@@ -21,7 +21,7 @@ from keyward.controller import targets
 from keyward.controller.cache import Cache
 from keyward.controller.ports import Access
 from keyward.domain.model import Obstacle, TargetIdentity, TargetView
-from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role, Transport
+from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role, Topology, Transport
 from keyward.errors import Blocked, Reason
 from keyward.kube.targets import AdminSecret, AdminSecrets
 
@@ -76,7 +76,14 @@ class Targets:
                 f"spec.{wanted.type}.targetRef: spec.allowedNamespaces of ClusterTarget {reference.name} does not list namespace "
                 f"{namespace}: add it there, or use another Target",
             )
-        if managed.system(found.spec).engine != wanted.engine:
+        system = managed.system(found.spec)
+        if system.type != wanted.type:
+            return _obstacle(
+                Reason.INVALID_SPEC,
+                f"spec.{wanted.type}.targetRef: {reference.kind} {reference.name} has spec.{system.type}, and no "
+                f"spec.{wanted.type}: name another one",
+            )
+        if system.engine != wanted.engine:
             return _obstacle(
                 Reason.INVALID_SPEC,
                 f"spec.{wanted.type}.engine says {wanted.engine}, but {reference.kind} {reference.name} is another kind of "
@@ -182,11 +189,12 @@ def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
 def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
     system = managed.system(found.spec)
     return Place(
-        endpoints=tuple(Endpoint(e.host, e.port, Role(e.role)) for e in system.endpoints),
+        endpoints=tuple(Endpoint(e.host, e.port, Role(e.role), e.optional) for e in system.endpoints),
         database=wanted.database or system.database,
         ca_pem=system.tls.ca,
         server_name=system.tls.server_name,
         transport=Transport(system.password_transport),
+        topology=Topology(system.topology),
     )
 
 

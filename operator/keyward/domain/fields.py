@@ -120,17 +120,18 @@ def generic(value: Sensitive, *, plain_text: bool) -> Fields:
     return Fields({key: Sensitive(text) for key, text in parsed.items()})
 
 
-# --- rds ---
+# --- accounts ---
 
 _URIS: Final = {
-    "PostgreSQL": ("postgresql", "sslmode=verify-full"),
-    "MySQL": ("mysql", "ssl-mode=VERIFY_IDENTITY"),
-    "MariaDB": ("mysql", "ssl-mode=VERIFY_IDENTITY"),
+    "PostgreSQL": ("postgresql", "?sslmode=verify-full"),
+    "MySQL": ("mysql", "?ssl-mode=VERIFY_IDENTITY"),
+    "MariaDB": ("mysql", "?ssl-mode=VERIFY_IDENTITY"),
+    "Redis": ("rediss", ""),  # TLS by its name; clients of Redis know no word for the proof in common
 }
 
 
 def account(name: str, password: Sensitive, server: Server) -> Fields:
-    """The fields of an account on a database server: separate ones and a DSN."""
+    """The fields of an account on a server: separate ones and a DSN."""
     host, port, _ = server.endpoints[0]
     endpoints = [{"host": h, "port": p, "role": role} for h, p, role in server.endpoints]
     texts = {
@@ -151,11 +152,12 @@ def account(name: str, password: Sensitive, server: Server) -> Fields:
 
 
 def dsn(name: str, password: Sensitive, server: Server) -> Sensitive:
-    """A URI of the primary, every part percent-encoded; the server's identity is to be proven."""
+    """A URI of the first endpoint, which is the primary if that is known; every part is percent-encoded."""
     host, port, _ = server.endpoints[0]
     user, secret = quote(name, safe=""), quote(password.reveal_text(), safe="")
     scheme, proof = _URIS[server.engine]
-    return Sensitive(f"{scheme}://{user}:{secret}@{_host(host)}:{port}/{quote(server.database, safe='')}?{proof}")
+    database = "0" if server.engine == "Redis" else quote(server.database, safe="")
+    return Sensitive(f"{scheme}://{user}:{secret}@{_host(host)}:{port}/{database}{proof}")
 
 
 def _host(host: str) -> str:

@@ -203,16 +203,20 @@ def of_cluster(text: str) -> tuple[tuple[str, int], ...]:
 
 def _judge(found: Nodes, place: Place) -> None:
     if not found.members:
-        first = found.missing[place.primary]
-        raise type(first)(first.reason, first.message)
+        why = found.missing[place.primary]
+        raise type(why)(why.reason, why.message)
     stated = place.topology is Topology.CLUSTER
     for member in found.members:
         if member.info.cluster is not stated:
             is_one = "is a node of a cluster" if member.info.cluster else "is no node of a cluster"
             raise Blocked(Reason.INVALID_SPEC, f"{member.endpoint} {is_one}: correct spec.redis.topology of the Target")
+    first = found.members[0]
+    if place.topology is Topology.STANDALONE and not first.info.primary:
+        text = "is a replica: name its primary in spec.redis.endpoints of the Target, or set spec.redis.topology to Replicated"
+        raise errors.at(first.endpoint, Blocked(Reason.INVALID_SPEC, text))
     if not any(member.info.primary for member in found.members):
         text = "no node that can be reached says that it is a primary; a failover may be going on"
         raise Retry(Reason.READ_ONLY_ENDPOINT, text)
     if place.topology is Topology.STANDALONE and any(m.info.others for m in found.members):
         text = "has replicas, which keep accounts of their own: set spec.redis.topology of the Target to Replicated"
-        raise errors.at(found.members[0].endpoint, Blocked(Reason.INVALID_SPEC, text))
+        raise errors.at(first.endpoint, Blocked(Reason.INVALID_SPEC, text))

@@ -1,0 +1,102 @@
+"""The type `redis`: a pair of ACL users that takes turns, and the servers that keep them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from keyward.api import accounts
+from keyward.api.base import Model, Rule
+from keyward.api.rds import TargetReference
+from keyward.api.tls import Host, Tls
+
+PORT: Final = 6379
+_CREATED = re.compile(accounts.CREATED_IN_REDIS)
+
+
+class RedisCreate(Model):
+    """The accounts that are made for this Credential: name and name_clone, with the same rights."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=accounts.MAX_CREATED_IN_REDIS)]
+    """Name of the first account; name_clone is the second. At most 94 of a-z, 0-9 and _, a letter first."""
+    privilege: Literal["ReadWrite", "ReadOnly"]
+    """ReadWrite: every command on data, but none that rules the server. ReadOnly: those that read. Both on all keys."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"self.name.matches('{accounts.CREATED_IN_REDIS}')",
+            "spec.redis.create.name: must begin with a-z, and go on with a-z, 0-9 or _",
+            lambda c: _CREATED.fullmatch(c.name) is not None,
+        ),
+        Rule(
+            f"self.name != '{accounts.DEFAULT_OF_REDIS}'",
+            "spec.redis.create.name: default is the server's own account and never managed: choose another name",
+            lambda c: c.name != accounts.DEFAULT_OF_REDIS,
+        ),
+    )
+
+
+class Redis(Model):
+    """A pair of accounts that takes turns, on a Redis, alone, replicated or a cluster."""
+
+    target_ref: TargetReference
+    """The system. It cannot be changed: use another Credential."""
+    account_management: Literal["Dual"] = "Dual"
+    """Dual rotates between two accounts without one refused login. It is the only mode of this type."""
+    create: RedisCreate
+    """Have the accounts made. Accounts that exist are not taken over."""
+
+
+class RedisEndpoint(Model):
+    """One address of a server."""
+
+    host: Host
+    """Host name or IP address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = PORT
+    """TCP port where it offers TLS."""
+    optional: bool = False
+    """Whether rotations go on while it cannot be reached. It is given what it missed once it is back; until then logins there
+    may fail."""
+
+
+class RedisTarget(Model):
+    """A Redis system. Each of its servers keeps accounts for itself, so all of them are reached."""
+
+    engine: Literal["Redis"] = "Redis"
+    """Kind of server: Redis 6 or newer."""
+    topology: Literal["Standalone", "Replicated", "Cluster"] = "Standalone"
+    """Standalone: one server. Replicated: a primary and its replicas, watched by Sentinel or not. Cluster: a Redis Cluster. The
+    servers of the last two name each other, and whichever they name is used too."""
+    endpoints: Annotated[
+        tuple[RedisEndpoint, ...],
+        Field(
+            min_length=1,
+            max_length=64,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host", "port"]},
+        ),
+    ]
+    """Where it is: best all its servers, as one that is not listed and cannot be reached holds nothing up. A change has to be
+    approved with `keyward target approve` before the admin's password is sent there."""
+    tls: Tls = Tls()
+    """How its servers prove their identity. A server that another one names is believed by the same CA alone."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.topology != 'Standalone' || size(self.endpoints) == 1",
+            "spec.redis.endpoints: Standalone has exactly one: remove the others, or set spec.redis.topology to Replicated or "
+            "Cluster",
+            lambda r: r.topology != "Standalone" or len(r.endpoints) == 1,
+        ),
+        Rule(
+            "self.endpoints.exists(e, !e.optional)",
+            "spec.redis.endpoints[].optional: at least one must not be optional",
+            lambda r: any(not e.optional for e in r.endpoints),
+        ),
+        Rule(
+            "self.endpoints.all(e, self.endpoints.exists_one(o, o.host == e.host && o.port == e.port))",
+            "spec.redis.endpoints: the same host and port may be there once",
+            lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
+        ),
+    )
