@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.cluster.postgres_fixtures",
     "tests.cluster.mysql_fixtures",
     "tests.cluster.redis_fixtures",
+    "tests.cluster.sshd_fixtures",
 ]
 
 # Two files run at once (see the Makefile), each on one worker: what takes minutes begins first, so that none ends alone.

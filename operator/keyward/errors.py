@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TIMEOUT = "Timeout"
     TLS_REFUSED = "TLSRefused"
     UNKNOWN_CA = "UnknownCA"
+    HOST_KEY_CHANGED = "HostKeyChanged"
     WEAK_AUTHENTICATION = "WeakAuthentication"
     ADMIN_SECRET_INVALID = "AdminSecretInvalid"
     ADMIN_LOGIN_REFUSED = "AdminLoginRefused"
@@ -75,6 +76,7 @@ class Reason(StrEnum):
     BUSY = "Busy"
     OBJECT_OWNER = "ObjectOwner"
     UNLISTED_HOST = "UnlistedHost"
+    KEY_FILE_UNUSABLE = "KeyFileUnusable"
     UNKNOWN_OUTCOME = "UnknownOutcome"
     # The API server and ourselves
     API_UNAVAILABLE = "APIUnavailable"

@@ -67,6 +67,7 @@ class Place:
     server_name: str | None = None  # name in the certificate, where it differs from the endpoint's host
     transport: Transport = Transport.HASHED
     topology: Topology = Topology.STANDALONE
+    host_keys: tuple[str, ...] = ()  # SSH: the public keys that the host may prove itself with
 
     @property
     def primary(self) -> Endpoint:
@@ -103,6 +104,7 @@ class AccountSet:
     hosts: tuple[str, ...] = (
         "%",
     )  # where an account is user@host: the hosts of each; one that is not here is a conflict
+    key_pair: bool = False  # its values are private keys, not passwords
 
     @property
     def all_roles(self) -> tuple[str, ...]:
@@ -153,6 +155,7 @@ class Change:
     create: bool = False  # absent roles of `accounts` may be created
     like: str | None = None  # imported pairs: the account in use, whose rights this one gets if it does not act as it
     enable: bool = False  # a LOGIN that we took away may be given back
+    keep: Sensitive | None = None  # overlap: the value in use, which goes on to log in beside the new one
     terminate_sessions: bool = False
 
 

@@ -13,6 +13,7 @@ _ENGINES: Final = {
     "MySQL": ("keyward.engines.mysql.engine", "MySQL", "keyward[mysql]"),
     "MariaDB": ("keyward.engines.mysql.engine", "MariaDB", "keyward[mysql]"),
     "Redis": ("keyward.engines.redis.engine", "Redis", "keyward[redis]"),
+    "Linux": ("keyward.engines.ssh.engine", "SSH", "keyward[ssh]"),
 }
 
 

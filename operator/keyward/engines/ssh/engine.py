@@ -1,0 +1,51 @@
+"""The engine: a shell of root for changes, and logins that are proven with fresh connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place, Transport
+from keyward.engines.deadline import within
+from keyward.engines.overlap import OverlapSession
+from keyward.engines.ssh.connect import Way
+from keyward.engines.ssh.probes import Probes
+from keyward.engines.ssh.session import Session
+from keyward.engines.ssh.shell import opened
+from keyward.engines.ssh.verify import verify
+from keyward.errors import Reason, Retry
+
+_VERIFY_SECONDS: Final = 30.0
+_LOGIN_SECONDS: Final = 12.0
+
+
+class SSH:
+    """Implements `Engine`; its sessions are `OverlapSession`s."""
+
+    name = "Linux"
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._probes = Probes(clock)
+
+    def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
+        return _open(Way(place, place.primary, admin, timeout, admin=True))
+
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
+        try:
+            await within(_VERIFY_SECONDS, verify(Way(place, endpoint, login, _LOGIN_SECONDS), expect, self._probes))
+        except TimeoutError:
+            pass
+        else:
+            return
+        raise Retry(Reason.TIMEOUT, f"{endpoint} did not answer within {_VERIFY_SECONDS:g} s")
+
+
+@asynccontextmanager
+async def _open(way: Way) -> AsyncIterator[OverlapSession]:
+    shell = await opened(way)
+    try:
+        yield Session(shell, way.place.transport is Transport.PLAINTEXT)
+    finally:
+        await shell.close()

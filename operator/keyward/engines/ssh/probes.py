@@ -1,0 +1,33 @@
+"""Failed logins are rationed: hosts count them, and lock out accounts, or our address, for everybody (PerSourcePenalties)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from keyward.engines.base import Endpoint
+from keyward.errors import Reason, Retry
+
+PAUSE: Final = 60.0
+"""Seconds after a failed login in which no other login is tried on the same host."""
+
+
+@dataclass(slots=True)
+class Probes:
+    """When a login failed last, by host. `clock` is in seconds, and never goes back."""
+
+    clock: Callable[[], float]
+    _failed: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Raise Retry with BUSY while the host shall be left alone."""
+        since = self._failed.get((endpoint.host, endpoint.port))
+        left = PAUSE - (self.clock() - since) if since is not None else 0.0
+        if left > 0:
+            text = f"{endpoint}: a login failed less than a minute ago, and hosts shut out who fails too often: it is tried later"
+            raise Retry(Reason.BUSY, text, after=left)
+        self._failed.pop((endpoint.host, endpoint.port), None)
+
+    def failed(self, endpoint: Endpoint) -> None:
+        self._failed[endpoint.host, endpoint.port] = self.clock()

@@ -1,0 +1,120 @@
+"""What runs on the host, in plain POSIX shell: read wholly before any of it is run, then called function by function.
+
+It goes through standard input, so nothing of it is in a process list. Each call is one compound command: cut off anywhere, it
+is a syntax error and nothing runs. The lock is a file descriptor of this very shell and of all that it starts: a change whose
+client is gone holds it until it is over. Files of a user are read and written as that user: links in a home lead nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+READY: Final = "ready"
+
+# Reading and writing authorized_keys; run as the user, with the file and more as arguments.
+_READ: Final = r"""
+f=$1
+d=$(dirname "$f")
+[ ! -L "$f" ] || exit 21
+[ ! -L "$d" ] || exit 22
+p=$d
+while :; do
+  [ ! -e "$p" ] || printf "mode %s %s %s\n" "$(stat -c %a "$p")" "$(stat -c %u "$p")" "$(printf %s "$p" | base64 | tr -d "\n")"
+  [ "$p" != "$2" ] && [ "$p" != / ] && [ "$p" != . ] || break
+  p=$(dirname "$p")
+done
+[ -e "$f" ] || { printf "absent\n"; exit 0; }
+[ -f "$f" ] || exit 23
+[ "$(wc -c <"$f")" -le 262144 ] || exit 24
+printf "mode %s %s %s\n" "$(stat -c %a "$f")" "$(stat -c %u "$f")" "$(printf %s "$f" | base64 | tr -d "\n")"
+printf "file %s\n" "$(base64 <"$f" | tr -d "\n")"
+"""
+_WRITE: Final = r"""
+f=$1
+d=$(dirname "$f")
+[ ! -L "$f" ] || exit 21
+[ ! -L "$d" ] || exit 22
+[ -d "$d" ] || mkdir -m 700 "$d" || exit 30
+rm -f "$d"/.keyward.??????
+t=$(mktemp "$d/.keyward.XXXXXX") || exit 31
+trap "rm -f \"\$t\"" EXIT
+base64 -d >"$t" || exit 32
+if [ -e "$f" ]; then
+  [ "$(sha256sum <"$f" | cut -c 1-64)" = "$2" ] || exit 33
+  chmod "$(stat -c %a "$f")" "$t" || exit 34
+  [ "$(stat -c %u:%g "$t")" = "$(stat -c %u:%g "$f")" ] || chown "$(stat -c %u:%g "$f")" "$t" || exit 34
+  ! command -v chcon >/dev/null || chcon --reference="$f" "$t" 2>/dev/null || :
+else
+  [ "$2" = absent ] || exit 33
+  chmod 600 "$t" || exit 34
+fi
+[ "$(sha256sum <"$t" | cut -c 1-64)" = "$3" ] || exit 35
+sync "$t" || exit 36
+mv -f "$t" "$f" || exit 37
+trap - EXIT
+sync "$d" || exit 36
+"""
+
+_FUNCTIONS: Final = r"""
+kw_do() {
+  kw_id=$1; shift
+  kw_out=$("$@" 2>&1 </dev/null); kw_rc=$?
+  printf 'keyward %s %s %s\n' "$kw_id" "$kw_rc" "$(printf %s "$kw_out" | base64 | tr -d '\n')"
+}
+kw_lock() {
+  kw_rc=1
+  if mkdir -p -m 700 /run/keyward && : >>"/run/keyward/$2.lock"; then
+    exec 9>>"/run/keyward/$2.lock"
+    kw_left=$(($3 * 5))
+    until flock -n 9; do
+      [ "$kw_left" -gt 0 ] || break
+      kw_left=$((kw_left - 1)); sleep 0.2
+    done
+    kw_rc=0; flock -n 9 || kw_rc=75
+  fi
+  printf 'keyward %s %s \n' "$1" "$kw_rc"
+}
+kw_tools() {
+  for t in base64 chpasswd cut dirname flock getent id mktemp mv runuser sha256sum stat sync tr wc; do
+    command -v "$t" >/dev/null || { printf %s "$t"; return 1; }
+  done
+}
+kw_look() {
+  p=$(getent passwd "$1") || { r=$?; [ "$r" != 2 ] || { printf none; return 0; }; return "$r"; }
+  s=$(getent shadow "$1") || s=
+  h=$(printf %s "$s" | cut -d: -f2)
+  case $h in '') k=open;; '!'*) k=locked;; '*'*) k=none;; *) k=set;; esac
+  printf 'uid %s\nhome %s\nshadow %s\nset %s\nage %s\ntoday %s\n' "$(printf %s "$p" | cut -d: -f3)" \
+    "$(printf %s "$p" | cut -d: -f6)" "${s:+yes}" "$k" "$(printf %s "$s" | cut -d: -f3,5,7,8)" "$(($(date +%s) / 86400))"
+  command -v sshd >/dev/null || { printf 'nosshd\n'; return 0; }
+  sshd -T -C "user=$1,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22" 2>/dev/null || printf 'nosshd\n'
+}
+kw_shadow() { getent shadow "$1" | cut -d: -f2; }
+kw_hash() { printf '%s:%s\n' "$1" "$2" | chpasswd -e; }
+kw_clear() { printf '%s:%s\n' "$1" "$2" | chpasswd; }
+kw_as() {
+  kw_user=$1; shift
+  if [ "$(id -u "$kw_user")" = 0 ]; then "$@"; else runuser -u "$kw_user" -- "$@"; fi
+}
+kw_read() { kw_as "$1" /bin/sh -c "$KW_READ" sh "$2" "$3"; }
+kw_write() { printf %s "$5" | kw_as "$1" /bin/sh -c "$KW_WRITE" sh "$2" "$3" "$4"; }
+kw_terminate() {
+  for p in /proc/[0-9]*; do
+    c=$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")
+    c=${c#sshd: }; c=${c#sshd-session: }
+    [ "$c" != "$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")" ] || continue
+    case $c in "$1" | "$1 "* | "$1@"*) kill -9 "${p#/proc/}" 2>/dev/null;; esac
+  done
+  :
+}
+"""
+
+COMMAND: Final = "exec /bin/sh -c 'if [ \"$(id -u)\" = 0 ]; then exec /bin/sh; else exec sudo -n /bin/sh; fi'"
+"""What the admin's login runs: a shell of root that reads its standard input."""
+
+
+def begin() -> str:
+    """All of it, and a first answer."""
+    setting = "LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; umask 077"
+    parts = f"KW_READ='{_READ}'\nKW_WRITE='{_WRITE}'\n{_FUNCTIONS}"
+    return f"{{ {setting}\n{parts}\n}}; {{ kw_do {READY} kw_tools; }}\n"

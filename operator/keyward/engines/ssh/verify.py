@@ -1,0 +1,112 @@
+"""Proves a value by a login that runs nothing, and finds out why one was refused.
+
+What a login runs is not ours: a forced command may be a backup. Where sshd takes no password of the user, as of root by
+default, the admin compares it with /etc/shadow instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from keyward.engines.base import Expectation
+from keyward.engines.ssh import connect, keyfile, look, values
+from keyward.engines.ssh.connect import Asked, Way
+from keyward.engines.ssh.look import User
+from keyward.engines.ssh.probes import Probes
+from keyward.engines.ssh.session import matches, stored_hash
+from keyward.engines.ssh.shell import Shell, opened
+from keyward.errors import Blocked, KeywardError, Reason
+
+
+async def verify(way: Way, expect: Expectation, probes: Probes) -> None:
+    """See `Engine.verify`."""
+    if not expect.accounts.key_pair:
+        way, proven = await _password(way, expect)
+        if proven:
+            return
+    elif not values.is_key(way.login.password):
+        raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is no private key")
+    probes.check(way.endpoint)
+    try:
+        conn = await connect.attempt(way)
+    except Asked as asked:
+        failed = asked
+    else:
+        await connect.close(conn)
+        return
+    if failed.counted:
+        probes.failed(way.endpoint)
+    raise await _why(way, expect) or failed.error if failed.counted else failed.error
+
+
+async def _password(way: Way, expect: Expectation) -> tuple[Way, bool]:
+    """How sshd takes the password; True if it takes none, and the stored hash is the password's."""
+    if values.is_key(way.login.password):
+        raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is a private key, and no password")
+    shell = await _admin(way, expect)
+    if shell is None:
+        return way, False
+    try:
+        user = await look.user(shell, way.login.account)
+        method = "" if user is None else user.takes_passwords()
+        if user is None or method:
+            return replace(way, method=method or way.method), False
+        await _by_shadow(shell, user, way)
+    finally:
+        await shell.close()
+    return way, True
+
+
+async def _by_shadow(shell: Shell, user: User, way: Way) -> None:
+    state = user.state(key_pair=False)
+    if not state.can_login or state.expired:
+        raise _shut(way, user)
+    found = matches(await stored_hash(shell, user.name), way.login.password)
+    if found:
+        return
+    text = f"{way.endpoint}: the password of user {user.name!r} is not the one in /etc/shadow"
+    if found is None:
+        text = (
+            f"{way.endpoint}: sshd takes no password of user {user.name!r}, and the one in /etc/shadow is kept in a way that can "
+            "be compared on the host only: it is mended by the first rotation"
+        )
+    raise Blocked(Reason.LOGIN_REFUSED, text)
+
+
+async def _why(way: Way, expect: Expectation) -> KeywardError | None:
+    """What the admin finds out about a refusal; None if it is a wrong value, or the admin cannot be asked."""
+    shell = await _admin(way, expect)
+    if shell is None:
+        return None
+    try:
+        user = await look.user(shell, way.login.account)
+        if user is None:
+            return Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the host has no user {way.login.account!r}")
+        state = user.state(key_pair=expect.accounts.key_pair)
+        if not state.can_login or state.expired:
+            return _shut(way, user)
+        if expect.accounts.key_pair:
+            key = values.public_key(way.login.password)
+            await keyfile.read(shell, user, key)
+    except Blocked as error:
+        # What keeps every key out is told, and is no refusal of this one.
+        return error if error.reason is Reason.KEY_FILE_UNUSABLE else None
+    except KeywardError:
+        return None
+    finally:
+        await shell.close()
+    return Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the login of user {way.login.account!r} was refused")
+
+
+async def _admin(way: Way, expect: Expectation) -> Shell | None:
+    if expect.admin is None:
+        return None
+    try:
+        return await opened(replace(way, login=expect.admin, admin=True))
+    except KeywardError:
+        return None
+
+
+def _shut(way: Way, user: User) -> Blocked:
+    why = user.expired or "it is locked, or has no password"
+    return Blocked(Reason.ACCOUNT_DISABLED, f"{way.endpoint}: user {user.name!r}: {why}")

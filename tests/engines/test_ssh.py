@@ -1,0 +1,360 @@
+"""Key pairs and passwords of users of a real host with OpenSSH."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.cluster.sshd import SshServer
+from tests.engines.ssh_system import HostUser, key_pair, public
+
+from keyward.engines.base import Login, Transport
+from keyward.engines.ssh import hashing
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry
+from keyward.sensitive import Sensitive
+
+
+@pytest.fixture
+def user(ssh_server: SshServer) -> HostUser:
+    """One whose values are key pairs."""
+    return HostUser(ssh_server)
+
+
+@pytest.fixture
+def login(ssh_server: SshServer) -> HostUser:
+    """One whose values are passwords."""
+    found = HostUser(ssh_server, key_pair=False)
+    ssh_server.user(found.name, "first")
+    return found
+
+
+# --- key pairs ---
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa"])
+async def test_a_new_key_logs_in_beside_the_one_in_use_and_the_old_one_goes_at_its_end(user: HostUser, kind: str):
+    old, new = key_pair(), key_pair(kind, **({"key_size": 3072} if kind == "ssh-rsa" else {}))
+    user.server.user(user.name, None, f"{public(old)} laptop")
+    await user.verify(old)
+    await user.apply(new, old)
+    await user.verify(new)
+    assert user.logs_in(old)
+    assert user.logs_in(new)
+    await user.end(old, new)
+    assert not user.logs_in(old)
+    assert user.logs_in(new)
+    assert user.file() == f"{public(new)} keyward\n"
+
+
+async def test_the_same_key_twice_makes_one_line_and_a_key_is_ended_twice_without_harm(user: HostUser):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name, None, public(old))
+    await user.apply(new, old)
+    once = user.file()
+    await user.apply(new, old)
+    assert user.file() == once
+    await user.end(old, new)
+    once = user.file()
+    await user.end(old, new)
+    assert user.file() == once
+
+
+async def test_other_lines_stay_byte_for_byte_and_the_new_line_takes_over_the_options(user: HostUser):
+    old, new, theirs = key_pair(), key_pair(), key_pair()
+    options = 'restrict,from="127.0.0.0/8",command="echo \\"a b\\" # not a comment",expiry-time="20991231"'
+    around = f"# of the team\n\n\tssh-dss not-a-key\n{public(theirs)} laptop of Zoë\r\n"
+    user.server.user(user.name)
+    user.server.keys(user.name, f"{around}{options} {public(old)} deploy\n  {public(key_pair())} last without its end")
+    before = user.file()
+    await user.apply(new, old)
+    assert user.file() == before.replace(
+        f"{options} {public(old)} deploy\n", f"{options} {public(old)} deploy\n{options} {public(new)} keyward\n"
+    )
+    await user.verify(new)
+    await user.end(old, new)
+    assert user.file() == before.replace(f"{options} {public(old)} deploy\n", f"{options} {public(new)} keyward\n")
+
+
+async def test_a_login_that_is_proven_runs_no_forced_command(user: HostUser):
+    old = key_pair()
+    user.server.user(user.name, None, f'command="touch /tmp/{user.name}-ran" {public(old)}')
+    await user.verify(old)
+    assert user.logs_in(old)  # an ordinary client runs it
+    assert user.server.run(f"ls /tmp | grep -c {user.name}-ran").strip() == "1"
+    user.server.run(f"rm /tmp/{user.name}-ran")
+    await user.verify(old)
+    assert user.server.run(f"ls /tmp | grep -c {user.name}-ran || true").strip() == "0"
+
+
+async def test_a_line_is_put_behind_a_file_that_lacks_its_last_newline(user: HostUser):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name)
+    user.server.keys(user.name, public(old))
+    await user.apply(new, old)
+    assert user.file() == f"{public(old)}\n{public(new)} keyward\n"
+
+
+async def test_a_user_without_a_file_gets_one_that_sshd_accepts(user: HostUser):
+    new = key_pair()
+    user.server.user(user.name)
+    await user.apply(new)
+    await user.verify(new)
+    assert user.server.run(f"stat -c '%a %U' ~{user.name}/.ssh ~{user.name}/.ssh/authorized_keys").split() == [
+        "700",
+        user.name,
+        "600",
+        user.name,
+    ]
+
+
+async def test_owner_and_mode_of_the_file_stay(user: HostUser):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name, None, public(old))
+    user.server.run(f"chmod 644 ~{user.name}/.ssh/authorized_keys; touch ~{user.name}/.ssh/.keyward.left12")
+    before = user.server.run(f"stat -c '%a %U %G' ~{user.name}/.ssh/authorized_keys")
+    await user.apply(new, old)
+    assert user.server.run(f"stat -c '%a %U %G' ~{user.name}/.ssh/authorized_keys") == before
+    assert user.server.run(f"ls -A ~{user.name}/.ssh") == "authorized_keys\n"
+
+
+async def test_a_key_whose_line_was_taken_away_is_not_followed_by_one_without_its_options(user: HostUser):
+    old, theirs = key_pair(), key_pair()
+    user.server.user(user.name, None, public(theirs))
+    with pytest.raises(Blocked) as caught:
+        await user.apply(key_pair(), old)
+    assert caught.value.reason is Reason.ACCOUNT_DISABLED
+    assert user.file() == f"{public(theirs)}\n"
+
+
+async def test_the_last_key_that_is_managed_is_never_taken_away(user: HostUser):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name, None, public(old))
+    with pytest.raises(Conflict):
+        await user.end(old, new)
+    assert user.logs_in(old)
+
+
+@pytest.mark.parametrize("second", ["{0}", 'from="10.0.0.0/8" {0}'])
+async def test_a_key_with_two_lines_is_refused_and_nothing_changes(user: HostUser, second: str):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name, None, public(old), second.format(public(old)))
+    before = user.file()
+    with pytest.raises(Blocked) as caught:
+        await user.apply(new, old)
+    assert caught.value.reason is Reason.KEY_FILE_UNUSABLE
+    assert "more than one line" in caught.value.message
+    assert user.file() == before
+
+
+async def test_a_key_that_is_in_both_files_of_sshd_is_refused(user: HostUser):
+    old = key_pair()
+    user.server.user(user.name, None, public(old))
+    user.server.run(f"cp -p ~{user.name}/.ssh/authorized_keys ~{user.name}/.ssh/authorized_keys2")
+    with pytest.raises(Blocked) as caught:
+        await user.apply(key_pair(), old)
+    assert caught.value.reason is Reason.KEY_FILE_UNUSABLE
+
+
+async def test_a_key_in_the_second_file_is_rotated_there(user: HostUser):
+    old, new = key_pair(), key_pair()
+    user.server.user(user.name, None, public(old))
+    user.server.run(f"mv ~{user.name}/.ssh/authorized_keys ~{user.name}/.ssh/authorized_keys2")
+    await user.apply(new, old)
+    await user.verify(new)
+    await user.end(old, new)
+    assert user.logs_in(new)
+    assert user.server.run(f"ls -A ~{user.name}/.ssh") == "authorized_keys2\n"
+
+
+@pytest.mark.parametrize("value", ["ssh-rsa", "ecdsa-sha2-nistp256", "words"])
+async def test_a_weak_or_strange_new_key_is_refused(user: HostUser, value: str):
+    user.server.user(user.name)
+    new = (
+        Sensitive("no key")
+        if value == "words"
+        else key_pair(value, **({"key_size": 2048} if value == "ssh-rsa" else {}))
+    )
+    with pytest.raises(Rejected):
+        await user.apply(new)
+    assert user.server.run(f"ls -A ~{user.name} | grep -c ssh || true").strip() == "0"
+
+
+async def test_a_user_whose_password_is_locked_logs_in_by_key_all_the_same(user: HostUser):
+    new = key_pair()
+    user.server.user(user.name)  # as cloud images make theirs: "!"
+    assert user.server.shadow(user.name)[1] == "!"
+    await user.apply(new)
+    await user.verify(new)
+    assert user.server.shadow(user.name)[1] == "!"
+
+
+async def test_an_expired_account_is_told_and_never_healed(user: HostUser):
+    old = key_pair()
+    user.server.user(user.name, None, public(old))
+    user.server.run(f"chage -E 1 {user.name}")
+    for work in (user.apply(key_pair(), old), user.verify(old)):
+        with pytest.raises(Blocked) as caught:
+            await work
+        assert caught.value.reason is Reason.ACCOUNT_DISABLED
+        assert "expired" in caught.value.message
+    assert user.server.shadow(user.name)[7] == "1"
+
+
+async def test_a_sleeping_change_holds_the_lock_and_twenty_at_once_end_with_one_file(user: HostUser):
+    keys = [key_pair() for _ in range(6)]
+    user.server.user(user.name, None, public(keys[0]))
+
+    async def change(value: Sensitive) -> None:
+        for _ in range(40):
+            try:
+                await user.apply(value, keys[0])
+            except (Retry, Conflict):
+                await asyncio.sleep(0.1)
+            else:
+                return
+        raise AssertionError("it never came to its turn")
+
+    await asyncio.gather(*(change(value) for value in keys[1:]))
+    assert sorted(line.split()[1] for line in user.file().splitlines()) == sorted(public(k).split()[1] for k in keys)
+
+
+# --- passwords ---
+
+
+async def test_a_password_is_set_by_its_hash_and_no_log_or_process_has_seen_it(login: HostUser):
+    new = Sensitive("Correct-horse_7")
+    await login.apply(new)
+    await login.verify(new)
+    assert await login.password_works(new.reveal_text())
+    assert not await login.password_works("first")
+    stored = login.server.shadow(login.name)[1]
+    assert hashing.matches(stored, new)
+    for secret in (new.reveal(), stored.encode()):
+        assert secret not in login.server.records()
+
+
+async def test_the_same_password_twice_leaves_it_as_it_is(login: HostUser):
+    for _ in range(2):
+        await login.apply(Sensitive("again"))
+    await login.verify(Sensitive("again"))
+
+
+async def test_a_policy_may_judge_a_password_in_clear(login: HostUser):
+    login.transport = Transport.PLAINTEXT
+    await login.apply(Sensitive("in clear"))
+    await login.verify(Sensitive("in clear"))
+    assert login.server.shadow(login.name)[1].startswith("$y$")  # the host's own way
+
+
+@pytest.mark.parametrize("value", ["", "two\nroot:lines", "a:b", "nul\0", "carriage\r", "{name}"])
+async def test_a_password_that_chpasswd_would_read_otherwise_is_refused(login: HostUser, value: str):
+    before = login.server.run("cat /etc/shadow")
+    with pytest.raises(Rejected) as caught:
+        await login.apply(Sensitive(value.format(name=login.name)))
+    assert caught.value.reason is Reason.PASSWORD_REFUSED
+    assert login.server.run("cat /etc/shadow") == before
+
+
+@pytest.mark.parametrize(
+    "deed",
+    ["usermod -L {}", "passwd -d {0} && usermod -p '*' {0}", "chage -E 1 {}", "chage -d 0 {}", "chage -d 1 -M 2 {}"],
+)
+async def test_a_locked_or_expired_user_is_told_and_stays_so(login: HostUser, deed: str):
+    login.server.run(deed.format(login.name))
+    before = login.server.shadow(login.name)
+    with pytest.raises(Blocked) as caught:
+        await login.apply(Sensitive("opened"))
+    assert caught.value.reason is Reason.ACCOUNT_DISABLED
+    assert login.server.shadow(login.name) == before
+
+
+async def test_a_user_that_is_locked_between_judging_and_writing_is_a_conflict(login: HostUser):
+    seen = await login.inspect()
+    login.server.run(f"usermod -L {login.name}")
+    with pytest.raises(Conflict):
+        await login.apply(Sensitive("opened"), seen=seen)
+    assert login.server.shadow(login.name)[1].startswith("!")
+
+
+async def test_a_wrong_password_is_refused_and_tried_once_in_a_minute(login: HostUser):
+    with pytest.raises(Blocked) as caught:
+        await login.verify(Sensitive("wrong"))
+    assert caught.value.reason is Reason.LOGIN_REFUSED
+    failed = login.server.log.read_bytes().count(f"Failed password for {login.name}".encode())
+    login.clock.now += 59
+    with pytest.raises(Retry) as held:
+        await login.verify(Sensitive("first"))
+    assert held.value.reason is Reason.BUSY
+    assert held.value.after is not None
+    assert login.server.log.read_bytes().count(f"Failed password for {login.name}".encode()) == failed == 1
+    login.clock.now += 2
+    await login.verify(Sensitive("first"))
+
+
+async def test_where_sshd_takes_no_password_of_root_the_admin_compares_it_with_shadow():
+    with SshServer() as server:
+        root = HostUser(server, name="root", key_pair=False)
+        with pytest.raises(Blocked) as caught:
+            await root.apply(Sensitive("opened"))
+        assert caught.value.reason is Reason.ACCOUNT_DISABLED  # nobody ever gave this root a password
+        server.run("chpasswd", "root:of a person\n")
+        await root.apply(Sensitive("of root"))
+        await root.verify(Sensitive("of root"))
+        assert not await root.password_works("of root")
+        with pytest.raises(Blocked) as refused:
+            await root.verify(Sensitive("of nobody"))
+        assert refused.value.reason is Reason.LOGIN_REFUSED
+        assert server.log.read_bytes().count(b"Failed password for root") == 1  # the one of this test's own client
+
+
+async def test_a_user_that_is_not_there_is_not_made(login: HostUser):
+    login.name = "nobody-knows"
+    with pytest.raises(Blocked) as caught:
+        await login.apply(Sensitive("value"))
+    assert caught.value.reason is Reason.ACCOUNT_MISSING
+    with pytest.raises(Blocked) as refused:
+        await login.verify(Sensitive("value"))
+    assert refused.value.reason is Reason.LOGIN_REFUSED
+
+
+@pytest.mark.parametrize("name", ["-rf", "a b", "a'; reboot #", "a\nb", "ü", "x" * 33, "", "a:b", "$(id)"])
+async def test_a_name_that_is_none_of_a_user_goes_nowhere(login: HostUser, name: str):
+    login.name = name
+    with pytest.raises(Blocked) as caught:
+        await login.apply(Sensitive("value"))
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+async def test_a_leaked_value_ends_the_sessions_that_it_opened(login: HostUser):
+    import asyncssh
+
+    known = asyncssh.import_known_hosts("".join(f"* {key}\n" for key in login.server.host_keys()))
+    async with asyncssh.connect(
+        "127.0.0.1", login.server.port, username=login.name, password="first", known_hosts=known, client_keys=None,
+        agent_path=None, config=None,
+    ) as conn:  # fmt: skip
+        await login.apply(Sensitive("next"), forced=True)
+        await asyncio.wait_for(conn.wait_closed(), 30)
+    await login.verify(Sensitive("next"))
+
+
+def test_sha512_crypt_is_the_hosts_own(ssh_server: SshServer):
+    for password in ("", "x", "Hello world!", "ü" * 70, "a" * 200):
+        ours = hashing.crypt(Sensitive(password), "saltstring./AZ09"[:16])
+        theirs = ssh_server.run(
+            "perl -e 'local $/; my $p = <STDIN>; print crypt($p, q($6$saltstring./AZ09))'", password
+        )
+        assert ours == theirs
+
+
+async def test_what_engines_raise_has_no_value_and_no_foreign_cause(login: HostUser):
+    canary = Sensitive("canary-in-the-mine")
+    errors: list[KeywardError] = []
+    for admin in (Login(login.admin.account, canary), Login("nobody", login.admin.password)):
+        login.admin = admin
+        with pytest.raises(KeywardError) as caught:
+            await login.apply(canary)
+        errors.append(caught.value)
+    assert {error.reason for error in errors} == {Reason.ADMIN_LOGIN_REFUSED}
+    assert all(error.__context__ is None and error.__cause__ is None for error in errors)
+    assert not any("canary" in error.message for error in errors)
