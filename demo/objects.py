@@ -1,4 +1,4 @@
-"""What the demo applies: namespaces, key, Target, Credentials, and the Deployments that log in."""
+"""What the demo applies: namespaces, key, Targets, Credentials, and the Deployments that log in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 import yaml
 
+from demo.servers import ADMIN, Described, Kind
+from keyward.api import managed
+
 Json = dict[str, Any]
 NAMESPACE = "keyward-demo"
 SYSTEM = "keyward-demo-system"
@@ -15,22 +18,27 @@ _KEY, _VALUE = "app.kubernetes.io/part-of", "keyward-demo"
 OURS = {_KEY: _VALUE}
 SELECT_OURS, SELECT_OTHERS = f"{_KEY}={_VALUE}", f"{_KEY}!={_VALUE}"
 CREDENTIALS_FILE = Path(__file__).with_name("credentials.yaml")
-DATABASE = "shop"
-ADMIN = "keyward_admin"
-TARGET = "postgres"
 
 
-def platform(host: str, port: int, ca_pem: str, password: str) -> list[Json]:
-    """What a platform's team sets up once: where keys come from, and a server with the login that manages its accounts."""
-    key = _keyward("EncryptionKey", "default", {"provider": {"local": {}}, "allowedNamespaces": [NAMESPACE]})
-    del key["metadata"]["namespace"]
-    admin = _named("v1", "Secret", "postgres-admin") | {"stringData": {"username": ADMIN, "password": password}}
-    spec = {
-        "rds": {"engine": "PostgreSQL", "endpoints": [{"host": host, "port": port}], "tls": {"ca": ca_pem}},
-        "admin": {"secretRef": {"name": "postgres-admin"}},
+def key() -> Json:
+    """Where keys come from, as a platform's team says."""
+    found = _keyward("EncryptionKey", "default", {"provider": {"local": {}}, "allowedNamespaces": [NAMESPACE]})
+    del found["metadata"]["namespace"]
+    return found
+
+
+def target(kind: Kind, host: str, found: Described) -> list[Json]:
+    """A server and the login that manages its accounts, as a platform's team describes them once."""
+    name = f"{kind.target}-admin"
+    admin = _named("v1", "Secret", name) | {"stringData": {"username": ADMIN, "password": found.password}}
+    spec = found.target | {
+        "admin": {"secretRef": {"name": name}},
         "allowedAccounts": ["orders*", "billing*", "reports*"],
     }
-    return [key, admin, _keyward("Target", TARGET, spec)]
+    for block in found.target.values():
+        for endpoint in block["endpoints"]:
+            endpoint["host"] = host
+    return [admin, _keyward("Target", kind.target, spec)]
 
 
 def namespaces() -> list[Json]:
@@ -48,6 +56,12 @@ def credentials(*, grace: str | None = None) -> list[Json]:
         if grace is not None:
             one["spec"]["rotation"]["gracePeriod"] = grace
     return found
+
+
+def server_of(credential: Json) -> str:
+    """What kind of server its account is on."""
+    block = next(credential["spec"][name] for name in managed.BLOCKS if name in credential["spec"])
+    return str(block.get("engine", "PostgreSQL"))
 
 
 def secret_of(credential: Json) -> str:

@@ -52,6 +52,7 @@ class Row:
     """One Credential and its consumer.
 
     Attributes:
+        server: which kind of server its account is on.
         not_before: a rotation is not asked for sooner.
         asked_at: when one was asked for the last time; `waiting` while that one has not reached the client.
         version: what its client logs in with.
@@ -60,6 +61,7 @@ class Row:
 
     name: str
     secret: str
+    server: str = ""
     not_before: float = 0.0
     asked_at: float | None = None
     waiting: bool = False

@@ -19,10 +19,11 @@ _FRESH_SECONDS = 3.0
 _LEAST_FEED, _MOST_FEED = 2, 12
 _COLUMNS = (
     ("CREDENTIAL", "left"),
+    ("SERVER", "left"),
     ("STATE", "left"),
     ("CURRENT", "left"),
     ("LOGS IN AS", "left"),
-    ("NEXT ROTATION", "left"),
+    ("ROTATES", "left"),
     ("LOGINS", "right"),
     ("REFUSED", "right"),
 )
@@ -67,7 +68,7 @@ def screen(play: Play, footing: Footing, *, now: float, began: float) -> Rendera
 
 def _head(footing: Footing, spent: float) -> Text:
     clock = _clock(spent) + ("" if footing.seconds is None else f" of {_clock(footing.seconds)}")
-    line = Text(f"Keyward rotates database passwords while {footing.who} log in with them", style="bold")
+    line = Text(f"Keyward rotates passwords while {footing.who} log in with them", style="bold")
     line.append(clock.rjust(WIDTH - line.cell_len), style="dim")
     return line
 
@@ -78,13 +79,14 @@ def _clock(seconds: float) -> str:
 
 
 def _table(play: Play, now: float) -> Table:
-    table = Table(box=SIMPLE_HEAD, width=WIDTH, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(box=SIMPLE_HEAD, width=WIDTH, padding=0, show_edge=False)
     for name, justify in _COLUMNS:
         table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in play.rows.values():
         fresh = "bold reverse" if _is_fresh(row, now) else ""
         table.add_row(
             Text(row.name, style="bold"),
+            Text(row.server),
             Text(row.state or "…", style="green" if row.state == "Enabled" else "yellow"),
             Text(row.version or "…", style=fresh),
             Text(row.account or "…", style=f"{fresh} {'magenta' if row.account.endswith('_clone') else 'cyan'}"),
@@ -107,7 +109,7 @@ def _next(play: Play, row: Row, now: float) -> Text:
     if not row.version:
         return Text("is made" if row.latest else "…", style="yellow")
     late = now - row.asked_at if row.waiting and row.asked_at is not None else 0.0
-    return Text("now" if late < 2 * play.interval else f"asked {late:.0f} s ago", style="yellow")
+    return Text("now" if late < 2 * play.interval else f"since {late:.0f} s", style="yellow")
 
 
 def _ways(play: Play, now: float) -> Table:

@@ -42,7 +42,8 @@ class Show:
     interrupted: bool = False
 
     def __post_init__(self) -> None:
-        self.play = Play({name: Row(name, secret) for name, secret in self.world.secrets().items()})
+        servers = self.world.servers()
+        self.play = Play({name: Row(name, secret, servers[name]) for name, secret in self.world.secrets().items()})
 
     def perform(self) -> None:
         """Play until the time is over or somebody interrupts.
@@ -124,7 +125,9 @@ class Show:
                 if row.version and row.name not in met:
                     met.add(row.name)
                     self.console.print(
-                        f"{row.name} logs in as {row.account} ({row.version})", highlight=False, soft_wrap=True
+                        f"{row.name} logs in to {row.server} as {row.account} ({row.version})",
+                        highlight=False,
+                        soft_wrap=True,
                     )
             for rotation in list(self.play.done)[len(self.play.done) - (self.play.rotations - told_of) :]:
                 self.console.print(told(rotation))

@@ -1,10 +1,9 @@
-"""The world of the demo: a cluster, a PostgreSQL with TLS, the operator, and who logs in. It leaves nothing behind."""
+"""The world of the demo: a cluster, servers with TLS, the operator, and who logs in. It leaves nothing behind."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -15,8 +14,6 @@ from pathlib import Path
 
 from tests.cluster import Cluster, KubectlError, acquire, owned
 from tests.cluster.plain import uninterrupted
-from tests.cluster.postgres import PostgresServer
-from tests.cluster.postgres import binaries as postgres_programs
 from tests.cluster.process import Running, Server, ServerError, free_port, serving
 from tests.cluster.progress import progress
 
@@ -24,9 +21,9 @@ from demo import feeds, guest, objects
 from demo.clients import Client, Pod, Process
 from demo.feeds import Feed
 from demo.seen import Seen, Written
+from demo.servers import KINDS, LOOPBACK
 
 ROOT = Path(__file__).parents[1]
-_LOOPBACK = "127.0.0.1"
 # A cluster that is not ours has kubelets that look at a Secret every minute or so.
 SLOW_GRACE = "3m"
 _NEW_KINDS_SECONDS = 15.0
@@ -57,6 +54,10 @@ class World:
     def secrets(self) -> dict[str, str]:
         """The Secret of each Credential."""
         return {one["metadata"]["name"]: objects.secret_of(one) for one in self.credentials}
+
+    def servers(self) -> dict[str, str]:
+        """What kind of server each Credential's account is on."""
+        return {one["metadata"]["name"]: objects.server_of(one) for one in self.credentials}
 
     def apply_credentials(self) -> None:
         """What somebody who needs database accounts does."""
@@ -118,20 +119,21 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
     stack.callback(owned.drop_folder, folder)
     stack.enter_context(_kubectl_caches_in(folder / "kubectl"))
     why_no_pods = _why_no_pods(cluster, asked=pods)
-    address = _LOOPBACK if why_no_pods else cluster.require_target_address()
-    hosts = () if address == _LOOPBACK else (address,)
+    address = LOOPBACK if why_no_pods else cluster.require_target_address()
+    hosts = () if address == LOOPBACK else (address,)
     if cluster.way == "named":
         guest.arrive(stack, cluster)
     with progress("applying the CRDs"):
         _apply_kinds(cluster)
-    postgres_programs()  # Before anything is shown as starting: it may have to be installed.
-    with progress("starting PostgreSQL"):
-        postgres = stack.enter_context(PostgresServer(hosts=hosts, listen=(_LOOPBACK, *hosts)))
-        database = postgres.database(objects.DATABASE)
-        password = postgres.admin(objects.ADMIN, password=secrets.token_urlsafe(24), database=database)
-    with progress("describing it to Keyward"):
-        _apply(cluster, objects.platform(address, postgres.port, postgres.ca_pem, password))
-        _approve_target(cluster)
+    described = [objects.key()]
+    for kind in KINDS:
+        kind.install()  # Before anything is shown as starting.
+        with progress(f"starting {kind.name}"):
+            described += objects.target(kind, address, kind.start(stack, hosts))
+    with progress("describing them to Keyward"):
+        _apply(cluster, described)
+        for kind in KINDS:
+            _approve_target(cluster, kind.target)
     with progress("starting the operator"):
         operator = stack.enter_context(serving(_operator(cluster, folder)))
     if cluster.way == "named":
@@ -204,18 +206,18 @@ def _apply(cluster: Cluster, items: list[objects.Json]) -> None:
             return
 
 
-def _approve_target(cluster: Cluster) -> None:
+def _approve_target(cluster: Cluster, name: str) -> None:
     """Vouch for the server, as somebody who may write its admin's Secret: the admin's password is sent nowhere else."""
-    argv = [sys.executable, "-m", "keyward", "target", "approve", objects.TARGET, "-n", objects.NAMESPACE]
+    argv = [sys.executable, "-m", "keyward", "target", "approve", name, "-n", objects.NAMESPACE]
     answer = subprocess.run(
         [*argv, "--kubeconfig", str(cluster.kubeconfig)], capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
-        raise ServerError(f"the Target could not be approved:\n{answer.stderr}")
+        raise ServerError(f"Target {name} could not be approved:\n{answer.stderr}")
 
 
 def _operator(cluster: Cluster, folder: Path) -> Server:
-    address = f"{_LOOPBACK}:{free_port()}"
+    address = f"{LOOPBACK}:{free_port()}"
     options = {
         "--kubeconfig": str(cluster.kubeconfig),
         "--namespace": objects.SYSTEM,

@@ -85,6 +85,44 @@ REDIS_TARGET = _object(
     "Target", {"redis": {"endpoints": [{"host": "cache"}]}, "admin": {"secretRef": {"name": "admin"}}}
 )
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+POLARDB = _object(
+    "Credential",
+    {
+        "polardb": {
+            "targetRef": {"name": "polar"},
+            "engine": "MySQL",
+            "create": {"name": "orders", "privileges": [{"database": "orders", "level": "ReadWrite"}]},
+            "databaseName": "orders",
+        },
+        "rotation": {"interval": "24h"},
+    },
+)
+POLARDB_PG = _object(
+    "Credential",
+    {
+        "polardb": {
+            "targetRef": {"name": "polar"},
+            "engine": "PostgreSQL",
+            "create": {"name": "orders"},
+            "databaseName": "orders",
+        },
+        "rotation": {"interval": "24h"},
+    },
+)
+POLARDB_TARGET = _object("Target", {"polardb": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
+POLARDB_PG_TARGET = _object("Target", {"polardb": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+POLARDB_SET = _object(
+    "CredentialSet",
+    {
+        "targets": {"names": ["polar"]},
+        "template": {
+            "spec": {
+                "polardb": {"engine": "PostgreSQL", "create": {"name": "orders"}, "databaseName": "orders"},
+                "rotation": {"interval": "24h"},
+            }
+        },
+    },
+)
 SET = _object(
     "CredentialSet",
     {
@@ -138,6 +176,11 @@ ALL = {
     "created": CREATED,
     "imported": IMPORTED,
     "set": SET,
+    "polardb": POLARDB,
+    "polardb-pg": POLARDB_PG,
+    "polardb-target": POLARDB_TARGET,
+    "polardb-pg-target": POLARDB_PG_TARGET,
+    "polardb-set": POLARDB_SET,
     "mysql": MYSQL,
     "mysql-imported": MYSQL_IMPORTED,
     "redis": REDIS,

@@ -45,6 +45,7 @@ def pem(size):
 G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
 M, MT = o.MYSQL, o.MYSQL_TARGET
 R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
+P, PT = o.POLARDB, o.POLARDB_TARGET
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
 PRIV = "spec.rds.create.privileges"
@@ -111,6 +112,16 @@ BOUNDS = [
         [["%"], ["10.0.0.0/255.0.0.0", "::1", "db-1.Example_.com"], [f"h{n}" for n in range(16)], ["h" * 60]],
         [[""], ["a b"], ["it's"], ["a", "a"], [f"h{n}" for n in range(17)], ["h" * 61]],
     ),
+    (P, "spec.polardb.engine", ["MySQL", "PostgreSQL"], ["MariaDB", "Oracle", "", ...]),
+    (P, "spec.polardb.targetRef.name", ["a" * 253], ["", "a" * 254, ...]),
+    (P, "spec.polardb.create", [], [...]),
+    (P, "spec.polardb.create.name", ["a1", "a" * 10, "a_b"], ["", "a", "a" * 11, "a_", "1a", "A1", "a-b", "ää", ...]),
+    (P, "spec.polardb.databaseName", ["d" * 63], ["", "d" * 64, ...]),
+    (P, "spec.polardb.create.privileges", [privileges(1), privileges(32)], [[], privileges(33), privileges(1) * 2]),
+    (P, "spec.rotation.interval", ["6h", "365d"], ["5h59m59s", "366d", ...]),
+    (PT, "spec.polardb.engine", ["MySQL", "PostgreSQL"], ["MariaDB", "", ...]),
+    (PT, "spec.polardb.endpoints.0.port", [1, 3_306, 65_535], [0, 5_432, 65_536]),
+    (PT, "spec.polardb.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
     (MT, "spec.rds.engine", ["MySQL", "MariaDB"], ["Oracle"]),
     (MT, "spec.rds.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
     (R, "spec.rotation.interval", ["6h", "365d"], ["5h59m59s", "8760h1s"]),

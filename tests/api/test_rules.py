@@ -6,7 +6,18 @@ import pytest
 from tests.api import objects as o
 from tests.api.server import RefusedError, changed
 
-from keyward.api import credential, encryption_key, generic, projection, rds, redis, rotation, target, version
+from keyward.api import (
+    credential,
+    encryption_key,
+    generic,
+    polardb,
+    projection,
+    rds,
+    redis,
+    rotation,
+    target,
+    version,
+)
 from keyward.api.base import Model, parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import EncryptionKey
@@ -16,13 +27,56 @@ from keyward.errors import Blocked, Reason
 MODELS = {"Credential": Credential, "Target": Target, "ClusterTarget": ClusterTarget, "EncryptionKey": EncryptionKey}
 PR = "spec.projections.0"
 SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
+POLAR = "spec.polardb.create.privileges.0"
 WINDOW = {"start": "02:00", "duration": "8d"}
 
 # object, path, value, a part of the message
 BROKEN = [
     (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
-    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds and redis"),
-    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds and redis"),
+    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds, polardb and redis"),
+    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb and redis"),
+    (
+        o.CREATED,
+        "spec.polardb",
+        o.POLARDB["spec"]["polardb"],
+        "spec: set exactly one of generic, rds, polardb and redis",
+    ),
+    (o.POLARDB, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
+    (o.POLARDB, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),
+    (o.POLARDB, "spec.polardb.create.name", "a", "spec.polardb.create.name: must begin with a-z"),
+    (o.POLARDB, "spec.polardb.create.name", "a" * 11, "and have 2 to 10 characters: the clone's name has 6 more"),
+    (o.POLARDB, "spec.polardb.create.name", "_orders", "spec.polardb.create.name: must begin with a-z"),
+    (o.POLARDB, "spec.polardb.create.name", "orders_", "not end in _"),
+    (o.POLARDB, "spec.polardb.create.name", "Orders", "spec.polardb.create.name: must begin with a-z"),
+    (o.POLARDB, "spec.polardb.create.name", "root", "spec.polardb.create.name: is reserved by PolarDB"),
+    (o.POLARDB_PG, "spec.polardb.create.name", "pg_monitor", "spec.polardb.create.name: is reserved by PolarDB"),
+    (o.POLARDB, "spec.polardb.create.privileges", [], "spec.polardb.create.privileges: MySQL needs a database and its"),
+    (
+        o.POLARDB,
+        "spec.polardb.create.privileges",
+        ...,
+        "spec.polardb.create.privileges: MySQL needs a database and its",
+    ),
+    (o.POLARDB, f"{POLAR}.level", "DBOwner", "spec.polardb.create.privileges[].level: MySQL has no DBOwner"),
+    (o.POLARDB, f"{POLAR}.level", "ReadIndex", "spec.polardb.create.privileges[].level: must be DBOwner, ReadWrite"),
+    (o.POLARDB, f"{POLAR}.schemas", ["s"], "privileges[].schemas, ownerRoles: MySQL has neither"),
+    (
+        o.POLARDB_PG,
+        "spec.polardb.create.privileges",
+        [{"database": "orders", "level": "DMLOnly"}],
+        "spec.polardb.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly",
+    ),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb and redis"),
+    (o.TARGET, "spec.polardb", o.SERVER, "spec: set exactly one of rds, polardb and redis"),
+    (o.POLARDB_TARGET, "spec.polardb.databaseName", "orders", "spec.polardb.databaseName: is for PostgreSQL"),
+    (o.POLARDB_TARGET, "spec.polardb.endpoints", [{"host": "a"}], "spec.polardb.endpoints[].port: MySQL needs 3306"),
+    (
+        o.POLARDB_TARGET,
+        "spec.polardb.endpoints.0.role",
+        "Replica",
+        "spec.polardb.endpoints: exactly one must have role",
+    ),
+    (o.POLARDB_PG_TARGET, "spec.polardb.passwordTransport", "Plaintext", "spec.polardb.passwordTransport: PostgreSQL"),
     (o.GENERATED, "spec.generic", {}, "spec.generic: set exactly one of source and generate"),
     (o.GENERATED, "spec.generic.source", {"secretRef": {"name": "s"}}, "spec.generic: set exactly one of source"),
     (o.SOURCED, "spec.generic.type", "PlainText", "PlainText needs exactly one key"),
@@ -107,7 +161,7 @@ BROKEN = [
     (o.IMPORTED, "spec.rds.accountManagement", "Single", "Dual needs two accounts, Single one"),
     (o.TARGET, "spec.rds.endpoints.0.role", "Replica", "exactly one must have role Primary"),
     (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "b"}], "exactly one must have role Primary"),
-    (o.CREATED, "spec.redis", o.REDIS["spec"]["redis"], "spec: set exactly one of generic, rds and redis"),
+    (o.CREATED, "spec.redis", o.REDIS["spec"]["redis"], "spec: set exactly one of generic, rds, polardb and redis"),
     (o.REDIS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.REDIS, "spec.rotation.automatic", False, "spec.rotation.interval: is needed if rotation is automatic"),
     (
@@ -131,8 +185,8 @@ BROKEN = [
         [{"host": "a", "optional": True}],
         "spec.redis.endpoints[].optional: at least one must not be",
     ),
-    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds and redis"),
-    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds and redis"),
+    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb and redis"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb and redis"),
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
 ]
 # Said by the API server's own rule for lists that are maps, before ours.
@@ -145,6 +199,12 @@ UNIQUE = [
         "spec.redis.endpoints",
         [{"host": "a"}, {"host": "a", "optional": True}],
         "spec.redis.endpoints: the same host and port",
+    ),
+    (
+        o.POLARDB_PG_TARGET,
+        "spec.polardb.endpoints",
+        [{"host": "a"}, {"host": "a", "role": "Replica"}],
+        "spec.polardb.endpoints: the same host and port",
     ),
 ]
 
@@ -171,7 +231,7 @@ def test_what_must_be_unique_is_refused_by_the_server(server, item, path, value,
 
 
 def rules():
-    modules = (credential, encryption_key, generic, projection, rds, redis, rotation, target, version)
+    modules = (credential, encryption_key, generic, polardb, projection, rds, redis, rotation, target, version)
     models = {m for module in modules for m in vars(module).values() if isinstance(m, type) and issubclass(m, Model)}
     return {rule for model in models for rule in model.rules}
 
@@ -193,6 +253,18 @@ def test_every_message_names_a_field():
 def test_mysql_and_mariadb_have_their_own_levels_and_need_no_database(server, engine, level):
     item = changed(changed(o.MYSQL, "spec.rds.engine", engine), "spec.rds.create.privileges.0.level", level)
     parse(Credential, server.try_create(item))
+
+
+@pytest.mark.parametrize("level", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"])
+def test_polardb_for_mysql_has_its_own_levels(server, level):
+    parse(Credential, server.try_create(changed(o.POLARDB, f"{POLAR}.level", level)))
+
+
+@pytest.mark.parametrize("level", ["DBOwner", "ReadWrite", "ReadOnly"])
+def test_polardb_for_postgresql_may_be_given_rights(server, level):
+    given = [{"database": "orders", "level": level}]
+    item = server.try_create(changed(o.POLARDB_PG, "spec.polardb.create.privileges", given))
+    assert parse(Credential, item).spec.polardb.create.privileges[0].level == level
 
 
 def test_mariadb_has_longer_names(server):

@@ -131,6 +131,7 @@ def test_a_status_fills_the_columns(server, stored, control_plane):
         "currentVersion": "v7",
         "lastRotated": o.AT,
         "nextRotation": "2026-11-25T02:00:00Z",
+        "secrets": "orders-db, orders-db-readers",
         "conditions": [ready],
     }
     name = live["metadata"]["name"]
@@ -139,6 +140,9 @@ def test_a_status_fills_the_columns(server, stored, control_plane):
     row = control_plane.kubectl("get", "creds", name, "-n", server.namespace).splitlines()[1].split()
     assert row[1:4] == ["rds/PostgreSQL", "Enabled", "v7"]
     assert row[5:7] == ["2026-11-25T02:00:00Z", "True"]
+    assert "orders-db, orders-db-readers" in control_plane.kubectl(
+        "get", "creds", name, "-n", server.namespace, "-o", "wide"
+    )
 
 
 def test_explain_reads_well(server, control_plane):

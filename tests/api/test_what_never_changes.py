@@ -46,6 +46,11 @@ IMMUTABLE = [
     (o.REDIS, "spec.redis.targetRef", {"name": "other"}),
     (o.REDIS, "spec.redis.create.name", "other"),
     (o.REDIS, "spec.redis.create", {"name": "other", "privilege": "ReadWrite"}),
+    (o.POLARDB, "spec.polardb.targetRef.name", "other"),
+    (o.POLARDB, "spec.polardb.targetRef", {"name": "other"}),
+    (o.POLARDB_PG, "spec.polardb.engine", "MySQL"),
+    (o.POLARDB, "spec.polardb.create.name", "other"),
+    (o.POLARDB, "spec.polardb.create", o.POLARDB["spec"]["polardb"]["create"] | {"name": "other"}),
     (o.SOURCED, "spec.projections.0.type", "kubernetes.io/basic-auth"),
     (FULL, "spec.sequence", 3),
     (FULL, "spec.lineage", "f" * 32),
@@ -100,7 +105,9 @@ def test_it_cannot_be_changed_nor_removed_and_then_set(server, stored, item, pat
         )
 
 
-@pytest.mark.parametrize(("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.REDIS), 2)))
+@pytest.mark.parametrize(
+    ("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.POLARDB, o.REDIS), 2))
+)
 def test_the_type_cannot_become_another(server, stored, item, other):
     live = stored(item)
     with pytest.raises(RefusedError, match="the type cannot be changed"):

@@ -29,6 +29,12 @@ class MariadbServer(FamilyServer):
         self.run([*argv, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"])
 
 
+def programs() -> None:
+    """Have Debian's programs there. Raises MissingProgramsError: only root on Debian can install them."""
+    for program in ("mariadbd", "mariadb-install-db"):
+        _found(program)
+
+
 def _found(program: str) -> str:
     path = shutil.which(program, path=debian.SEARCH)
     if path is None:

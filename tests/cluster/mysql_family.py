@@ -11,7 +11,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pymysql
-from tests.cluster import pki, process
+from tests.cluster import owned, pki, process
 
 SUPERUSER = "boss"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
@@ -76,7 +75,7 @@ class FamilyServer(ABC):
         return self.authority.ca_file.read_text(encoding="ascii")
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"keyward-{self.name.lower()}-"))
+        self.folder = owned.new_folder(self.name.lower())
         try:
             self._prepare()
             self.start()
@@ -91,7 +90,7 @@ class FamilyServer(ABC):
         if self.running is not None:
             self.running.kill()  # nothing of it is kept
             self.running = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        owned.drop_folder(self.folder)
 
     def start(self) -> None:
         """Start it and wait until it answers."""

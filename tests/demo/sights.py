@@ -10,7 +10,8 @@ NOON = 1_800_000_000.0
 
 
 def empty_play() -> Play:
-    return Play({name: Row(name, f"secret-of-{name}") for name in NAMES})
+    servers = ("PostgreSQL", "MariaDB", "PostgreSQL")
+    return Play({name: Row(name, f"secret-of-{name}", server) for name, server in zip(NAMES, servers, strict=True)})
 
 
 def login(at: float, version: str = "v1", *, name: str = NAMES[0], refused: bool = False, code: str = "") -> Login:

@@ -16,6 +16,7 @@ from tests.demo.run import left
 MOMENTS = {
     "the cluster starts": "c-*/pki",
     "PostgreSQL is made": "pg-*/data",
+    "MariaDB is made": "mariadb-*/data",
     "the operator starts": "demo-*/operator.log",
     "the clients begin": "demo-*/client-*.log",
 }
@@ -85,7 +86,7 @@ def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_e
 def test_a_refused_login_is_counted_and_makes_the_status_1():
     demo = run.start("--keep", "--no-pods")
     folder = demo.folder
-    demo.await_line("orders-db logs in as")
+    demo.await_line("orders-db logs in")
     file = next(folder.glob("demo-*/file-orders-db/credential.json"))
     log = next(folder.glob("demo-*/client-orders-db.log"))
     file.write_text(file.read_text().replace('"password":"', '"password":"x'))

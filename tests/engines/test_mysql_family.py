@@ -143,7 +143,7 @@ async def test_an_imported_account_gets_the_rights_of_the_one_in_use(stage, serv
 async def test_a_right_that_the_admin_cannot_give_is_named_before_anything_is_sent(stage, server):
     scene = _level(scenes.created(stage), Level.READ_ONLY, OTHER)
     server.sql(f"GRANT SELECT ON `{OTHER}`.* TO {scene.admin.account}")
-    with pytest.raises(Blocked, match="SELECT on `conXformance`") as caught:
+    with pytest.raises(Blocked, match="give SELECT, SHOW VIEW on `conXformance`") as caught:
         await scene.apply(scene.first, "one")
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
     assert not stage.exists(scene.first)

@@ -9,7 +9,7 @@ import pytest
 
 from keyward.engines import registry
 from keyward.engines.base import Level, Privilege
-from keyward.engines.mysql import flavour, grants, hashing, proof, statements, text
+from keyward.engines.mysql import check, flavour, grants, hashing, proof, statements, text
 from keyward.engines.mysql.flavour import Flavour, Server
 from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.statements import Proof
@@ -278,3 +278,18 @@ def test_a_missing_driver_names_the_extra(name, missing, monkeypatch):
     with pytest.raises(Blocked, match=r"keyward\[mysql\]") as caught:
         registry.get(name)
     assert caught.value.reason is Reason.ENGINE_UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("granted", "lacks"),
+    [
+        ("GRANT USAGE ON *.* TO `u`@`%`", "CREATE USER ON *.*; and SELECT ON mysql.*"),
+        ("GRANT CREATE USER ON *.* TO `u`@`%`", "SELECT ON mysql.*"),
+        ("GRANT SELECT ON `mysql`.* TO `u`@`%`", "CREATE USER ON *.*"),
+    ],
+)
+def test_each_right_that_the_admin_lacks_is_named(granted, lacks):
+    with pytest.raises(Blocked) as caught:
+        check.admin_may(NEW_8, grants.parse([granted], NEW_8))
+    assert f"the admin lacks {lacks}" in caught.value.message
+    assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING

@@ -12,6 +12,7 @@ from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege
+from keyward.engines.postgresql.rights import Missing, told
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -111,11 +112,21 @@ async def test_an_admin_without_createrole_is_told_so(scene: Scene, postgres: Po
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
 
 
-async def test_a_right_that_the_admin_cannot_grant_is_named(scene: Scene, postgres: PostgresServer):
-    postgres.sql("CREATE TABLE public.theirs (n int)", scene.place.database)
-    with pytest.raises(Blocked, match=r"public\.theirs") as caught:
+async def test_each_right_that_the_admin_cannot_grant_is_named(scene: Scene, postgres: PostgresServer):
+    for table in ("theirs", "theirs_too"):
+        postgres.sql(f"CREATE TABLE public.{table} (n int)", scene.place.database)
+    with pytest.raises(Blocked) as caught:
         await scene.apply(scene.accounts.names[0], "one")
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
+    for table in ("theirs", "theirs_too"):
+        assert f"on table 'public.{table}'" in caught.value.message
+
+
+def test_of_many_rights_the_first_are_named_and_the_others_counted():
+    lacks = [Missing("TABLE", "public", f"t{n}", "SELECT", grantable=False, owner="somebody") for n in range(20)]
+    assert told(lacks).endswith("SELECT on table 'public.t7' and 12 more")
+    assert told(lacks[:1]) == "SELECT on table 'public.t0'"
+    assert told([]) == ""
 
 
 async def test_an_imported_pair_shares_settings_whatever_its_names_are(

@@ -12,11 +12,23 @@ from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.redis import RedisServer
 
+from keyward.api import managed
+
 FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
 PREREQUISITES = tuple(
     FOLDER / f"{name}.yaml"
-    for name in ("rbac", "encryption-key", "target", "target-mysql", "target-mariadb", "target-redis", "cluster-target")
+    for name in (
+        "rbac",
+        "encryption-key",
+        "target",
+        "target-mysql",
+        "target-mariadb",
+        "target-polardb-mysql",
+        "target-polardb-postgresql",
+        "target-redis",
+        "cluster-target",
+    )
 )
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
@@ -40,11 +52,12 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             assert item["spec"]["allowedNamespaces"] == ["shop"]
             item["spec"]["allowedNamespaces"] = [namespace]
         if item["kind"] in ("Target", "ClusterTarget"):
-            system = item["spec"].get("rds") or item["spec"]["redis"]
-            server = servers[system.get("engine", "Redis")]
-            for endpoint in system["endpoints"]:
+            block = accounts_of(item["spec"])
+            assert block is not None
+            server = servers[engine_of(item)]
+            for endpoint in block["endpoints"]:
                 endpoint |= {"host": "127.0.0.1", "port": server.port}
-            system["tls"]["ca"] = server.ca_pem
+            block["tls"]["ca"] = server.ca_pem
     return found
 
 
@@ -57,11 +70,17 @@ def grants(file: Path) -> list[str]:
     return _GRANT.findall(file.read_text(encoding="utf-8"))
 
 
-def engine_of(credential: Item) -> str:
-    """The engine of the server that a Credential with accounts is for."""
-    if "redis" in credential["spec"]:
-        return "Redis"
-    return str(credential["spec"]["rds"].get("engine", "PostgreSQL"))
+def accounts_of(spec: Item) -> Item | None:
+    """The block that says which server, and which accounts of it; None where there is none."""
+    found: Item | None = next((spec[block] for block in managed.BLOCKS if block in spec), None)
+    return found
+
+
+def engine_of(item: Item) -> str:
+    """The engine of the server that a Target describes or a Credential is for."""
+    block = accounts_of(item["spec"])
+    assert block is not None
+    return str(block.get("engine", "Redis" if "redis" in item["spec"] else "PostgreSQL"))
 
 
 def imports(items: list[Item], engine: str) -> dict[str, str]:
@@ -69,9 +88,10 @@ def imports(items: list[Item], engine: str) -> dict[str, str]:
     secrets = {item["metadata"]["name"]: item["stringData"] for item in of_kind("Secret", items)}
     found = {}
     for credential in of_kind("Credential", items):
-        if "rds" not in credential["spec"] or engine_of(credential) != engine:
+        block = accounts_of(credential["spec"])
+        if block is None or engine_of(credential) != engine:
             continue
-        for account in credential["spec"]["rds"].get("import", {}).get("accounts", ()):
+        for account in block.get("import", {}).get("accounts", ()):
             reference = account["passwordFrom"]
             found[account["name"]] = secrets[reference["secretName"]][reference.get("key", "password")]
     return found

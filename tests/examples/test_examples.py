@@ -147,13 +147,13 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
     if ".dockerconfigjson" in secret:
         (login,) = json.loads(secret[".dockerconfigjson"])["auths"].values()
         assert base64.b64decode(login["auth"]).decode() == f"{login['username']}:{login['password']}"
-    rds = credential["spec"].get("rds") or credential["spec"].get("redis")
-    if rds is not None:
+    block = manifests.accounts_of(credential["spec"])
+    if block is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
         login = (secret[keys["username"]], secret[keys["password"]])
-        engine, made = manifests.engine_of(credential), rds.get("create", {}).get("name")
+        engine, made = manifests.engine_of(credential), block.get("create", {}).get("name")
         suffix = "_rights" if made and engine == "PostgreSQL" else ""
-        assert _who(servers[engine], *login) == (made or rds["import"]["accounts"][0]["name"]) + suffix
+        assert _who(servers[engine], *login) == (made or block["import"]["accounts"][0]["name"]) + suffix
 
 
 def _who(server: PostgresServer | FamilyServer | RedisServer, user: str, password: str) -> str:
@@ -184,18 +184,21 @@ def test_every_type_and_mode_that_works_has_an_example():
     for file in CREDENTIALS:
         for credential in manifests.of_kind("Credential", manifests.read(file)):
             spec = credential["spec"]
-            generic, rds = spec.get("generic"), spec.get("rds") or spec.get("redis")
+            generic, block = spec.get("generic"), manifests.accounts_of(spec)
             if generic is not None:
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
             else:
-                kind = "import" if "import" in rds else "create"
-                privileged = bool(rds.get("create", {}).get("privileged"))
-                shown.add((manifests.engine_of(credential), rds["accountManagement"], kind, privileged))
+                kind = "import" if "import" in block else "create"
+                privileged = bool(block.get("create", {}).get("privileged"))
+                engine, mode = manifests.engine_of(credential), block.get("accountManagement", "Dual")
+                shown.add(("polardb", engine) if "polardb" in spec else (engine, mode, kind, privileged))
     assert shown >= {
         ("KeyValue", "source"),
         ("PlainText", "generate"),
         ("PostgreSQL", "Single", "create", True),
         ("Redis", "Dual", "create", False),
+        ("polardb", "MySQL"),
+        ("polardb", "PostgreSQL"),
         *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 

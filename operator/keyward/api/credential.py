@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, WrapValidator
 from keyward.api.base import Model, Rule
 from keyward.api.generic import Generic
 from keyward.api.metadata import Conditions, Failures, Metadata
+from keyward.api.polardb import Polardb
 from keyward.api.projection import Projection
 from keyward.api.rds import Rds
 from keyward.api.redis import Redis
@@ -62,8 +63,13 @@ def _generic_unscheduled(spec: Any) -> bool:
     return spec.generic is None or (not rotation.automatic and rotation.interval is None and rotation.cron is None)
 
 
+_TYPES = ("generic", "rds", "polardb", "redis")
+_ONE_TYPE = f"[{', '.join(f'has(self.{block})' for block in _TYPES)}].filter(x, x).size() == 1"
+_SAME_TYPE = " && ".join(f"has(self.spec.{block}) == has(oldSelf.spec.{block})" for block in _TYPES)
+
+
 class CredentialSpec(Model):
-    """What is wished. Set exactly one of generic, rds and redis."""
+    """What is wished. Set exactly one of generic, rds, polardb and redis."""
 
     description: Text = ""
     """What it is for, at most 256 characters."""
@@ -73,6 +79,8 @@ class CredentialSpec(Model):
     """A value that somebody gives or that is generated, such as an API token."""
     rds: Rds | None = None
     """An account on a database server."""
+    polardb: Polardb | None = None
+    """A pair of accounts on a PolarDB cluster."""
     redis: Redis | None = None
     """A pair of accounts on a Redis."""
     rotation: Rotation = Rotation()
@@ -92,9 +100,9 @@ class CredentialSpec(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "[has(self.generic), has(self.rds), has(self.redis)].filter(there, there).size() == 1",
-            "spec: set exactly one of generic, rds and redis",
-            lambda s: [s.generic, s.rds, s.redis].count(None) == 2,
+            _ONE_TYPE,
+            f"spec: set exactly one of {', '.join(_TYPES[:-1])} and {_TYPES[-1]}",
+            lambda s: sum(getattr(s, block) is not None for block in _TYPES) == 1,
         ),
         Rule(
             "!has(self.generic) || !((has(self.rotation.automatic) && self.rotation.automatic) || "
@@ -159,6 +167,8 @@ class CredentialStatus(Model):
     """Ready: what is published logs in. Rotated: the last rotation succeeded. KeyAvailable, Stalled and others as they apply."""
     projections: Annotated[tuple[ProjectedSecret, ...], Field(max_length=64)] = ()
     """The Secrets and what they hold."""
+    secrets: Text = ""
+    """Names of the Secrets, for a glance."""
     failures: Failures | None = None
     """Failures since the last success."""
     waiting: Waiting | None = None
@@ -205,10 +215,12 @@ class Credential(Model):
             lambda c: len(c.metadata.name) <= 63,
         ),
         Rule(
-            "has(self.spec.generic) == has(oldSelf.spec.generic) && has(self.spec.rds) == has(oldSelf.spec.rds) && "
-            "has(self.spec.redis) == has(oldSelf.spec.redis)",
-            "spec.generic, spec.rds, spec.redis: the type cannot be changed: delete the Credential and make another",
+            _SAME_TYPE,
+            f"spec.{', spec.'.join(_TYPES)}: the type cannot be changed: delete the Credential and make another",
         ),
+        Rule(_kept("spec.polardb", "targetRef"), _TYPE.format("polardb.targetRef")),
+        Rule(_kept("spec.polardb", "engine"), _TYPE.format("polardb.engine")),
+        Rule(_kept("spec.polardb", "create.name"), _TYPE.format("polardb.create.name")),
         Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
         Rule(_kept("spec.rds", "engine"), _TYPE.format("rds.engine")),
         Rule(_kept("spec.rds", "accountManagement"), _TYPE.format("rds.accountManagement")),

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from keyward.api.base import Model, Rule
 from keyward.api.credential import CredentialSpec
 from keyward.api.metadata import Conditions, Metadata
+from keyward.api.polardb import Polardb
 from keyward.api.rds import Rds, TargetReference
 from keyward.api.redis import Redis
 from keyward.api.values import ObjectName, Text
@@ -53,6 +54,22 @@ class RdsTemplate(Rds):
     )
 
 
+class PolardbTemplate(Polardb):
+    """A pair of accounts on each of the clusters, as in spec.polardb of a Credential, but for the cluster."""
+
+    target_ref: TargetReference | None = None  # type: ignore[assignment]
+    """Is filled in for each Target: leave it out."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Polardb.rules,
+        Rule(
+            "!has(self.targetRef)",
+            "spec.template.spec.polardb.targetRef: is filled in for each Target: remove it",
+            lambda p: p.target_ref is None,
+        ),
+    )
+
+
 class RedisTemplate(Redis):
     """A pair of accounts on each of the systems, as in spec.redis of a Credential, but for the system."""
 
@@ -74,6 +91,8 @@ class TemplateSpec(CredentialSpec):
 
     rds: RdsTemplate | None = None
     """An account on a database server."""
+    polardb: PolardbTemplate | None = None
+    """A pair of accounts on a PolarDB cluster."""
     redis: RedisTemplate | None = None
     """A pair of accounts on a Redis."""
 

@@ -1,4 +1,4 @@
-"""What may be written in `rds` for which kind of server. Each message says what to do instead."""
+"""What may be written for which kind of database server. Each message says what to do instead."""
 
 from __future__ import annotations
 
@@ -43,31 +43,40 @@ def _others(cel: str, check: Callable[[Any], bool], message: str) -> Rule:
     return Rule(f"{_PG} || {cel}", message, lambda r: r.engine == "PostgreSQL" or check(r))
 
 
+def privilege_rules(block: str, others: str) -> tuple[Rule, ...]:
+    """What accounts that are made may be given, in a block of a Credential whose servers are PostgreSQL or `others`."""
+    field = f"spec.{block}.create.privileges[]"
+    have, neither = ("have", "have neither") if " and " in others else ("has", "has neither")
+    return (
+        _postgresql(
+            _each_privilege("p.level != 'DDLOnly' && p.level != 'DMLOnly'"),
+            lambda r: all(p.level not in ("DDLOnly", "DMLOnly") for p in _privileges(r)),
+            f"{field}.level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or ReadOnly",
+        ),
+        _others(
+            _each_privilege("p.level != 'DBOwner'"),
+            lambda r: all(p.level != "DBOwner" for p in _privileges(r)),
+            f"{field}.level: {others} {have} no DBOwner: use ReadWrite, ReadOnly, DDLOnly or DMLOnly",
+        ),
+        _others(
+            _each_privilege("p.schemas == ['public'] && (!has(p.ownerRoles) || size(p.ownerRoles) == 0)"),
+            lambda r: all(p.schemas == ("public",) and not p.owner_roles for p in _privileges(r)),
+            f"{field}.schemas, ownerRoles: {others} {neither}: remove them",
+        ),
+    )
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _postgresql(
         "has(self.databaseName)",
         lambda r: r.database_name is not None,
         "spec.rds.databaseName: PostgreSQL needs it: name the database that consumers connect to",
     ),
-    _postgresql(
-        _each_privilege("p.level != 'DDLOnly' && p.level != 'DMLOnly'"),
-        lambda r: all(p.level not in ("DDLOnly", "DMLOnly") for p in _privileges(r)),
-        "spec.rds.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or ReadOnly",
-    ),
+    *privilege_rules("rds", "MySQL and MariaDB"),
     _postgresql(
         "!has(self.hosts) || size(self.hosts) == 0",
         lambda r: not r.hosts,
         "spec.rds.hosts: PostgreSQL's accounts have none: remove it; pg_hba.conf says from where they log in",
-    ),
-    _others(
-        _each_privilege("p.level != 'DBOwner'"),
-        lambda r: all(p.level != "DBOwner" for p in _privileges(r)),
-        "spec.rds.create.privileges[].level: MySQL and MariaDB have no DBOwner: use ReadWrite, ReadOnly, DDLOnly or DMLOnly",
-    ),
-    _others(
-        _each_privilege("p.schemas == ['public'] && (!has(p.ownerRoles) || size(p.ownerRoles) == 0)"),
-        lambda r: all(p.schemas == ("public",) and not p.owner_roles for p in _privileges(r)),
-        "spec.rds.create.privileges[].schemas, ownerRoles: MySQL and MariaDB have neither: remove them",
     ),
     _others(
         "!has(self.create) || !self.create.privileged",

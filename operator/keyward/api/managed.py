@@ -11,14 +11,17 @@ from typing import Literal
 
 from keyward.api import accounts
 from keyward.api.credential import CredentialSpec
+from keyward.api.polardb import Polardb
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
 from keyward.api.redis import PORT as REDIS_PORT
 from keyward.api.redis import Redis, RedisTarget
-from keyward.api.target import HASHED, RdsTarget, TargetSpec
+from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432, "redis": REDIS_PORT}
+BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
+IMPORTING = frozenset({"rds"})
+"""The types that take over accounts that exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ def of(spec: CredentialSpec) -> Managed | None:
     """The accounts that a Credential manages; None if its value opens nothing that we manage."""
     if spec.rds is not None:
         return _rds(spec.rds)
+    if spec.polardb is not None:
+        return _polardb(spec.polardb)
     return None if spec.redis is None else _redis(spec.redis)
 
 
@@ -96,6 +101,20 @@ class Address:
     optional: bool = False
 
 
+def _polardb(polardb: Polardb) -> Managed:
+    made = polardb.create
+    return Managed(
+        type="polardb",
+        target=polardb.target_ref,
+        mode="Dual",
+        names=(made.name, accounts.clone_of(made.name)),
+        created=True,
+        database=polardb.database_name,
+        privileges=made.privileges,
+        engine=polardb.engine,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """What a Target leads to. `type` is the name of the block."""
@@ -114,19 +133,21 @@ def system(spec: TargetSpec) -> System:
     """The system of a Target."""
     if spec.redis is not None:
         return _redis_system(spec.redis)
+    if spec.polardb is not None:
+        return _database_server("polardb", spec.polardb)
     assert spec.rds is not None
-    return _rds_system(spec.rds)
+    return _database_server("rds", spec.rds, spec.rds.privileged_role)
 
 
-def _rds_system(rds: RdsTarget) -> System:
+def _database_server(block: str, server: RdsTarget | PolardbTarget, privileged_role: str | None = None) -> System:
     return System(
-        type="rds",
-        engine=rds.engine,
-        endpoints=tuple(Address(e.host, e.port, e.role) for e in rds.endpoints),
-        tls=rds.tls,
-        database=(rds.database_name or "postgres") if rds.engine == "PostgreSQL" else "",
-        privileged_role=rds.privileged_role,
-        password_transport=rds.password_transport,
+        type=block,
+        engine=server.engine,
+        endpoints=tuple(Address(e.host, e.port, e.role) for e in server.endpoints),
+        tls=server.tls,
+        database=(server.database_name or "postgres") if server.engine == "PostgreSQL" else "",
+        privileged_role=privileged_role,
+        password_transport=server.password_transport,
     )
 
 

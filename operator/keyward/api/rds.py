@@ -31,6 +31,16 @@ class TargetReference(Model):
     """Name of the Target or ClusterTarget."""
 
 
+def level_rule(block: str) -> Rule:
+    """The levels that there are, whatever the engine."""
+    *most, last = _LEVELS
+    return Rule(
+        f"self.level in {list(_LEVELS)}",
+        f"spec.{block}.create.privileges[].level: must be {', '.join(most)} or {last}",
+        lambda p: p.level in _LEVELS,
+    )
+
+
 class Privilege(Model):
     """Rights on one database."""
 
@@ -46,13 +56,7 @@ class Privilege(Model):
     owner_roles: Annotated[tuple[RoleName, ...], Field(max_length=16, json_schema_extra=_SET)] = ()
     """Roles whose future tables are to be open to the account too. PostgreSQL only."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.level in ['DBOwner', 'ReadWrite', 'ReadOnly', 'DDLOnly', 'DMLOnly']",
-            "spec.rds.create.privileges[].level: must be DBOwner, ReadWrite, ReadOnly, DDLOnly or DMLOnly",
-            lambda p: p.level in _LEVELS,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (level_rule("rds"),)
 
 
 class Create(Model):

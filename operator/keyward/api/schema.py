@@ -89,7 +89,7 @@ DEFINITIONS: Final = (
             ("READY", "string", _READY.format("Ready", "status")),
             ("reason", "string", _READY.format("Ready", "reason")),
             ("rotated", "string", _READY.format("Rotated", "reason")),
-            ("secrets", "string", ".spec.projections[*].secretName"),
+            ("secrets", "string", ".status.secrets"),
             ("key", "string", ".spec.encryptionKeyName"),
             ("message", "string", _READY.format("Ready", "message")),
             _AGE,
@@ -261,9 +261,16 @@ def schemas() -> dict[str, Json]:
     return {definition.plural: schema(definition.model) for definition in DEFINITIONS}
 
 
+class _Whole(yaml.SafeDumper):
+    """Writes out what several fields share, each time: nobody follows an alias through a file that long."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
 def text(definition: Definition) -> str:
     """The file of a kind."""
-    body = yaml.safe_dump(manifest(definition), sort_keys=False, width=120, allow_unicode=True)
+    body = yaml.dump(manifest(definition), Dumper=_Whole, sort_keys=False, width=120, allow_unicode=True)
     return f"# Written by `python -m keyward.api.schema`: change the models instead.\n{body}"
 
 

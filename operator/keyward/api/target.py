@@ -9,12 +9,14 @@ from pydantic import Field
 from keyward.api.base import Model, Rule
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
+from keyward.api.polardb import PolardbEngine
 from keyward.api.rds import EngineName
 from keyward.api.redis import RedisTarget
 from keyward.api.tls import Host, Tls
 from keyward.api.values import AccountName, DatabaseName, Namespace, RoleName, Text
 
 HASHED: Final = "Hashed"
+_TYPES: Final = ("rds", "polardb", "redis")
 _SET = {"x-kubernetes-list-type": "set"}
 
 
@@ -29,8 +31,37 @@ class Endpoint(Model):
     """Primary takes changes; there is exactly one. A value is proven on every endpoint before it is published."""
 
 
-class RdsTarget(Model):
-    """A database server."""
+def server_rules(block: str, others: str) -> tuple[Rule, ...]:
+    """What holds for a database server in this block, which is PostgreSQL or one of `others`."""
+    need = (
+        "need it, as 5432 is PostgreSQL's: 3306 is theirs" if " and " in others else "needs 3306 or its own port here"
+    )
+    return (
+        Rule(
+            "self.engine != 'PostgreSQL' || self.passwordTransport == 'Hashed'",
+            f"spec.{block}.passwordTransport: PostgreSQL takes hashes whatever its policy: remove it",
+            lambda r: r.engine != "PostgreSQL" or r.password_transport == HASHED,
+        ),
+        Rule(
+            "self.engine == 'PostgreSQL' || self.endpoints.all(e, e.port != 5432)",
+            f"spec.{block}.endpoints[].port: {others} {need}",
+            lambda r: r.engine == "PostgreSQL" or all(e.port != 5432 for e in r.endpoints),
+        ),
+        Rule(
+            "self.endpoints.filter(e, e.role == 'Primary').size() == 1",
+            f"spec.{block}.endpoints: exactly one must have role Primary: give the others role Replica",
+            lambda r: sum(e.role == "Primary" for e in r.endpoints) == 1,
+        ),
+        Rule(
+            "self.endpoints.all(e, self.endpoints.exists_one(o, o.host == e.host && o.port == e.port))",
+            f"spec.{block}.endpoints: the same host and port may be there once",
+            lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
+        ),
+    )
+
+
+class DatabaseServer(Model):
+    """A database server, whatever its block."""
 
     engine: EngineName
     """Kind of server."""
@@ -47,11 +78,16 @@ class RdsTarget(Model):
     """How it proves its identity."""
     database_name: DatabaseName | None = None
     """Database that the admin login connects to, absent: postgres. PostgreSQL only."""
-    privileged_role: RoleName | None = None
-    """Role that privileged accounts get. Absent: none may be made. PostgreSQL only."""
     password_transport: Literal["Hashed", "Plaintext"] = HASHED
     """How a new password gets to the server. Hashed: as what the server stores of it, so that no log of the server sees it.
     Plaintext: in clear, for MySQL and MariaDB with a password policy that insists on judging it."""
+
+
+class RdsTarget(DatabaseServer):
+    """A database server."""
+
+    privileged_role: RoleName | None = None
+    """Role that privileged accounts get. Absent: none may be made. PostgreSQL only."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -59,26 +95,33 @@ class RdsTarget(Model):
             "spec.rds.databaseName, spec.rds.privilegedRole: are for PostgreSQL: remove them",
             lambda r: r.engine == "PostgreSQL" or (r.database_name is None and r.privileged_role is None),
         ),
-        Rule(
-            "self.engine != 'PostgreSQL' || self.passwordTransport == 'Hashed'",
-            "spec.rds.passwordTransport: PostgreSQL takes hashes whatever its policy: remove it",
-            lambda r: r.engine != "PostgreSQL" or r.password_transport == HASHED,
+        *server_rules("rds", "MySQL and MariaDB"),
+    )
+
+
+class PolardbTarget(DatabaseServer):
+    """A PolarDB cluster, reached through its own endpoints as MySQL or PostgreSQL."""
+
+    engine: PolardbEngine
+    """Kind of cluster."""
+    endpoints: Annotated[
+        tuple[Endpoint, ...],
+        Field(
+            min_length=1,
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host", "port"]},
         ),
+    ]
+    """The primary endpoint with role Primary, and every cluster or custom endpoint that consumers use with role Replica. A change
+    has to be approved with `keyward target approve` before the admin's password is sent there."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.engine == 'PostgreSQL' || self.endpoints.all(e, e.port != 5432)",
-            "spec.rds.endpoints[].port: MySQL and MariaDB need it, as 5432 is PostgreSQL's: 3306 is theirs",
-            lambda r: r.engine == "PostgreSQL" or all(e.port != 5432 for e in r.endpoints),
+            "self.engine == 'PostgreSQL' || !has(self.databaseName)",
+            "spec.polardb.databaseName: is for PostgreSQL: remove it",
+            lambda p: p.engine == "PostgreSQL" or p.database_name is None,
         ),
-        Rule(
-            "self.endpoints.filter(e, e.role == 'Primary').size() == 1",
-            "spec.rds.endpoints: exactly one must have role Primary: give the others role Replica",
-            lambda r: sum(e.role == "Primary" for e in r.endpoints) == 1,
-        ),
-        Rule(
-            "self.endpoints.all(e, self.endpoints.exists_one(o, o.host == e.host && o.port == e.port))",
-            "spec.rds.endpoints: the same host and port may be there once",
-            lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
-        ),
+        *server_rules("polardb", "MySQL"),
     )
 
 
@@ -90,10 +133,12 @@ class Admin(Model):
 
 
 class TargetSpec(Model):
-    """What the server is and what of it may be managed. Set exactly one of rds and redis."""
+    """What the server is and what of it may be managed. Set exactly one of rds, polardb and redis."""
 
     rds: RdsTarget | None = None
     """A database server."""
+    polardb: PolardbTarget | None = None
+    """A PolarDB cluster."""
     redis: RedisTarget | None = None
     """A Redis system."""
     admin: Admin
@@ -109,9 +154,9 @@ class TargetSpec(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "has(self.rds) != has(self.redis)",
-            "spec: set exactly one of rds and redis",
-            lambda t: (t.rds is None) != (t.redis is None),
+            f"[{', '.join(f'has(self.{block})' for block in _TYPES)}].filter(x, x).size() == 1",
+            f"spec: set exactly one of {', '.join(_TYPES[:-1])} and {_TYPES[-1]}",
+            lambda t: sum(getattr(t, block) is not None for block in _TYPES) == 1,
         ),
     )
 

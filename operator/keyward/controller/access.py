@@ -80,8 +80,8 @@ class Targets:
         if system.type != wanted.type:
             return _obstacle(
                 Reason.INVALID_SPEC,
-                f"spec.{wanted.type}.targetRef: {reference.kind} {reference.name} has spec.{system.type}, and no "
-                f"spec.{wanted.type}: name another one",
+                f"spec.{wanted.type}.targetRef: {reference.kind} {reference.name} is of type {system.type}: name one that "
+                f"describes its server in spec.{wanted.type}, or make a Credential of type {system.type}",
             )
         if system.engine != wanted.engine:
             return _obstacle(

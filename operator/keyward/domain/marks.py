@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from keyward.api import managed
 from keyward.domain.model import MarkView, Version
 from keyward.errors import Blocked, Reason
 
@@ -133,9 +134,15 @@ def _judge_existing(claim: Claim, name: str, account: Account) -> None:
     elif not claim.imported:
         raise Blocked(
             Reason.ACCOUNT_EXISTS,
-            f"account {name!r} is on the server already and was not made by this Credential: choose another name, or import "
-            f"it with spec.{claim.version.type}.import",
+            f"account {name!r} is on the server already and was not made by this Credential: choose another name, or "
+            f"{_way_out(claim)}",
         )
+
+
+def _way_out(claim: Claim) -> str:
+    """What else can be done with an account that is in the way."""
+    kind = claim.version.type
+    return f"import it with spec.{kind}.import" if kind in managed.IMPORTING else "drop it on the server"
 
 
 def _judge_own(version: Version, mark: Mark) -> None:
@@ -150,7 +157,7 @@ def _judge_foreign(claim: Claim, name: str, mark: Mark) -> None:
         raise Blocked(
             Reason.ACCOUNT_EXISTS,
             f"account {name!r} carries the mark of another Credential (lineage {mark.lineage[:8]}): choose another name, or if "
-            f"that Credential is gone, import the account with spec.{claim.version.type}.import",
+            f"that Credential is gone, {_way_out(claim)}",
         )
     if mark.lineage in claim.known_lineages:
         raise Blocked(

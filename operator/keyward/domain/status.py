@@ -18,6 +18,7 @@ from keyward.domain.steps import Wait
 from keyward.errors import Reason
 
 Json = dict[str, Any]
+_LONGEST = 256  # characters of a short text, as the API has it
 _TOLD = ("Grace", "BackOff", "ConsumersNotCurrent", "ProjectionPending", "Suspended", Reason.TARGET_SUSPENDED)
 
 
@@ -47,6 +48,11 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
     resolution = lineage.resolve(seen)
     history = resolution.history if not isinstance(resolution, Wait) else History(seen.wish.lineage or "", ())
     current = history.current
+    secrets = [
+        s
+        for p in seen.wish.projections
+        if (s := seen.secrets.get(p.secret_name)) is not None and s.managed and s.lineage == history.lineage
+    ]
     status: Json = {
         "observedGeneration": seen.wish.generation,
         "type": f"{seen.wish.type}/{seen.wish.engine}" if seen.wish.engine else seen.wish.type,
@@ -55,10 +61,9 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         "currentVersion": current.version_id if current else "",
         "nextRotation": _next_rotation(seen, history, now),
         "projections": [
-            {"secretName": s.name, "sequence": s.sequence, "version": _named(history, s.sequence)}
-            for p in seen.wish.projections
-            if (s := seen.secrets.get(p.secret_name)) is not None and s.managed and s.lineage == history.lineage
+            {"secretName": s.name, "sequence": s.sequence, "version": _named(history, s.sequence)} for s in secrets
         ],
+        "secrets": _glance([s.name for s in secrets]),
         "conditions": _conditions(seen, history, outcome, Since(before, now)),
     }
     if current is not None and current.promoted is not None:
@@ -99,6 +104,15 @@ def _in_the_way(status: Json) -> tuple[str, str] | None:
         if told.get("status") == state and told.get("reason") in set(Reason):
             return told["reason"], told.get("message", "")
     return None
+
+
+def _glance(names: list[str]) -> str:
+    """All names in one line, as a column of kubectl shows one text of a field; what is too long is counted."""
+    told = ", ".join(names)
+    while len(told) > _LONGEST:
+        *names, _ = names
+        told = f"{', '.join(names)} and more"
+    return told
 
 
 def _named(history: History, sequence: int) -> str:

@@ -186,7 +186,7 @@ class AdminSession(Protocol):
         """Read the state of all accounts of the set; what another session of ours is still changing is waited for."""
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        """Raise `Blocked` naming the first right that the admin lacks for a change of these accounts."""
+        """Raise `Blocked` naming each right that the admin lacks for a change of these accounts."""
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         """Do the change in one transaction where the system has them; elsewhere the password comes last.

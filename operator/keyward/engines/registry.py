@@ -8,13 +8,14 @@ from typing import Final
 from keyward.engines.base import Engine
 from keyward.errors import Blocked, Reason
 
-_ENGINES: Final = {
+ENGINES: Final[dict[str, tuple[str, str, str]]] = {
     "PostgreSQL": ("keyward.engines.postgresql.engine", "PostgreSQL", "psycopg[binary]"),
     "MySQL": ("keyward.engines.mysql.engine", "MySQL", "keyward[mysql]"),
     "MariaDB": ("keyward.engines.mysql.engine", "MariaDB", "keyward[mysql]"),
     "Redis": ("keyward.engines.redis.engine", "Redis", "keyward[redis]"),
     "Linux": ("keyward.engines.ssh.engine", "SSH", "keyward[ssh]"),
 }
+"""By name: module, class, and what to install if its driver is missing; empty for one that needs no driver."""
 
 
 def get(name: str) -> Engine:
@@ -23,12 +24,17 @@ def get(name: str) -> Engine:
     Raises:
         Blocked: ENGINE_UNSUPPORTED, no such engine, or its driver is not installed.
     """
-    if name not in _ENGINES:
-        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"there is no engine {name!r}; there is {', '.join(sorted(_ENGINES))}")
-    module, kind, driver = _ENGINES[name]
+    if name not in ENGINES:
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"there is no engine {name!r}; there is {', '.join(sorted(ENGINES))}")
+    module, kind, driver = ENGINES[name]
     try:
-        engine: Engine = getattr(import_module(module), kind)()
-    except ImportError:
-        text = f"the driver of {name} is not installed: install {driver}"
-        raise Blocked(Reason.ENGINE_UNSUPPORTED, text) from None
-    return engine
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "keyward" or not driver:
+            raise  # a mistake of ours, which no driver mends
+    else:
+        engine: Engine = getattr(found, kind)()
+        return engine
+    text = f"the driver of {name} is not installed (there is no Python package {missing}): install {driver}"
+    raise Blocked(Reason.ENGINE_UNSUPPORTED, text)

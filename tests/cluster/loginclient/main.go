@@ -1,4 +1,4 @@
-// Command loginclient logs in to PostgreSQL again and again with what a mounted credential file says right then.
+// Command loginclient logs in to a server again and again with what a mounted credential file says right then.
 //
 // It prints one JSON line per login. It never prints a password or a text of the server.
 package main
@@ -18,9 +18,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 type endpoint struct {
@@ -29,6 +26,7 @@ type endpoint struct {
 }
 
 type credential struct {
+	Engine    string     `json:"engine"`
 	Username  string     `json:"username"`
 	Password  string     `json:"password"`
 	Host      string     `json:"host"`
@@ -114,41 +112,30 @@ func trust(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// config is built field by field: a connection string would give a password a chance to be parsed, and shown in an error.
-func config(found credential, at endpoint, pool *x509.CertPool, timeout time.Duration) (*pgx.ConnConfig, error) {
-	built, err := pgx.ParseConfig("sslmode=disable")
-	if err != nil {
-		return nil, err
-	}
-	built.Host, built.Port = at.Host, uint16(at.Port)
-	built.User, built.Password, built.Database = found.Username, found.Password, found.Database
-	built.TLSConfig = &tls.Config{RootCAs: pool, ServerName: at.Host, MinVersion: tls.VersionTLS12}
-	built.Fallbacks = nil
-	built.ConnectTimeout = timeout
-	built.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	return built, nil
+// way is how one kind of server is logged in to. code names an error by the server's number for it or by a word of ours,
+// never by its text; it is empty for one that the server did not answer with.
+type way struct {
+	login func(ctx context.Context, found credential, at endpoint, trusted *tls.Config, timeout time.Duration) (user string, err error)
+	code  func(err error) (code string, refused bool)
 }
 
-func login(ctx context.Context, built *pgx.ConnConfig) (string, error) {
-	connection, err := pgx.ConnectConfig(ctx, built)
-	if err != nil {
-		return "", err
-	}
-	defer connection.Close(context.Background())
-	var user string
-	return user, connection.QueryRow(ctx, "SELECT current_user").Scan(&user)
+// ways has one entry for each kind of server, by the engine that the credential names.
+var ways = map[string]way{
+	"":           postgresql,
+	"PostgreSQL": postgresql,
+	"MySQL":      mysqlFamily,
+	"MariaDB":    mysqlFamily,
 }
 
-// class names an error by the server's SQLSTATE or by a word of ours, never by its text.
-func class(err error) (code string, refused bool) {
-	var server *pgconn.PgError
+func (w way) class(err error) (code string, refused bool) {
+	if code, refused = w.code(err); code != "" {
+		return code, refused
+	}
 	var network net.Error
 	var unknown x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	switch {
-	case errors.As(err, &server):
-		return server.Code, server.Code == "28P01" || server.Code == "28000"
 	case errors.As(err, &unknown), errors.As(err, &hostname), errors.As(err, &invalid):
 		return "tls", false
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
@@ -186,15 +173,19 @@ func one(ctx context.Context, chosen options, found credential, at endpoint, poo
 	result := line{Time: began.UnixNano(), User: found.Username, Version: found.Version}
 	bounded, cancel := context.WithTimeout(ctx, chosen.timeout)
 	defer cancel()
-	built, err := config(found, at, pool, chosen.timeout)
-	if err == nil {
-		result.User, err = login(bounded, built)
+	known, there := ways[found.Engine]
+	if !there {
+		result.Code = "engine"
+		return result
 	}
+	trusted := &tls.Config{RootCAs: pool, ServerName: at.Host, MinVersion: tls.VersionTLS12}
+	user, err := known.login(bounded, found, at, trusted, chosen.timeout)
 	result.Millis = time.Since(began).Milliseconds()
 	result.Ok = err == nil
 	if err != nil {
-		result.User = found.Username
-		result.Code, result.Refused = class(err)
+		result.Code, result.Refused = known.class(err)
+	} else {
+		result.User = user
 	}
 	return result
 }

@@ -1,25 +1,36 @@
-"""The stages of the suite: each test runs once on each."""
+"""The stages of the suite: each test runs once on each. A module of this folder with a stage in it is all that one needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import pytest
-from tests.engines.conformance.mysql_family import MariadbStage, MysqlStage
-from tests.engines.conformance.postgresql import PostgresStage
-from tests.engines.conformance.redis import RedisStage
 from tests.engines.conformance.stage import Stage
 
-STAGES: dict[str, tuple[str, Callable[..., Stage]]] = {
-    "PostgreSQL": ("postgres", PostgresStage),
-    "MySQL": ("mysql", MysqlStage),
-    "MariaDB": ("mariadb", MariadbStage),
-    "Redis": ("redis_server", RedisStage),
+MODULES: tuple[ModuleType, ...] = tuple(
+    import_module(f"tests.engines.conformance.{file.stem}")
+    for file in sorted(Path(__file__).parent.glob("*.py"))
+    if file.stem != "conftest" and not file.stem.startswith("test_")
+)
+STAGES: dict[str, type[Stage]] = {
+    kind.name: kind
+    for module in MODULES
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Stage) and hasattr(kind, "name")
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A stage's server may be a fixture of its own module."""
+    for module in MODULES:
+        if not config.pluginmanager.is_registered(module):
+            config.pluginmanager.register(module)
 
 
 @pytest.fixture(params=STAGES)
 def stage(request: pytest.FixtureRequest) -> Stage:
     """A real server of one kind."""
-    server, kind = STAGES[request.param]
-    return kind(request.getfixturevalue(server))
+    kind = STAGES[request.param]
+    return kind(request.getfixturevalue(kind.server))

@@ -10,7 +10,6 @@ from tests.cluster.mysql_family import FamilyServer
 from tests.engines.conformance.stage import Stage, number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege, Transport
-from keyward.engines.mysql.engine import MariaDB, MySQL
 from keyward.engines.mysql.text import literal
 from keyward.sensitive import Sensitive
 
@@ -110,7 +109,8 @@ class FamilyStage(Stage):
 
 
 class MysqlStage(FamilyStage):
-    engine = MySQL()
+    name = "MySQL"
+    server = "mysql"
     at_limit = "m" * 32
     beyond = "n" * 33
     odd = ("ü" * 32,)
@@ -126,7 +126,8 @@ class MysqlStage(FamilyStage):
 
 
 class MariadbStage(FamilyStage):
-    engine = MariaDB()
+    name = "MariaDB"
+    server = "mariadb"
     at_limit = "m" * 128
     beyond = "n" * 129
     odd = ("ü" * 128,)

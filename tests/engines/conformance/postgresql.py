@@ -11,14 +11,14 @@ from tests.cluster.postgres import PostgresServer
 from tests.engines.conformance.stage import Stage, number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege
-from keyward.engines.postgresql.engine import PostgreSQL
 from keyward.sensitive import Sensitive
 
 DATABASE = "conformance"
 
 
 class PostgresStage(Stage):
-    engine = PostgreSQL()
+    name = "PostgreSQL"
+    server = "postgres"
     at_limit = "p" * 63
     beyond = "q" * 64
     odd = ("ü" * 31, "PG_is_upper", "$user", "a" * 31 + "ß" * 16)

@@ -12,7 +12,6 @@ from tests.engines.conformance.redis_front import Front
 from tests.engines.conformance.stage import Stage, number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege
-from keyward.engines.redis.engine import Redis
 from keyward.sensitive import Sensitive
 
 _fronts: dict[int, Front] = {}
@@ -20,7 +19,8 @@ _READER = ("~*", "&*", "-@all", "+@read", "+@connection", "+acl|whoami")
 
 
 class RedisStage(Stage):
-    engine = Redis()
+    name = "Redis"
+    server = "redis_server"
     at_limit = "r" * 128
     beyond = "s" * 129
     odd = ("a:b", "#hash", ">not-a-password", "+@all", "reset", "ü" * 64, "on")

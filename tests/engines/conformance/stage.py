@@ -1,6 +1,7 @@
 """What the suite needs of a real server of one kind: a stage. Everything on it is done by a person, never by an engine.
 
-An engine joins the suite by one module with its stage and one line in `conftest.py`.
+An engine joins the suite by one module in this folder, with its stage and, unless other tests start it too, its server as a
+fixture (see docs/engines.md).
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from typing import Any
 
+from keyward.engines import registry
 from keyward.engines.base import AccountSet, Engine, Login, Place
 
 _numbers = itertools.count(1)
@@ -23,14 +26,25 @@ class Stage(ABC):
     """A server, its admin login, and what a person can do to it.
 
     Attributes:
+        name: of the engine, as the registry has it.
+        server: name of the fixture whose value the stage is made with.
         at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
         odd: further names that this kind of server may have, beside those that the suite tries on all.
     """
 
-    engine: Engine
+    name: str
+    server: str
     at_limit: str
     beyond: str
     odd: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __init__(self, server: Any) -> None:
+        """Make it of what the fixture gives."""
+
+    @property
+    def engine(self) -> Engine:
+        return registry.get(self.name)
 
     @property
     @abstractmethod

@@ -15,13 +15,17 @@ from keyward.errors import Blocked, Reason
 
 
 def admin_may(server: Server, own: Grants) -> None:
-    """Raise Blocked if the admin cannot change accounts, or see them."""
-    if not (own.holds(grants.SERVER, "CREATE USER") or own.roles):
-        text_ = "the admin lacks CREATE USER: GRANT CREATE USER ON *.* TO the admin"
-        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
+    """Raise Blocked with each right that the admin lacks to change accounts, and to see them."""
+    if own.roles:
+        return  # what it has by its roles, the server tells when it is tried
     table = "global_priv" if server.mariadb else "user"
-    if not (own.holds("`mysql`.*", "SELECT") or own.holds(f"`mysql`.`{table}`", "SELECT") or own.roles):
-        text_ = "the admin cannot see accounts and their rights: GRANT SELECT ON mysql.* TO the admin"
+    lacks = []
+    if not own.holds(grants.SERVER, "CREATE USER"):
+        lacks.append("CREATE USER ON *.*")
+    if not (own.holds("`mysql`.*", "SELECT") or own.holds(f"`mysql`.`{table}`", "SELECT")):
+        lacks.append("SELECT ON mysql.*, to see accounts and their rights")
+    if lacks:
+        text_ = f"the admin lacks {'; and '.join(lacks)}: GRANT it to the admin"
         raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
 
 
@@ -50,7 +54,7 @@ def settable(found: Sequence[Row], accounts: AccountSet, transport: Transport) -
         if transport is Transport.HASHED and row.plugin not in hashing.KNOWN:
             text_ = (
                 f"account {row.name!r} logs in by the plug-in {row.plugin!r}, whose hashes are not computed here: use "
-                f"{', '.join(sorted(hashing.KNOWN))}, or spec.rds.passwordTransport Plaintext"
+                f"{', '.join(sorted(hashing.KNOWN))}, or passwordTransport Plaintext"
             )
             raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
 
@@ -66,7 +70,7 @@ async def takes_hashes(wire: Wire, server: Server) -> None:
     if await wire.rows(query):
         text_ = (
             "the server's password validation refuses hashes: set strict_password_validation = OFF there, or "
-            "spec.rds.passwordTransport Plaintext"
+            "the Target's passwordTransport to Plaintext"
         )
         raise Blocked(Reason.PASSWORD_REFUSED, text_)
 
@@ -83,16 +87,19 @@ async def databases_exist(wire: Wire, accounts: AccountSet) -> None:
 
 
 def can_give(own: Grants, name: str, held: Grants, target: Grants) -> None:
-    """Raise Blocked naming the first right that has to be given or taken and that the admin has not to give.
+    """Raise Blocked naming each right on a database that has to be given or taken and that the admin has not to give.
 
     Of tables, columns and routines, and of what the admin has by its roles, the server tells when it is tried.
     """
     if own.roles:
         return
     for verb, rights in (("give", target.rights - held.rights), ("take", held.rights - target.rights)):
+        lacks: dict[str, list[str]] = {}
         for obj, right in sorted(rights):
-            if obj.endswith(".*") and not (
-                own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))
-            ):
-                text_ = f"the admin cannot {verb} {right} on {obj} of account {name!r}: it needs it WITH GRANT OPTION"
-                raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
+            may = own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))
+            if obj.endswith(".*") and not may:
+                lacks.setdefault(obj, []).append(right)
+        if lacks:
+            told = "; ".join(f"{', '.join(each)} on {obj}" for obj, each in lacks.items())
+            text_ = f"the admin cannot {verb} {told} of account {name!r}: it needs them WITH GRANT OPTION"
+            raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)

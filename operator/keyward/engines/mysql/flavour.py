@@ -62,7 +62,7 @@ def recognise(stated: Flavour, version: str) -> Server:
         raise Blocked(Reason.ENGINE_UNSUPPORTED, "the server does not say its version as MySQL and MariaDB do")
     numbers = int(found[1]), int(found[2]), int(found[3])
     if flavour is not stated:
-        text = f"the Target says {stated}, but the server is {flavour} {found[0]}: correct spec.rds.engine"
+        text = f"the Target says {stated}, but the server is {flavour} {found[0]}: correct its engine"
         raise Blocked(Reason.ENGINE_UNSUPPORTED, text)
     if numbers < _OLDEST[flavour]:
         oldest = ".".join(map(str, _OLDEST[flavour]))

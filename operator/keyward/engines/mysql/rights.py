@@ -21,7 +21,7 @@ _NONE = Grants()
 
 
 async def grantable(wire: Wire, server: Server, own: Grants, accounts: AccountSet, found: Sequence[Row]) -> None:
-    """Raise Blocked naming the first right of a created account that the admin can neither give nor take."""
+    """Raise Blocked naming each right of a created account that the admin can neither give nor take."""
     target = grants.wanted(accounts.privileges, server)
     for name in accounts.names:
         there = rows.by_host(found, name)

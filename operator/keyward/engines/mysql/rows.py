@@ -159,7 +159,7 @@ def only_listed(found: Iterable[Row], accounts: AccountSet) -> None:
         if not is_listed(row, accounts):
             raise Blocked(
                 Reason.UNLISTED_HOST,
-                f"account {row.name!r} exists for host {row.host!r} too, which is not listed: list it in spec.rds.hosts, or "
+                f"account {row.name!r} exists for host {row.host!r} too, which is not listed: list it in hosts, or "
                 "remove it from the server; the more specific host wins at a login",
             )
 

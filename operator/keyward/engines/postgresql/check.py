@@ -25,7 +25,7 @@ def whole(names: Sequence[str]) -> None:
 
 
 async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspection) -> None:
-    """Raise Blocked naming the first right that the admin lacks for a change of these roles."""
+    """Raise Blocked naming what the admin lacks for a change of these roles."""
     if conn.info.server_version < _OLDEST:
         raise Blocked(Reason.ENGINE_UNSUPPORTED, "PostgreSQL 13 is the oldest that is supported: update the server")
     _ordinary(accounts, inspection)

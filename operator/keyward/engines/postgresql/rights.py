@@ -27,6 +27,7 @@ class _Kinds:
     sequence: tuple[str, ...]
 
 
+_SHOWN: Final = 8
 _DML: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
 LEVELS: Final = {
     Level.READ_ONLY: _Kinds(("CONNECT",), ("USAGE",), ("SELECT",), ("SELECT",)),
@@ -151,6 +152,13 @@ def _complain(what: str, wanted: Sequence[str], found: Sequence[str], database: 
             raise Blocked(
                 Reason.INVALID_SPEC, f"{what} {name!r} is not in database {database!r}: create it, or correct the name"
             )
+
+
+def told(lacks: Sequence[Missing]) -> str:
+    """Each right, in words; of many, how many more there are. Empty for none."""
+    shown = [str(lack) for lack in lacks[:_SHOWN]]
+    more = len(lacks) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 async def ensure(conn: Connection, privilege: Privilege, role: str) -> None:

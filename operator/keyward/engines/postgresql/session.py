@@ -71,11 +71,13 @@ class Session:
             await self._database_exists(privilege.database)
             async with self._database(privilege.database) as conn:
                 lacks = await rights.missing(conn, privilege, _holder(accounts))
-            for lack in lacks:
-                if not lack.grantable:
-                    where = f"{lack} in database {privilege.database!r}"
-                    text = f"the admin cannot grant {where}: it needs the GRANT OPTION, or its owner's role"
-                    raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text)
+            told = rights.told([lack for lack in lacks if not lack.grantable])
+            if told:
+                text = (
+                    f"the admin cannot grant {told} in database {privilege.database!r}: it needs the GRANT OPTION, or the "
+                    "owner's role"
+                )
+                raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text)
 
     async def _database_exists(self, name: str) -> None:
         found = await rows(
