@@ -81,7 +81,7 @@ def test_a_mistake_of_ours_is_not_taken_for_a_missing_driver(monkeypatch):
 
 
 def test_an_engine_that_is_not_there_is_answered_with_those_that_are():
-    with pytest.raises(Blocked, match="there is .*MariaDB, MySQL") as caught:
+    with pytest.raises(Blocked, match=r"there is .*MariaDB, MySQL") as caught:
         registry.get("Oracle")
     assert caught.value.reason is Reason.ENGINE_UNSUPPORTED
 
