@@ -14,8 +14,9 @@ from tests.kills.process import Operator
 from tests.kills.stage import Stage
 from tests.kills.sweep import Chronicle, discover
 
-DUAL, SINGLE, GENERIC = (
-    Tale(kin, (CREATION, ROTATION), (ROTATION,)) for kin in (Kin("dual create"), Kin("single create"), Kin("generic"))
+DUAL, DROPPED, SINGLE, GENERIC = TALES = tuple(
+    Tale(kin, (CREATION, ROTATION), (ROTATION,))
+    for kin in (Kin("dual create"), Kin("dual create", "Drop"), Kin("single create"), Kin("generic"))
 )
 
 
@@ -50,4 +51,4 @@ def operator(plane, tmp_path_factory) -> Iterator[Operator]:
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    return discover(stage, operator, (DUAL, SINGLE, GENERIC))
+    return discover(stage, operator, TALES)

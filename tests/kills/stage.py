@@ -120,8 +120,9 @@ class Stage:
         found = [v for v in self.api.list(VERSIONS, self.namespace) if v["spec"]["credential"] == life.name]
         return sorted(found, key=_order)
 
-    def secret(self, life: Life) -> dict[str, str]:
-        found = self.api.get(SECRETS, self.namespace, life.name)
+    def secret(self, life: Life, suffix: str = "") -> dict[str, str]:
+        """What its Secret holds, or the one whose name ends so."""
+        found = self.api.get(SECRETS, self.namespace, life.name + suffix)
         return decoded(found) if found else {}
 
     def proves(self, life: Life) -> None:

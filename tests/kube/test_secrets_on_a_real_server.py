@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import orjson
 import pytest
@@ -14,7 +13,7 @@ from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.answers import AlreadyExists, Asked
 from keyward.kube.client import MERGE_PATCH, METADATA, Call
 from keyward.kube.informer import Informer, Watched
-from keyward.kube.kinds import NAMESPACES, SECRETS, Kind
+from keyward.kube.kinds import CREDENTIALS, NAMESPACES, SECRETS, Kind
 from keyward.kube.secrets import KubeSecretStore
 
 CONFIG_MAPS = Kind("", "v1", "configmaps", "ConfigMap")
@@ -35,12 +34,10 @@ async def as_somebody(client, namespace, body, name="orders"):
     return await client.request(Call(asked, orjson.dumps(body), "fieldManager=kubectl-edit", MERGE_PATCH))
 
 
-async def put(store, namespace, content):
-    """Read and PUT, as the operator does. The garbage collector takes owners away that were never there, at any moment."""
-    async with asyncio.timeout(20):
-        while True:
-            with contextlib.suppress(Conflict):
-                return await store.replace(content, await store.read(namespace, "orders"))
+async def owner(client, namespace, name="orders"):
+    """Name and uid of a Credential that is there: the garbage collector takes at once what nobody owns."""
+    body = {"metadata": {"name": name}, "spec": {"generic": {"generate": {}}}}
+    return name, (await client.create(CREDENTIALS, namespace, body))["metadata"]["uid"]
 
 
 async def peek(store, namespace):
@@ -49,10 +46,11 @@ async def peek(store, namespace):
     return None if item is None else store.view(item)
 
 
-async def test_a_secret_is_made_with_our_labels_and_seen_as_ours(store, namespace):
-    view = await store.create(secret_content(namespace, owner=("orders", "uid-1"), sequence=7))
+async def test_a_secret_is_made_with_our_labels_and_seen_as_ours(store, client, namespace):
+    _, uid = owned = await owner(client, namespace)
+    view = await store.create(secret_content(namespace, owner=owned, sequence=7))
     assert (view.managed, view.lineage, view.credential, view.sequence) == (True, LINEAGE, "orders", 7)
-    assert (view.shape, view.owner_uid, view.intact, view.previous_sequence) == ("s1", "uid-1", True, 0)
+    assert (view.shape, view.owner_uid, view.intact, view.previous_sequence) == ("s1", uid, True, 0)
     assert view.written_at is not None
     assert await peek(store, namespace) == view
     stored = await store.read(namespace, "orders")
@@ -70,7 +68,8 @@ async def test_a_strangers_secret_is_never_written_by_a_post(store, client, name
 
 
 async def test_a_put_replaces_data_as_a_whole_and_keeps_what_others_put_on_the_metadata(store, client, namespace):
-    await store.create(secret_content(namespace, owner=("orders", "old-uid")))
+    (name, old), (_, new) = before, now = await owner(client, namespace, "before"), await owner(client, namespace)
+    await store.create(secret_content(namespace, owner=before))
     theirs = (await client.create(CONFIG_MAPS, namespace, {"metadata": {"name": "x"}}))["metadata"]["uid"]
     await as_somebody(
         client,
@@ -81,26 +80,24 @@ async def test_a_put_replaces_data_as_a_whole_and_keeps_what_others_put_on_the_m
                 "annotations": {"note": "b"},
                 "finalizers": ["example.com/keep"],
                 "ownerReferences": [
-                    {"apiVersion": "keyward.dev/v1alpha1", "kind": "Credential", "name": "orders", "uid": "old-uid"},
+                    {"apiVersion": "keyward.dev/v1alpha1", "kind": "Credential", "name": name, "uid": old},
                     {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": theirs},
                 ],
             },
             "data": {"extra": encoded("y")},
         },
     )
-    content = secret_content(
-        namespace, data={"user": "bob", "password": "two"}, sequence=2, owner=("orders", "new-uid")
-    )
-    view = await put(store, namespace, content)
-    assert (view.sequence, view.owner_uid, view.intact) == (2, "new-uid", True)
+    content = secret_content(namespace, data={"user": "bob", "password": "two"}, sequence=2, owner=now)
+    view = await store.replace(content, await store.read(namespace, "orders"))
+    assert (view.sequence, view.owner_uid, view.intact) == (2, new, True)
     after = await store.read(namespace, "orders")
     assert {k: v.reveal_text() for k, v in after.data.items()} == {"user": "bob", "password": "two"}
     metadata = after.metadata
     assert metadata["labels"]["team"] == "a"
     assert metadata["annotations"]["note"] == "b"
     assert metadata["finalizers"] == ["example.com/keep"]
-    assert [o["uid"] for o in metadata["ownerReferences"]][:1] == [theirs]
-    view = await put(store, namespace, secret_content(namespace, sequence=3))
+    assert [o["uid"] for o in metadata["ownerReferences"]] == [theirs, new]
+    view = await store.replace(secret_content(namespace, sequence=3), await store.read(namespace, "orders"))
     assert view.owner_uid == ""
     final = await store.read(namespace, "orders")
     assert [o["uid"] for o in final.metadata["ownerReferences"]] == [theirs]
