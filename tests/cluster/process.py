@@ -84,7 +84,8 @@ class Running:
     def _finish(self, first: int, seconds: float) -> None:
         if self.child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self.child.send_signal(first)
+                # Popen's own way would reap one that has ended by itself, and its group could not be ended safely any more.
+                os.kill(self.child.pid, first)
             try:
                 _await_unreaped(self.child.pid, seconds)
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -81,6 +82,16 @@ def test_a_server_that_ignores_the_signal_is_killed_in_the_end(tmp_path: Path) -
     running.stop()
     assert running.child.returncode == -signal.SIGKILL
     running.stop()
+
+
+def test_one_that_has_ended_by_itself_is_stopped_with_what_it_left_behind(tmp_path: Path) -> None:
+    pids, ends = tmp_path / "pids", tmp_path / "ends"
+    script = f"sleep 100 & echo $! > {pids}.new && mv {pids}.new {pids}; until test -e {ends}; do sleep 0.05; done"
+    with process.serving(shell(script, tmp_path / "log", ready=pids.exists)) as running:
+        child = int(pids.read_text())
+        ends.touch()
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+    until(lambda: owned.start_time(child) is None)
 
 
 def test_an_interrupt_in_the_body_ends_the_server(tmp_path: Path) -> None:

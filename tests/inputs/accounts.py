@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.sql import SQL
@@ -43,6 +44,9 @@ def _taken(desk: Desk) -> list[Json]:
 def _rivals(desk: Desk) -> list[Json]:
     desk.apply(rds(desk, "claimant", created("orders_claimed")))
     until("the elder", lambda: desk.ready("claimant"))
+    made = desk.get("credential", "claimant")["metadata"]["creationTimestamp"]
+    # Of the same second neither is the elder.
+    until("a later second", lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" > made)
     return [rds(desk, "rival", created("orders_claimed"))]
 
 

@@ -85,7 +85,7 @@ def test_a_target_of_another_type_is_named(alone):
     wrong["spec"]["rds"] = {"targetRef": {"name": "pg"}, "databaseName": "orders"} | database
     alone.apply(wrong)
     said = until("its state", lambda: (alone.get("credential", "other") or {}).get("status", {}).get("conditions"))
-    assert "spec.rds.targetRef: Target pg has spec.redis, and no spec.rds" in str(said)
+    assert "spec.rds.targetRef: Target pg is of type redis" in str(said)
 
 
 @pytest.mark.parametrize("policy", ["Disable", "Drop"])

@@ -1,0 +1,180 @@
+"""Redis of many servers, each with accounts of its own: rotations over failovers, and a server that returns empty."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.redis import RedisServer
+from tests.cluster.redis_groups import RedisGroup, clustered, replicated, watched
+from tests.whole_path.redis_shop import CLIENTS, RedisShop, consumers, counted, shop
+from tests.whole_path.world import until
+
+ROTATIONS = 10
+GRACE = 2  # seconds; the slowest file comes one behind
+LONG = 120.0
+MENDED = 10.0  # seconds, as promised
+
+
+@pytest.fixture
+def cluster_of_six(control_plane) -> Iterator[RedisShop]:
+    with clustered(log_statements=True) as group, shop(control_plane, group, "Cluster") as found:
+        yield found
+
+
+@pytest.fixture
+def under_sentinels(control_plane) -> Iterator[RedisShop]:
+    with watched(replicas=2, log_statements=True) as group, shop(control_plane, group, "Replicated") as found:
+        yield found
+
+
+@pytest.fixture
+def pair(control_plane) -> Iterator[RedisShop]:
+    with replicated(replicas=1) as group, shop(control_plane, group, "Replicated") as found:
+        yield found
+
+
+def address(node: RedisServer) -> str:
+    return f"127.0.0.1:{node.port}"
+
+
+def rotated_over_its_loss(shop: RedisShop, name: str, token: str, lost: RedisServer, primaries: int) -> None:
+    """A primary dies, a rotation begins and waits for it, another takes its place, and it comes back."""
+    lost.stop()
+    shop.annotate(name, "rotate", token)
+
+    def told() -> bool:
+        found = shop.condition(name, "Rotated")
+        return found.get("reason") == "PropagationTimeout" and address(lost) in found["message"]
+
+    until("a rotation that names the lost server", told, LONG)
+    until("a failover", lambda: len(shop.group.primaries()) == primaries, LONG)
+    lost.start()
+
+
+def nobody_is_refused(shop: RedisShop, name: str, folder: Path, events: dict[int, Callable[[str], None]]) -> None:
+    """Rotations with clients; what `events` has for one of them goes on in its middle."""
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential(name, "orders_busy", rotation=rotation))
+    shop.published(name)
+    with consumers(shop, name, folder) as (follower, logs):
+        version = follower.after("", LONG).version
+        for number in range(ROTATIONS):
+            event = events.get(number, lambda token: shop.annotate(name, "rotate", token))
+            event(f"t{number}")
+            version = follower.after(version, LONG).version
+        until("all clients' last version", lambda: all(version in counted([log]).versions for log in logs))
+        tally = counted(logs)
+    sys.stderr.write(
+        f"Redis {shop.topology}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused, "
+        f"{tally.failed.total()} while a server was down\n"
+    )
+    assert not tally.refused
+    assert set(tally.failed) <= {"ConnectionError", "TimeoutError"}
+    assert tally.failed, "no client noticed that a server was down"
+    assert len(tally.clients) == CLIENTS
+    assert len(tally.versions) == ROTATIONS + 1
+    assert shop.logs_in_everywhere(shop.secret(name))
+    written = shop.group.records()
+    assert b"orders_busy_clone" in written
+    assert not [e.version for e in follower.editions if str(e.document["password"]).encode() in written]
+
+
+def test_no_consumer_of_a_cluster_is_refused_one_login_over_two_failovers(cluster_of_six, tmp_path):
+    group = cluster_of_six.group
+
+    def by_hand(token: str) -> None:
+        first = group.primaries()[0]
+        (replica,) = group.replicas_of(first)
+        cluster_of_six.annotate("busy", "rotate", token)
+        replica.run("CLUSTER", "FAILOVER")
+        until("the failover", lambda: replica in group.primaries())
+
+    def by_loss(token: str) -> None:
+        rotated_over_its_loss(cluster_of_six, "busy", token, group.primaries()[1], primaries=3)
+
+    nobody_is_refused(cluster_of_six, "busy", tmp_path, {3: by_hand, 6: by_loss})
+    assert len(group.nodes) == 6
+
+
+def test_no_consumer_under_sentinels_is_refused_one_login_over_a_failover(under_sentinels, tmp_path):
+    first = under_sentinels.group.primary
+
+    def by_loss(token: str) -> None:
+        rotated_over_its_loss(under_sentinels, "busy", token, first, primaries=1)
+
+    nobody_is_refused(under_sentinels, "busy", tmp_path, {4: by_loss})
+    assert first not in under_sentinels.group.primaries()
+
+
+def test_a_server_that_is_away_is_named_and_one_that_returns_empty_is_mended(pair):
+    node = pair.group.nodes[1]
+    pair.apply(pair.credential("cache", "orders_cache"))
+    pair.published("cache")
+    before, after = pair.rotated("cache", "one")
+    until("nodes that agree", lambda: pair.condition("cache", "NodesCurrent").get("status") == "True")
+
+    node.stop()
+    away = until("its name", lambda: (c := pair.condition("cache", "NodesCurrent")).get("status") == "False" and c)
+    assert address(node) in away["message"]
+    assert pair.condition("cache", "Ready")["status"] == "True"
+
+    node.empty()
+    node.start()
+    assert not node.exists("orders_cache")
+    node.admin()
+    since = time.monotonic()
+    while not all(node.logs_in(one["username"], one["password"]) for one in (before, after)):
+        assert pair.condition("cache", "NodesCurrent")["status"] == "False"
+        assert time.monotonic() < since + LONG
+    took = time.monotonic() - since
+    sys.stderr.write(f"Redis: a server that returned empty was mended within {took:.1f} s\n")
+    assert took < MENDED
+    until("nodes that agree", lambda: pair.condition("cache", "NodesCurrent").get("status") == "True")
+    assert pair.secret("cache") == after
+
+
+def test_a_server_that_cannot_be_reached_holds_a_rotation_back_unless_it_is_optional(pair):
+    node = pair.group.nodes[1]
+    pair.apply(pair.credential("waits", "orders_waits"))
+    first = pair.published("waits")
+    node.stop()
+    pair.annotate("waits", "rotate", "one")
+    told = until(
+        "PropagationTimeout",
+        lambda: (c := pair.condition("waits", "Rotated")).get("reason") == "PropagationTimeout" and c,
+    )
+    assert address(node) in told["message"]
+    assert pair.secret("waits") == first
+
+    target = pair.target()
+    target["redis"]["endpoints"][1]["optional"] = True
+    pair.apply(pair.made("Target", "pg", target))
+    second = until("a rotation", lambda: (found := pair.secret("waits")) != first and found)
+    assert pair.group.nodes[0].logs_in(second["username"], second["password"])
+    node.start()
+    until("what it missed", lambda: node.logs_in(second["username"], second["password"]))
+
+
+def test_a_server_that_cannot_write_its_accounts_down_is_named_and_rotates_all_the_same(control_plane):
+    with RedisServer() as server, shop(control_plane, RedisGroup([server]), "Standalone") as found:
+        content = server.acl_file.read_text(encoding="utf-8")
+        server.acl_file.unlink()
+        server.acl_file.mkdir()  # as a file that is mounted from elsewhere, or a full disk: it cannot be replaced
+        found.apply(found.credential("forgetful", "orders_forgetful"))
+        assert found.logs_in_everywhere(found.published("forgetful"))
+        told = until("Persistent", lambda: found.condition("forgetful", "Persistent"))
+        assert (told["status"], told["reason"]) == ("False", "NotPersistent")
+        assert address(server) in told["message"]
+        assert found.condition("forgetful", "Ready")["status"] == "True"
+
+        server.acl_file.rmdir()
+        server.acl_file.write_text(content, encoding="utf-8")
+        _, after = found.rotated("forgetful", "one")
+        until("its end", lambda: not found.condition("forgetful", "Persistent"))
+        server.stop()
+        server.start()
+        assert found.logs_in_everywhere(after)
