@@ -67,6 +67,7 @@ class Reason(StrEnum):
     ACCOUNT_MISSING = "AccountMissing"
     ACCOUNT_DISABLED = "AccountDisabled"
     ACCOUNT_RESERVED = "AccountReserved"
+    SECOND_PASSWORD = "SecondPassword"
     IMPORTED_VALUE_UNVERIFIED = "ImportedValueUnverified"
     DATABASE_MISSING = "DatabaseMissing"
     PASSWORD_REFUSED = "PasswordRefused"

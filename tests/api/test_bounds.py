@@ -157,7 +157,7 @@ BOUNDS = [
     (V, "spec.account", ["a" * 100], ["", "a" * 101]),
     (V, "spec.accounts", [["a", "b"], ["a" * 100, "b" * 100]], [["a", "b", "c"]]),
     (V, "spec.cause.text", ["t" * 1_024], ["t" * 1_025]),
-    (V, "spec.mode", ["Generic", "Dual", "Single"], ["Overlap"]),
+    (V, "spec.mode", ["Generic", "Dual", "Single", "Overlap"], ["Issued"]),
     (V, "wraps", [[], [o.WRAP, o.WRAP]], [[o.WRAP] * 3]),
     (V, "envelope", [o.ENVELOPE, o.ENVELOPE | {"ct": "A" * 65_536}], [o.ENVELOPE | {"ct": "A" * 65_537}, {}]),
     (V, "record.notes", [{str(n): "x" for n in range(8)}], [{str(n): "x" for n in range(9)}, {"a": "x" * 1_025}]),

@@ -105,6 +105,18 @@ def test_what_is_no_hash_gets_into_no_statement(verifier):
         Proof("app", "%", "mysql_native_password", verifier=verifier).sql(MARIA)
 
 
+@pytest.mark.parametrize(
+    ("held", "may"),
+    [("my_db", True), ("my\\_db", True), ("m%", True), ("my\\_d%", True), ("my_d", False), ("my\\%db", False)],
+)
+def test_an_admin_may_give_what_it_holds_on_a_pattern_that_covers_the_database(held: str, may: bool):
+    own = grants.parse([f"GRANT SELECT ON `{held}`.* TO `rotator`@`%` WITH GRANT OPTION"], NEW_8)
+    obj = text.database("my_db", NEW_8)
+    assert own.grantable(obj, "SELECT") is may
+    assert not own.grantable(obj, "INSERT")
+    assert not own.grantable(text.database("other", NEW_8), "SELECT")
+
+
 def test_a_database_is_no_pattern():
     assert text.database("my_db%`\\", NEW_8) == "`my\\_db\\%``\\\\`.*"
     literal = Server(Flavour.MYSQL, (8, 0, 36), literal_databases=True, lower_case=True)

@@ -11,7 +11,7 @@ from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.lives import TALES
 from tests.kills.process import Operator
-from tests.kills.stage import Stage
+from tests.kills.stage import Stage, named
 from tests.kills.sweep import Chronicle, discover
 
 
@@ -28,6 +28,9 @@ def stage(control_plane, postgres) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
     process.environment()
+    definitions.install(control_plane)
+    with Api(control_plane.kubeconfig) as api:
+        api.create(named("Namespace", "keyward-system"))
     operator = Operator(control_plane.kubeconfig, tmp_path_factory.mktemp("operator"))
     with operator.running():
         yield operator

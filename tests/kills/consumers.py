@@ -36,6 +36,10 @@ class Refusal:
     text: str
 
 
+class Unanswered(Exception):  # noqa: N818 - what a consumer meets, no fault of the test
+    """No server said yes or no to a login."""
+
+
 @dataclass(slots=True)
 class Consumers:
     """What they saw. `logins` counts the good ones; `unanswered` those that no server answered."""
@@ -104,25 +108,32 @@ class Consumers:
         if not secret:
             return
         try:
-            await self._log_in(life, secret)
-        except psycopg.Error as error:
-            if _REFUSED.search(str(error)):
-                self.refusals.append(Refusal(life.name, read, time.monotonic(), str(error)))
-            else:
-                self.unanswered[life.name] += 1
+            refused = await self.log_in(life, secret)
+        except Unanswered:
+            self.unanswered[life.name] += 1
+            return
+        if refused:
+            self.refusals.append(Refusal(life.name, read, time.monotonic(), refused))
         else:
             self.logins[life.name] += 1
 
-    async def _log_in(self, life: Life, secret: dict[str, str]) -> None:
-        session = await psycopg.AsyncConnection.connect(
-            host="127.0.0.1",
-            port=life.port,
-            dbname=life.database,
-            user=secret["username"],
-            password=secret["password"],
-            sslmode="verify-full",
-            sslrootcert=str(self.ca_file),
-            connect_timeout=5,
-            application_name="consumer",
-        )
+    async def log_in(self, life: Life, secret: dict[str, str]) -> str:
+        """What the server says when it refuses; empty if it lets them in. Raises Unanswered."""
+        try:
+            session = await psycopg.AsyncConnection.connect(
+                host="127.0.0.1",
+                port=life.port,
+                dbname=life.database,
+                user=secret["username"],
+                password=secret["password"],
+                sslmode="verify-full",
+                sslrootcert=str(self.ca_file),
+                connect_timeout=5,
+                application_name="consumer",
+            )
+        except psycopg.Error as error:
+            if _REFUSED.search(str(error)):
+                return str(error)
+            raise Unanswered from error
         await session.close()
+        return ""

@@ -68,6 +68,11 @@ class Life:
         pair = (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
         return (*pair, f"{self.role}_rights") if self.kin.logs_in else ()
 
+    @property
+    def grace(self) -> int:
+        """In seconds."""
+        return 0
+
     def credential(self) -> Json:
         return self._object("Credential", self.name, {"spec": self._spec()})
 
@@ -77,20 +82,21 @@ class Life:
             return []
         login = {"username": "kills_admin", "password": "kills-admins-password"}
         admin = self._object("Secret", f"{self.name}-admin", {"stringData": login}, "v1")
-        endpoint = {"host": "127.0.0.1", "port": self.through}
-        rds: Json = {"engine": "PostgreSQL", "endpoints": [endpoint], "tls": {"ca": ca_pem}}
-        if self.kin.kind != "dual create elsewhere":
-            rds["databaseName"] = self.database
         target = {
-            "rds": rds,
+            "rds": self._server(ca_pem),
             "admin": {"secretRef": {"name": f"{self.name}-admin"}},
             "allowedAccounts": ["k*"],
             "maxConcurrentRotations": 64,
         }
         return [admin, self._object("Target", self.name, {"spec": target}), *self._sources()]
 
+    def _server(self, ca_pem: str) -> Json:
+        endpoint = {"host": "127.0.0.1", "port": self.through}
+        rds: Json = {"engine": "PostgreSQL", "endpoints": [endpoint], "tls": {"ca": ca_pem}}
+        return rds if self.kin.kind == "dual create elsewhere" else rds | {"databaseName": self.database}
+
     def _sources(self) -> list[Json]:
-        if self.kin.kind != "dual import":
+        if "import" not in self.kin.kind:
             return []
         labels = {"labels": {"keyward.dev/source-for": self.name}}
         passwords = {name: IMPORTED + name for name in self.accounts}
@@ -109,7 +115,7 @@ class Life:
         base: Json = {"projections": [{"secretName": self.name}]}
         if not self.kin.logs_in:
             return base | {"generic": {"generate": {"length": 40}}, "deletion": window} | self.spec
-        base["rotation"] = {"interval": "24h", "gracePeriod": "0s"}
+        base["rotation"] = {"interval": "24h", "gracePeriod": f"{self.grace}s"}
         base["deletion"] = accounts | window
         return base | {"rds": self._rds()} | self.spec
 
@@ -117,13 +123,13 @@ class Life:
         mode = "Dual" if self.kin.is_dual else "Single"
         rds: Json = {"targetRef": {"name": self.name}, "accountManagement": mode, "databaseName": self.database}
         if self.kin.kind == "dual import":
-            given = [
-                {"name": name, "passwordFrom": {"secretName": f"{self.name}-import", "key": name}}
-                for name in self.accounts
-            ]
-            return rds | {"import": {"accounts": given}}
+            return rds | {"import": {"accounts": self._given()}}
         privileges = [{"database": self.database, "level": "ReadWrite"}]
         return rds | {"create": {"name": self.role, "privileges": privileges}}
+
+    def _given(self) -> list[Json]:
+        source = f"{self.name}-import"
+        return [{"name": name, "passwordFrom": {"secretName": source, "key": name}} for name in self.accounts]
 
     def next_token(self) -> str:
         self.told += 1
@@ -142,6 +148,10 @@ def apply(stage: Stage, life: Life) -> None:
 
 def rotate(stage: Stage, life: Life) -> None:
     stage.api.annotate(life.namespace, life.name, rotate=life.next_token())
+
+
+def leak(stage: Stage, life: Life) -> None:
+    stage.api.annotate(life.namespace, life.name, rotate=f"{life.next_token()}#force")
 
 
 def go_back(stage: Stage, life: Life) -> None:
@@ -169,6 +179,7 @@ class Event:
 CREATION = Event("the first creation", apply)
 ROTATION = Event("a rotation", rotate)
 AGAIN = Event("the next rotation", rotate)
+LEAK = Event("the end of a leaked value", leak, publishes=False)
 BACK = Event("going back", go_back)
 KEY = Event("a change of key", change_key)
 DELETION = Event("deletion", delete, publishes=False)

@@ -1,8 +1,9 @@
 """Where a run of the operator passes, and at which of these points it shall stand still.
 
-A point is what the product names (`apply:send`) or a write to the API server (`create credentialversions:before`), so
-that an effect that somebody adds tomorrow is a point by itself. Each is passed on behalf of one Credential, or of none
-(`-`). The orders are a file that a test may rewrite at any time; what was passed is a file that it reads.
+A point is what the product names (`apply:send`), a write to the API server (`create credentialversions:before`) or, where
+one effect takes several, a statement that changes accounts (`sql GRANT:after`), so that an effect that somebody adds tomorrow
+is a point by itself. Each is passed on behalf of one Credential, or of none (`-`). The orders are a file that a test may
+rewrite at any time; what was passed is a file that it reads.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 NOBODY = "-"
+_CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")
 _whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
 
 
@@ -32,7 +35,7 @@ class Point:
 
     @property
     def is_write(self) -> bool:
-        """A write to the API server, not a step by its own name."""
+        """A write to the API server, or a statement of several, not a step by its own name."""
         return " " in self.name
 
     @property
@@ -121,6 +124,20 @@ class Watcher:
     def _note(self, whose: str, name: str, *, stands: bool) -> None:
         kind = "stands" if stands else "passes"
         os.write(self._trace, f"{time.monotonic()} {whose} {kind} {name}\n".encode())
+
+    def statements(self, rows: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The one door to a server whose changes are no transaction, with a point after each statement that changes something."""
+
+        async def watched(wire: Any, statement: str, *args: Any, **options: Any) -> Any:
+            verb = _CHANGES.match(statement)
+            if verb is None:
+                return await rows(wire, statement, *args, **options)
+            try:
+                return await rows(wire, statement, *args, **options)
+            finally:
+                await self.hook(f"sql {verb[0]}:after")
+
+        return watched
 
     def writes(self, request: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         """The client's one door, with a point before and after each write."""

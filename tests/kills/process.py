@@ -18,7 +18,14 @@ from tests.kills.points import Passed, Places, Point
 from tests.kills.victim import Run, serve
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.kills.victim", "keyward.engines.postgresql.engine", "kopf._cogs.clients.api"])
+_forks.set_forkserver_preload(
+    [
+        "tests.kills.victim",
+        "keyward.engines.postgresql.engine",
+        "keyward.engines.mysql.engine",
+        "kopf._cogs.clients.api",
+    ]
+)
 
 
 def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -33,7 +40,7 @@ def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
         time.sleep(0.05)
 
 
-def until_nothing_is_left(what: str, left: Callable[[], Any], seconds: float = 60.0) -> None:
+def until_nothing_is_left(what: str, left: Callable[[], Any], seconds: float = 150.0) -> None:
     """Wait until `left` finds nothing any more; what it finds last is told."""
     deadline = time.monotonic() + seconds
     while found := left():

@@ -61,24 +61,24 @@ class Stage:
         `through` is the port where its Target leads, if that is not PostgreSQL's own.
         """
         self._made += 1
-        name = f"k{self.namespace[-6:]}-{self._made}"
-        life = Life(
-            kin,
-            name,
-            self.namespace,
-            f"kills_{self._made % DATABASES}",
-            self.postgres.port,
-            through or self.postgres.port,
-        )
-        if kin.kind == "dual import":
-            for account in life.accounts:
-                create = SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-                self.postgres.sql(create.format(Identifier(account), Literal(IMPORTED + account)))
-                self.postgres.sql(
-                    SQL("GRANT {} TO {} WITH ADMIN OPTION").format(Identifier(account), Identifier(ADMIN))
-                )
+        life = self._born(kin, f"k{self.namespace[-6:]}-{self._made}", through or self.postgres.port)
+        if "import" in kin.kind:
+            self._have_accounts(life)
         self.api.create(*life.surroundings(self.postgres.ca_pem))
         return life
+
+    def _born(self, kin: Kin, name: str, through: int) -> Life:
+        return Life(kin, name, self.namespace, self._a_database, self.postgres.port, through)
+
+    @property
+    def _a_database(self) -> str:
+        return f"kills_{self._made % DATABASES}"
+
+    def _have_accounts(self, life: Life) -> None:
+        for account in life.accounts:
+            create = SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            self.postgres.sql(create.format(Identifier(account), Literal(IMPORTED + account)))
+            self.postgres.sql(SQL("GRANT {} TO {} WITH ADMIN OPTION").format(Identifier(account), Identifier(ADMIN)))
 
     # --- looking ---
 
@@ -136,9 +136,12 @@ class Stage:
         current = max(promoted, key=lambda v: v["record"]["promoted"]["number"])
         assert secret["password"] in self.api.opened(current, self.api.vault())
         if life.kin.logs_in:
-            with self.postgres.connect(life.database, secret["username"], secret["password"]) as session:
-                row = session.execute("select current_user").fetchone()
-            assert row == (life.role + life.kin.owner,)
+            self._proves_login(life, secret)
+
+    def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
+        with self.postgres.connect(life.database, secret["username"], secret["password"]) as session:
+            row = session.execute("select current_user").fetchone()
+        assert row == (life.role + life.kin.owner,)
 
     # --- the end ---
 

@@ -79,6 +79,8 @@ def _is_settled(look: Json) -> bool:
         and credential["seen"]
         and not credential["failures"]
         and not credential["going"]
+        and all(v["promoted"] or v["retired"] for v in look["versions"] if v["live"])
+        and not look.get("waits")
     )
 
 
@@ -130,26 +132,21 @@ class Sweep:
     since: int = 0
     died: bool = False
 
-    def bring_up(self) -> None:
-        """One life for each point, led to where the event begins."""
+    def people(self) -> None:
+        """One life for each point."""
         self.lives = {p: self.stage.life(self.tale.kin) for p in self.chronicle.of(self.tale, self.event).points}
-        for earlier in self.tale.events:
-            if earlier == self.event:
-                return
-            for life in self.lives.values():
-                earlier.act(self.stage, life)
-            self.until_as_recorded(earlier)
 
-    def kill(self) -> None:
-        """Let it happen to all, and kill the operator when each stands at its point."""
-        stand([self])
-        self.operator.kill()
-        self.died = True
-        self.operator.go_on()
+    @property
+    def earlier(self) -> tuple[Event, ...]:
+        """What happens in these lives before."""
+        return self.tale.events[: self.tale.events.index(self.event)]
+
+    def act(self, event: Event) -> None:
+        for life in self.lives.values():
+            event.act(self.stage, life)
 
     def begin(self) -> None:
-        for life in self.lives.values():
-            self.event.act(self.stage, life)
+        self.act(self.event)
 
     def not_standing(self) -> list[str]:
         standing = self.operator.standing(self.since)
@@ -201,14 +198,30 @@ def swept(
     sweeps = [Sweep(stage, operator, chronicle, tale, event) for tale, event in cases]
     try:
         for sweep in sweeps:
-            sweep.bring_up()
+            sweep.people()
             assert sweep.lives, "an event without any effect"
+        for number in range(max(len(sweep.earlier) for sweep in sweeps)):
+            now = [(sweep, sweep.earlier[number]) for sweep in sweeps if number < len(sweep.earlier)]
+            for sweep, event in now:
+                sweep.act(event)
+            for sweep, event in now:
+                sweep.until_as_recorded(event)
         yield sweeps
     finally:
         operator.end()
         operator.go_on()
         stage.clear(life for sweep in sweeps for life in sweep.lives.values())
         operator.start()
+
+
+def kill(sweeps: Iterable[Sweep]) -> None:
+    """Let the events happen to all, and kill the operator when each life stands at its point."""
+    sweeps = list(sweeps)
+    stand(sweeps)
+    sweeps[0].operator.kill()
+    sweeps[0].operator.go_on()
+    for sweep in sweeps:
+        sweep.died = True
 
 
 def stand(sweeps: Iterable[Sweep]) -> None:

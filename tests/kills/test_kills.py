@@ -16,7 +16,7 @@ from tests.kills.consumers import Consumers
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, TALES, Kin, apply, delete
 from tests.kills.points import NOBODY
 from tests.kills.process import until_nothing_is_left
-from tests.kills.sweep import differences, swept
+from tests.kills.sweep import differences, kill, swept
 
 CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
 TURNS = (ROTATION, AGAIN)
@@ -58,7 +58,7 @@ def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, opera
     with swept(stage, operator, chronicle, [(tale, event)]) as [sweep]:
         consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
         with consumers.at_work(sweep.lives.values() if event.publishes else ()):
-            sweep.kill()
+            kill([sweep])
             operator.start()
             sweep.until_as_recorded(event)
             until_nothing_is_left("logins of everybody", consumers.without_a_login)
@@ -122,7 +122,7 @@ def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
 ):
     tale = ROTATED[Kin(kind, policy)]
     with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
-        sweep.kill()
+        kill([sweep])
         lives = sweep.lives.values()
         for life in lives:
             delete(stage, life)

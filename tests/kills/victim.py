@@ -23,6 +23,7 @@ from tests.kills.points import OnBehalf, Places, Watcher
 from keyward.controller import app, gather, logs, passes, runtime
 from keyward.controller.platform import Platform
 from keyward.controller.settings import Address, Limits, Periods, Settings
+from keyward.engines.mysql.wire import Wire
 from keyward.kube.connection import connect
 
 _PR_SET_PDEATHSIG = 1
@@ -65,6 +66,7 @@ def serve(run: Run) -> None:
 
 def operate(run: Run, watcher: Watcher) -> int:
     """The controller, watched."""
+    Wire.rows = watcher.statements(Wire.rows)  # type: ignore[method-assign]
 
     def build(platform: Platform) -> Any:
         platform.client.request = watcher.writes(platform.client.request)  # type: ignore[method-assign]

@@ -103,6 +103,7 @@ def _break_now(s: Scenario, side: Side, seconds: int) -> None:
         ("dual import", 7, 5),
         ("single create", 5, 5),
         ("single import", 5, 5),
+        ("overlap create", 5, 6),  # the previous value is ended by itself, and that is recorded
         ("dual create unmarked", 6, 6),  # what no mark can tell is recorded right before it is sent
         ("single import unmarked", 5, 6),
     ],

@@ -11,6 +11,7 @@ import pytest
 from tests.protocol import test_changes as changes
 from tests.protocol import test_faults as faults
 from tests.protocol import test_life_and_return as life
+from tests.protocol import test_overlap as overlap
 from tests.protocol import test_restores as restores
 from tests.protocol import test_two_controllers as races
 from tests.protocol import test_without_marks as unmarked
@@ -20,7 +21,19 @@ from tests.world.server import Server
 
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor
-from keyward.domain import deletion, doubt, lineage, making, marks, projection, reserving, retention, rotation, settling
+from keyward.domain import (
+    deletion,
+    doubt,
+    lineage,
+    making,
+    marks,
+    projection,
+    reserving,
+    retention,
+    retiring,
+    rotation,
+    settling,
+)
 from keyward.domain.model import CauseKind, Memory, Mode
 from keyward.domain.steps import Wait
 
@@ -292,6 +305,31 @@ REMOVALS = [
         doubt,
         lambda _seen, _history: None,
         lambda: restores.test_in_another_cluster_nothing_is_touched_while_the_old_one_lives("dual create"),
+    ),
+    guard_of_reserve("hold_until_ended", overlap.test_between_two_rotations_the_value_before_current_is_ended),
+    patched(
+        "grace_ends",
+        reserving,
+        lambda _seen, _current, now: now,
+        overlap.test_the_previous_value_logs_in_for_the_grace_and_no_longer,
+    ),
+    patched(
+        "_held",
+        retiring,
+        lambda _seen, _current, _now: None,
+        overlap.test_the_previous_value_logs_in_for_the_grace_and_no_longer,
+    ),
+    patched(
+        "unwritten",
+        settling,
+        lambda _seen, _history: (),
+        overlap.test_while_a_secret_is_not_written_its_value_is_not_ended,
+    ),
+    patched(
+        "_may_work",
+        retiring,
+        lambda seen: seen.wish.mode is Mode.OVERLAP,
+        overlap.test_nothing_is_ended_while_rotation_is_suspended,
     ),
     patched(
         "import_incomplete",

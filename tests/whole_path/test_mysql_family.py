@@ -10,7 +10,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from tests.cluster import process
+from tests.cluster import KubectlError, process
 from tests.cluster.mysql_family import FamilyServer
 from tests.whole_path.clients import Follower, Tally, logins
 from tests.whole_path.world import Json, Shop, until
@@ -249,6 +249,39 @@ def test_no_consumer_of_a_pair_is_refused_one_login(shop, tmp_path):
     assert len(tally.clients) == CLIENTS
     assert len(tally.versions) == ROTATIONS + 1
     assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}
+
+
+def test_no_consumer_of_one_account_that_holds_two_passwords_is_refused_one_login(shop, tmp_path):
+    if shop.server.name != "MySQL":
+        refused = shop.credential("overlap", created("orders_overlap"), mode="Overlap")
+        with pytest.raises(KubectlError, match="PostgreSQL and MariaDB do not have: use Dual"):
+            shop.apply(refused)
+        return
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential("overlap", created("orders_overlap"), mode="Overlap", rotation=rotation))
+    shop.published("overlap")
+    with consumers(shop, "overlap", tmp_path) as (follower, logs):
+        version = follower.after("", 10).version
+        for number in range(ROTATIONS):
+            shop.annotate("overlap", "rotate", f"t{number}")
+            version = follower.after(version, 30).version
+        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
+        tally = _counted(logs)
+    sys.stderr.write(f"overlap: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
+    assert not tally.refused
+    assert not tally.failed
+    assert len(tally.clients) == CLIENTS
+    assert len(tally.versions) == ROTATIONS + 1
+    assert {one.user for one in tally.logins} == {"orders_overlap"}
+    passwords = [str(e.document["password"]) for e in follower.editions]
+    until("the end of the last but one", lambda: shop.refused(_login("orders_overlap", passwords[-2])) == 1045)
+    assert [p for p in passwords if not shop.refused(_login("orders_overlap", p))] == passwords[-1:]
+    written = shop.server.records()
+    assert not [p for p in passwords if p.encode() in written]
+
+
+def _login(name: str, password: str) -> dict[str, str]:
+    return {"username": name, "password": password}
 
 
 def test_consumers_of_a_single_account_are_refused_so_the_count_can_count(shop, tmp_path):

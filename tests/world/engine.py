@@ -22,6 +22,7 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
+from keyward.engines.overlap import Ending
 from keyward.errors import Reason, Retry
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Session:
         await before_send()
         self._process.world.judge_apply(self._process, change)
         await self._process.effect(Side.ENGINE, f"apply {change.account}", lambda: self._server.apply(change))
+
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        self._alive()
+        await before_send()
+        await self._process.effect(Side.ENGINE, f"end {ending.account}", lambda: self._server.end(ending))
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         self._alive()
@@ -105,6 +111,13 @@ class UnmarkedSession(Session):
         if any(not state.exists for state in change.expected.accounts.values()):
             await self._effect("make accounts", lambda: self._server.make(change))
         await self._effect(f"apply {change.account}", lambda: self._server.set_password(change))
+
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        self._alive()
+        self._server.expect(ending.accounts, ending.expected)
+        await before_send()
+        self._alive()
+        await self._effect(f"end {ending.account}", lambda: self._server.end(ending))
 
     async def _effect(self, name: str, act: Callable[[], None]) -> None:
         def run() -> None:

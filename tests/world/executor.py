@@ -18,7 +18,7 @@ from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
-from keyward.domain.model import Failures, Observed, Origin, SourceView, Wish
+from keyward.domain.model import Failures, Mode, Observed, Origin, SourceView, Wish
 from keyward.domain.steps import Project, Reserve
 from keyward.domain.writes import Json, SecretContent
 from keyward.engines.base import AccountSet, Login
@@ -168,4 +168,5 @@ class Contents:
 def accounts_of(wish: Wish, keeps_marks: bool = True) -> AccountSet:
     """Created accounts come with the role that holds their rights, where the server keeps marks: as PostgreSQL does."""
     rights = None if wish.imported or not keeps_marks else f"{wish.accounts[0]}_rights"
-    return AccountSet(wish.accounts, created=not wish.imported, rights_role=rights)
+    overlap = wish.mode is Mode.OVERLAP
+    return AccountSet(wish.accounts, created=not wish.imported, rights_role=rights, overlap=overlap)

@@ -23,28 +23,31 @@ from keyward.domain.writes import StoredSecret, StoredVersion
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 INTERVAL = 6 * HOUR
 NAME = "orders"
-KINDS = ("generic", "dual create", "dual import", "single create", "single import")
-UNMARKED = tuple(f"{kind} unmarked" for kind in KINDS[1:])  # on a server that has no place for a mark
-EVERY = (*KINDS, UNMARKED[0])
+_PLAIN = ("generic", "dual create", "dual import", "single create", "single import")
+OVERLAPS = ("overlap create", "overlap import")
+KINDS = (*_PLAIN, *OVERLAPS)
+UNMARKED = tuple(f"{kind} unmarked" for kind in (*_PLAIN[1:], OVERLAPS[0]))  # on a server that has no place for a mark
+EVERY = (*_PLAIN, OVERLAPS[0], UNMARKED[0])
 PG = TargetIdentity("Target", "pg", "digest-1", "target-uid")
 
 
 def wish_of(kind: str) -> Wish:
     imported = "import" in kind
-    accounts = {"generic": (), "dual create": ("x", "x_clone"), "dual import": ("a", "b"), "single create": ("x",)}
+    accounts = {"generic": (), "dual create": ("x", "x_clone"), "dual import": ("a", "b")}
     generic, kind = kind == "generic", kind.removesuffix(" unmarked")
+    modes = {"dual": Mode.DUAL, "single": Mode.SINGLE, "overlap": Mode.OVERLAP, "generic": Mode.GENERIC}
     return Wish(
         namespace="shop",
         name=NAME,
         uid="",
         generation=1,
         type="generic" if generic else "rds",
-        mode=Mode.GENERIC if generic else Mode.DUAL if "dual" in kind else Mode.SINGLE,
+        mode=modes[kind.partition(" ")[0]],
         key="default",
         schedule=ScheduleWish(automatic=not generic, interval=INTERVAL),
         projections=(ProjectionWish("orders", "shape-1"),),
         target=None if generic else PG,
-        accounts=accounts.get(kind, ("a",)),
+        accounts=accounts.get(kind, ("a",) if imported else ("x",)),
         imported=imported,
         grace=GRACE,
         drift_interval=2 * HOUR,
@@ -202,8 +205,8 @@ class Scenario:
         self.check_end()
 
     def be_quiet(self) -> None:
-        """An hour without a write; what falls due in the first one may disturb it once."""
-        for _ in range(2):
+        """An hour without a write; what falls due in the first one may disturb it once, and end a value after its grace."""
+        for _ in range(3 if self.wish.mode is Mode.OVERLAP else 2):
             before = self._written()
             self.settle(HOUR)
             if self._written() == before:
@@ -222,6 +225,7 @@ class Scenario:
             assert login_of(secret) == (current.account, value)
             for endpoint in self.world.place.endpoints:
                 assert self.world.network[endpoint.host].would_let_in(current.account, value)
+            assert all(a.second is None for a in self.world.server.accounts.values())
             ours = {n for n, a in self.world.server.accounts.items() if a.by_us}
             assert ours <= {*self.wish.accounts, f"{self.wish.accounts[0]}_rights"}
         kept = [s.version for s in self.world.api.versions.values()]

@@ -10,17 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Inspection, Removal
+from keyward.engines.overlap import Ending
 from keyward.errors import Blocked, Conflict, Reason, Rejected
 
 
 @dataclass
 class Account:
     password: bytes | None = None
+    second: bytes | None = None  # that logs in as well
     can_login: bool = False
     comment: str | None = None
     superuser: bool = False
     owns_objects: bool = False
     by_us: bool = False  # made by an engine, not by a person
+
+    def lets_in(self, password: bytes) -> bool:
+        return password in (self.password, self.second)
 
     def state(self) -> AccountState:
         return AccountState(
@@ -50,11 +55,11 @@ class Server:
 
     def would_let_in(self, name: str, password: bytes) -> bool:
         account = self.accounts.get(name)
-        return account is not None and account.can_login and account.password == password
+        return account is not None and account.can_login and account.lets_in(password)
 
     def login(self, name: str, password: bytes) -> None:
         account = self.accounts.get(name)
-        if account is None or account.password != password:
+        if account is None or not account.lets_in(password):
             self.refused_logins += 1
             raise Blocked(Reason.LOGIN_REFUSED, f"the server refuses the login of {name!r}")
         if not account.can_login:
@@ -95,10 +100,35 @@ class Server:
     def set_password(self, change: Change) -> None:
         """The last statement of a change."""
         self.refuse_candidate(change)
+        account = self.accounts[change.account]
+        if change.accounts.overlap and not self._makes_room(account, change):
+            return
         if change.enable:
-            self.accounts[change.account].can_login = True
-        self.accounts[change.account].password = change.password.reveal()
+            account.can_login = True
+        account.password = change.password.reveal()
         self.learnt.append((change.account, change.password.reveal()))
+
+    def _makes_room(self, account: Account, change: Change) -> bool:
+        """The value in use goes to the second place. False: the new one is there already, and nothing may be moved."""
+        if account.password == change.password.reveal():
+            return False
+        if account.second is not None:
+            raise Blocked(Reason.SECOND_PASSWORD, "the account holds a second password of somebody else's")
+        if change.keep is not None and account.password == change.keep.reveal():
+            account.second = account.password
+        return True
+
+    def end(self, ending: Ending) -> None:
+        """The value to keep in the first place, nothing in the second."""
+        self.expect(ending.accounts, ending.expected)
+        account, old, keep = self.accounts[ending.account], ending.old.reveal(), ending.keep.reveal()
+        if account.second is None:
+            return
+        if account.second == keep and account.password == old:
+            account.password, account.second = keep, old
+        if account.second != old:
+            raise Blocked(Reason.SECOND_PASSWORD, "the account holds a second password of somebody else's")
+        account.second = None
 
     def remove(self, removal: Removal) -> Action:
         self.expect(removal.accounts, removal.expected)

@@ -155,9 +155,13 @@ class World:
         return all(server is None or (account, password) in server.logged_in for server in servers)
 
     def _check_consumers(self) -> None:
-        """Promise 3: in dual mode whatever was read within the grace logs in."""
+        """Promise 3: in dual and overlap mode whatever was read within the grace logs in."""
         for held in self.held:
-            if held.mode is not Mode.DUAL or held.account in self.excused or not self._is_lived_in(held):
+            if (
+                held.mode not in (Mode.DUAL, Mode.OVERLAP)
+                or held.account in self.excused
+                or not self._is_lived_in(held)
+            ):
                 continue
             if held.until is not None and self.clock.real - held.until >= GRACE - timedelta(seconds=1):
                 continue

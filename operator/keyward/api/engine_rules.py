@@ -67,6 +67,12 @@ def privilege_rules(block: str, others: str) -> tuple[Rule, ...]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "self.accountManagement != 'Overlap' || self.engine == 'MySQL'",
+        "spec.rds.accountManagement: Overlap needs an account that can hold two passwords, which PostgreSQL and MariaDB do not "
+        "have: use Dual",
+        lambda r: r.account_management != "Overlap" or r.engine == "MySQL",
+    ),
     _postgresql(
         "has(self.databaseName)",
         lambda r: r.database_name is not None,

@@ -30,7 +30,7 @@ class Managed:
 
     type: str
     target: TargetReference
-    mode: Literal["Dual", "Single"]
+    mode: Literal["Dual", "Single", "Overlap"]
     names: tuple[str, ...]  # that log in; the first-named first
     created: bool
     passwords: Mapping[str, PasswordReference] = field(default_factory=dict)  # of imported accounts

@@ -136,7 +136,7 @@ class Import(Model):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ]
-    """One for Single, two for Dual; the password of the first-named is published first."""
+    """One for Single and Overlap, two for Dual; the password of the first-named is published first."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -158,8 +158,9 @@ class Rds(Model):
     """The server. It cannot be changed: use another Credential."""
     engine: EngineName = "PostgreSQL"
     """Kind of the server, as its Target says. It cannot be changed."""
-    account_management: Literal["Dual", "Single"] = "Dual"
-    """Dual rotates between two accounts without one refused login. Single has one, with a short gap at each rotation."""
+    account_management: Literal["Dual", "Single", "Overlap"] = "Dual"
+    """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
+    password during the grace period, on MySQL 8.0.14 or newer. Single has one, with a short gap at each rotation."""
     create: Create | None = None
     """Have the accounts made."""
     import_: Annotated[Import | None, Field(alias="import")] = None
@@ -179,7 +180,7 @@ class Rds(Model):
         ),
         Rule(
             "!has(self.__import__) || size(self.__import__.accounts) == (self.accountManagement == 'Dual' ? 2 : 1)",
-            "spec.rds.import.accounts: Dual needs two accounts, Single one: add or remove one",
+            "spec.rds.import.accounts: Dual needs two accounts, Single and Overlap one: add or remove one",
             _imports_enough,
         ),
         Rule(

@@ -86,7 +86,7 @@ class VersionSpec(Model):
     """uid of kube-system of the cluster that reserved it."""
     cause: Cause
     """Why it was reserved."""
-    mode: Literal["Generic", "Dual", "Single"]
+    mode: Literal["Generic", "Dual", "Single", "Overlap"]
     """How two versions can be valid at once."""
     origin: Literal["Generated", "Imported", "Source"]
     """Where the value comes from."""
@@ -155,7 +155,7 @@ class At(Model):
 class Retired(Model):
     """That this version is of no use, or no longer."""
 
-    as_: Annotated[Literal["Refused", "Superseded", "TakenOver", "Unverified", "Lost"], Field(alias="as")]
+    as_: Annotated[Literal["Refused", "Superseded", "TakenOver", "Unverified", "Lost", "Ended"], Field(alias="as")]
     """Why."""
     at: Time
     """When."""

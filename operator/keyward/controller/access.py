@@ -171,12 +171,13 @@ class Targets:
 
 def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
     """The accounts of a Credential and the rights that they shall have."""
-    hosts = wanted.hosts or ("%",)
+    hosts, overlap = wanted.hosts or ("%",), wanted.mode == "Overlap"
     if not wanted.created:
-        return AccountSet(wanted.names, created=False, hosts=hosts)
+        return AccountSet(wanted.names, created=False, overlap=overlap, hosts=hosts)
     return AccountSet(
         names=wanted.names,
         created=True,
+        overlap=overlap,
         rights_role=accounts.rights_of(wanted.names[0]) if wanted.engine == "PostgreSQL" else None,
         hosts=hosts,
         privileges=tuple(

@@ -1,4 +1,4 @@
-"""Steps that change the outside system: apply, verify, enable, disable, drop (protocol §5, §7, §8).
+"""Steps that change the outside system: apply, end, verify, enable, disable, drop (protocol §5, §7, §8).
 
 Order within each: open the admin session, read and judge the world, then send on that same session; the engine refuses
 to write if the world is no longer as judged. Nothing here decides what to do next.
@@ -16,6 +16,7 @@ from keyward.controller.proof import Proof
 from keyward.domain import commands, making, marks
 from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
+from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, PerNodeSession, Stored
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
 from keyward.sensitive import Sensitive
@@ -32,6 +33,7 @@ class Bearings:
     takeover_text: str = ""  # what the annotation would have to say now
     in_use: str | None = None  # the account of the current version
     record_applying: Callable[[], Awaitable[object]] | None = None  # a compare-and-swap; raises Conflict
+    keep: Sensitive | None = None  # overlap: the current value
 
 
 class Effects:
@@ -73,6 +75,8 @@ class Effects:
             self._judge(run, version, inspection, bearings)
             await session.check(accounts, inspection)
             change = self._change(version, password, accounts, inspection)
+            if accounts.overlap:
+                change = replace(change, keep=bearings.keep, terminate_sessions=False)
             if not accounts.created and bearings.in_use != version.account:
                 change = replace(change, like=bearings.in_use)
             await self._hook("apply:before")
@@ -94,6 +98,23 @@ class Effects:
             sent=run.memory.sent | {version.sequence},
             denied=run.memory.denied - {login},
         )
+
+    async def end(
+        self, run: Pass, top: Version, values: tuple[Sensitive, Sensitive], bearings: Bearings, *, forced: bool
+    ) -> None:
+        """Let the second of these values alone log in. `top` is the newest version that is stored."""
+        _, accounts = _reach(run)
+        try:
+            session = await run.admin()
+            assert isinstance(session, OverlapSession)
+            inspection = await session.inspect(accounts)
+            self._judge(run, top, inspection, bearings)
+            ending = Ending(top.account, accounts, inspection, *values, terminate_sessions=forced)
+            await self._hook("end:before")
+            await session.end(ending, self._send_hook("end:send"))
+        finally:
+            await run.drop_session()
+        await self._hook("end:after")
 
     def _send_hook(self, point: str, record: Callable[[], Awaitable[object]] | None = None) -> _Send:
         return _Send(self._hook, point, record)

@@ -17,9 +17,9 @@ from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
-from keyward.domain import commands, doubt, lineage, making, nodes, ownership
+from keyward.domain import commands, doubt, lineage, making, nodes, ownership, retiring
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, Origin, PreviousLink, SecretView, Version
+from keyward.domain.model import Mode, Observed, Origin, PreviousLink, RetiredAs, SecretView, Version
 from keyward.domain.steps import (
     Annotate,
     Apply,
@@ -27,6 +27,7 @@ from keyward.domain.steps import (
     Disable,
     Drop,
     Enable,
+    End,
     Mend,
     NoteDisabled,
     Orphan,
@@ -83,7 +84,7 @@ class Means:
     note_secret: Callable[[str, SecretView | None, str], None]  # (namespace, as it is now or None, its name)
 
 
-_NAMED_BY_EFFECTS = (Apply, Verify, Mend, Enable, Disable, Drop)  # these have their own named points
+_NAMED_BY_EFFECTS = (Apply, Verify, Mend, Enable, Disable, Drop, End)  # these have their own named points
 _TOLD: Final = {  # in the log of ordinary service; all else is there with --verbose
     Apply: "the value was set on the target",
     Promote: "the version is current",
@@ -91,6 +92,7 @@ _TOLD: Final = {  # in the log of ordinary service; all else is there with --ver
     Enable: "the accounts may log in again",
     Disable: "the accounts may not log in any more",
     Drop: "the accounts are dropped, or disabled if they own objects",
+    End: "the previous value logs in no more",
     Close: "the lineage is over",
     Release: "the Credential is let go",
 }
@@ -121,6 +123,7 @@ class Executor:
             NoteDisabled: self._note_disabled,
             Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
             Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
+            End: self._end,
             Close: lambda _run, _seen, step: self._record(step.version, RecordChange(closed_at=means.clock())),
             Release: lambda _run, seen, _step: means.stores.credentials.release(seen.wish.identity),
         }
@@ -238,23 +241,37 @@ class Executor:
     # --- outside ---
 
     async def _apply(self, run: Pass, seen: Observed, step: Apply) -> None:
-        history = _history(seen, step.version.lineage)
-        named = commands.takeover_names(seen, commands.highest_seen(seen, history))
-        # A takeover that was acted on when this version was reserved speaks for its apply as well.
-        handled = step.version.cause.handled.takeover is not None and doubt.why(seen, history) is None
-        bearings = Bearings(
-            known_lineages=self._m.known_lineages(),
-            takeover=named or handled,
-            takeover_text=commands.takeover_text(seen, history),
-            in_use=history.current.account if history.current else None,
-            record_applying=partial(self._applying, step.version),
-        )
+        current = _history(seen, step.version.lineage).current
+        bearings = self._bearings(seen, step.version)
+        if current is not None and step.version.mode is Mode.OVERLAP:
+            bearings = replace(bearings, keep=await self._open(run, current))
         value = await self._open(run, step.version)
         try:
             await self._m.effects.apply(run, step.version, value, bearings)
         finally:
             # What was seen of the system's nodes before tells nothing of them any more.
             run.learn(nodes=None, nodes_changed_at=self._m.clock())
+
+    def _bearings(self, seen: Observed, version: Version) -> Bearings:
+        history = _history(seen, version.lineage)
+        named = commands.takeover_names(seen, commands.highest_seen(seen, history))
+        # A takeover that was acted on when this version was reserved speaks for its apply as well.
+        handled = version.cause.handled.takeover is not None and doubt.why(seen, history) is None
+        return Bearings(
+            known_lineages=self._m.known_lineages(),
+            takeover=named or handled,
+            takeover_text=commands.takeover_text(seen, history),
+            in_use=history.current.account if history.current else None,
+            record_applying=partial(self._applying, version),
+        )
+
+    async def _end(self, run: Pass, seen: Observed, step: End) -> None:
+        top = _history(seen, step.version.lineage).highest
+        assert top is not None
+        old, keep = await self._open(run, step.version), await self._open(run, step.current)
+        forced = retiring.is_forced(seen, step.current)
+        await self._m.effects.end(run, top, (old, keep), self._bearings(seen, top), forced=forced)
+        await self._record(step.version, RecordChange(retired=(RetiredAs.ENDED, self._m.clock())))
 
     async def _applying(self, version: Version) -> None:
         """Right before the send, where no mark will tell of it: who acts on a version as it was long ago stops here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyward.domain.model import Mode, Observed, Obstacle, Version
+from keyward.domain.model import Mode, Observed, Obstacle, RetiredAs, Version
 from keyward.errors import Reason
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def rotate_text(observed: Observed, history: History) -> str | None:
     if top.cause.text != text:
         # Whatever was reserved since then, the versions that it caused may have been pruned: it is done.
         return None
-    done = sum(1 for v in history.versions if v.cause.text == text and not v.retired)
+    done = sum(1 for v in history.versions if v.cause.text == text and v.retired in (None, RetiredAs.ENDED))
     return text if done < _rotations_wanted(text, observed.wish.mode) else None
 
 

@@ -68,8 +68,8 @@ class History:
 
     def is_dead(self, version: Version) -> bool:
         """Whether a later version has overwritten, or will overwrite, this one's password."""
-        if version.mode is Mode.GENERIC:
-            return False
+        if version.mode in (Mode.GENERIC, Mode.OVERLAP):
+            return False  # an account that holds two values: the older one is ended, and that is recorded
         return any(
             later.sequence > version.sequence
             and later.account == version.account

@@ -70,6 +70,7 @@ _FIELDS: Final[Mapping[Reason, Field]] = {
     Reason.ACCOUNT_RESERVED: account,
     Reason.ACCOUNT_CLAIMED: account,
     Reason.KEY_FILE_UNUSABLE: account,
+    Reason.SECOND_PASSWORD: account,
     Reason.LINEAGE_CONFLICT: account,
     Reason.LOGIN_REFUSED: account,
     Reason.WRONG_IDENTITY: account,

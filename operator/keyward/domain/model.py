@@ -20,6 +20,7 @@ class Mode(StrEnum):
     GENERIC = "Generic"
     DUAL = "Dual"
     SINGLE = "Single"
+    OVERLAP = "Overlap"  # one account that holds both
 
 
 class Origin(StrEnum):
@@ -31,13 +32,14 @@ class Origin(StrEnum):
 
 
 class RetiredAs(StrEnum):
-    """Why a version ended without ever (or any longer) being of use."""
+    """Why a version is of no use, or no longer."""
 
     REFUSED = "Refused"
     SUPERSEDED = "Superseded"  # never sent
     TAKEN_OVER = "TakenOver"  # may have been sent, by us or by a fork: its account stays dead
     UNVERIFIED = "Unverified"
     LOST = "Lost"
+    ENDED = "Ended"  # it was current once; its grace is over, and it logs in no more
 
 
 class CauseKind(StrEnum):

@@ -1,7 +1,7 @@
 """When the next version is reserved, why, and on which account (protocol §2, §4, §5).
 
 What stands before a reserve is what keeps the previous value alive: in dual mode the next version's apply resets the
-account that previous names.
+account that previous names. Where one account holds both, the previous value is ended by itself (`retiring`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from keyward.domain import commands, doubt, lineage, schedule, settling
 from keyward.domain.model import (
@@ -29,6 +29,10 @@ from keyward.errors import Reason
 
 if TYPE_CHECKING:
     from keyward.domain.rotation import Situation
+
+
+GATE: Final = timedelta(seconds=15)  # between two looks at consumers
+GRACE: Final = "the previous value is kept for spec.rotation.gracePeriod"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +137,30 @@ def hold_until_projected(s: Situation, _need: Need) -> Wait | None:
 def hold_for_grace(s: Situation, need: Need) -> Wait | None:
     """Readers get `gracePeriod` after the newest write of a projection before their previous value dies."""
     current = s.history.current
-    if current is None or not s.seen.wish.logs_in or s.seen.wish.mode is Mode.SINGLE or commands.is_forced(need.text):
+    if current is None or not s.seen.wish.logs_in or commands.is_forced(need.text):
         return None
+    if s.seen.wish.mode in (Mode.SINGLE, Mode.OVERLAP):
+        return None  # the one has no grace, the other one ends a value only after it: see `hold_until_ended`
     if need.kind is CauseKind.INITIAL:
         return None  # an import overwrites nobody's password
-    newest = max(_writes(s.seen, current), default=s.now)
-    if newest > s.now:
-        newest = s.seen.memory.behind_since or s.now
-    until = newest + s.seen.wish.grace
-    return Wait(until, "Grace", "the previous value is kept for spec.rotation.gracePeriod") if until > s.now else None
+    until = grace_ends(s.seen, current, s.now)
+    return Wait(until, "Grace", GRACE) if until > s.now else None
+
+
+def hold_until_ended(s: Situation, _need: Need) -> Wait | None:
+    """An account holds two values and no third one: the one before current is ended first (`retiring`)."""
+    if s.seen.wish.mode is not Mode.OVERLAP or s.history.previous is None or s.history.current is None:
+        return None
+    until = grace_ends(s.seen, s.history.current, s.now)
+    return Wait(until if until > s.now else None, "Grace", GRACE)
+
+
+def grace_ends(seen: Observed, current: Version, now: datetime) -> datetime:
+    """When readers have had `gracePeriod` since the newest write of a projection."""
+    newest = max(_writes(seen, current), default=now)
+    if newest > now:
+        newest = seen.memory.behind_since or now
+    return newest + seen.wish.grace
 
 
 def _writes(seen: Observed, current: Version) -> list[datetime]:
@@ -167,11 +186,17 @@ def hold_for_consumers(s: Situation, need: Need) -> Wait | None:
     """The consumer gate: somebody is known to hold the previous value still."""
     if s.seen.gate is None or commands.is_forced(need.text):
         return None
-    return Wait(s.now + timedelta(seconds=15), "ConsumersNotCurrent", s.seen.gate)
+    return Wait(s.now + GATE, "ConsumersNotCurrent", s.seen.gate)
 
 
 ReserveGuard = Callable[["Situation", Need], "Wait | None"]
-GUARDS: tuple[ReserveGuard, ...] = (hold_when_frozen, hold_until_projected, hold_for_grace, hold_for_consumers)
+GUARDS: tuple[ReserveGuard, ...] = (
+    hold_when_frozen,
+    hold_until_projected,
+    hold_for_grace,
+    hold_until_ended,
+    hold_for_consumers,
+)
 
 
 # --- the reservation --------------------------------------------------------------------------------------------------
@@ -208,7 +233,7 @@ def _account(s: Situation, *, importing: bool) -> str:
         # The second-named account is sequence 1, so that the first-named is promoted last and is current.
         return accounts[0] if s.history.versions else accounts[-1]
     current = s.history.current
-    if s.seen.wish.mode is Mode.SINGLE or current is None:
+    if s.seen.wish.mode is not Mode.DUAL or current is None:
         return accounts[0]
     return next((name for name in accounts if name != current.account), accounts[0])
 

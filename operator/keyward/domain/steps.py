@@ -133,6 +133,14 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """End a previous value on the one account that holds it beside current, then record that it is retired."""
+
+    version: Version
+    current: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Record that a lineage is over."""
 
@@ -174,6 +182,7 @@ Step = (
     | NoteDisabled
     | Disable
     | Drop
+    | End
     | Close
     | Release
 )

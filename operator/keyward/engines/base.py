@@ -101,6 +101,7 @@ class AccountSet:
     rights_role: str | None = None
     privileges: tuple[Privilege, ...] = ()
     preset_role: str | None = None  # privileged accounts: the role that the Target names
+    overlap: bool = False  # one account that holds two values for a while: `Change.keep` and `overlap.Ending`
     hosts: tuple[str, ...] = (
         "%",
     )  # where an account is user@host: the hosts of each; one that is not here is a conflict
@@ -195,7 +196,7 @@ class AdminSession(Protocol):
             Rejected: the system refused the password for certain; it is not set. Accounts may have been made.
             Unsettled: sent, outcome unknown; something may have been changed.
             Conflict: the world is not as judged; nothing was changed.
-            Retry, Blocked: nothing was changed.
+            Retry, Blocked: nothing was changed. SECOND_PASSWORD: overlap, and the account holds a value of somebody else's.
         """
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:

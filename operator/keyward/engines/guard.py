@@ -27,12 +27,13 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
+from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, NodeWatch, PerNode, PerNodeSession
 from keyward.errors import KeywardError, Reason, Retry, Unsettled
 
 T = TypeVar("T")
 Observe = Callable[[str, str, float], None]
-"""Engine, call (open, inspect, check, apply, remove, verify), seconds."""
+"""Engine, call (open, inspect, check, apply, remove, end, verify), seconds."""
 
 
 def _ignore(_engine: str, _call: str, _seconds: float) -> None:
@@ -59,8 +60,7 @@ class Guard:
     async def _open(self, opened: AbstractAsyncContextManager[AdminSession]) -> AsyncIterator[AdminSession]:
         session = await self.call("open", opened.__aenter__())
         try:
-            kind = _PerNodeSession if isinstance(session, PerNodeSession) else _Session
-            yield kind(self, session)
+            yield _kind(session)(self, session)
         finally:
             # A session that does not close well has nothing left to say: its outcome was told by the calls on it.
             with suppress(Exception):
@@ -145,6 +145,19 @@ class _PerNodeSession(_Session):
     async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
         assert isinstance(self.session, PerNodeSession)
         return await self.guard.call("mend", self.session.mend(mending, before_send), sends=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _OverlapSession(_Session):
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        assert isinstance(self.session, OverlapSession)
+        await self.guard.call("end", self.session.end(ending, before_send), sends=True)
+
+
+def _kind(session: AdminSession) -> type[_Session]:
+    if isinstance(session, PerNodeSession):
+        return _PerNodeSession
+    return _OverlapSession if isinstance(session, OverlapSession) else _Session
 
 
 @dataclass(frozen=True, slots=True)

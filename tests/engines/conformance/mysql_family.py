@@ -114,6 +114,13 @@ class MysqlStage(FamilyStage):
     at_limit = "m" * 32
     beyond = "n" * 33
     odd = ("ü" * 32,)
+    overlaps = True
+
+    def give_second(self, name: str, password: str) -> None:
+        self._server.sql(f"ALTER USER {literal(name)}@'%' IDENTIFIED BY {literal(password)} RETAIN CURRENT PASSWORD")
+
+    def set_by_hand(self, name: str, password: str) -> None:
+        self._server.sql(f"ALTER USER {literal(name)}@'%' IDENTIFIED BY {literal(password)}")
 
     @contextlib.contextmanager
     def refusing(self, admin: Login, account: str) -> Iterator[str]:

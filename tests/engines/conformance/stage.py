@@ -30,6 +30,7 @@ class Stage(ABC):
         server: name of the fixture whose value the stage is made with.
         at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
         odd: further names that this kind of server may have, beside those that the suite tries on all.
+        overlaps: whether an account can hold two values; then there are `give_second` and `set_by_hand`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stage(ABC):
     at_limit: str
     beyond: str
     odd: tuple[str, ...] = ()
+    overlaps: bool = False
 
     @abstractmethod
     def __init__(self, server: Any) -> None:
@@ -115,6 +117,14 @@ class Stage(ABC):
     @abstractmethod
     def stalled(self, name: str) -> AbstractContextManager[None]:
         """While it lasts, no statement that changes this account comes to its end."""
+
+    def give_second(self, _name: str, _password: str) -> None:
+        """Give an account a new value, while its old one goes on to log in."""
+        raise NotImplementedError
+
+    def set_by_hand(self, _name: str, _password: str) -> None:
+        """Give an account a new value in place of its old one."""
+        raise NotImplementedError
 
     # --- how a person looks ---
 

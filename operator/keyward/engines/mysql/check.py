@@ -45,13 +45,13 @@ def settable(found: Sequence[Row], accounts: AccountSet, transport: Transport) -
     for row in found:
         if not rows.is_listed(row, accounts):
             continue
-        if row.odd:
+        if row.odd or (row.second is not None and not accounts.overlap):
             text_ = (
                 f"account {row.name!r} has a second password or a second way to log in: remove it (DISCARD OLD PASSWORD, or one "
                 "IDENTIFIED VIA), or the old secret would go on to work"
             )
             raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
-        if transport is Transport.HASHED and row.plugin not in hashing.KNOWN:
+        if (transport is Transport.HASHED or accounts.overlap) and row.plugin not in hashing.KNOWN:
             text_ = (
                 f"account {row.name!r} logs in by the plug-in {row.plugin!r}, whose hashes are not computed here: use "
                 f"{', '.join(sorted(hashing.KNOWN))}, or passwordTransport Plaintext"

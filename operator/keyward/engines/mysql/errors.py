@@ -35,13 +35,17 @@ POLICY_NUMBERS: Final = frozenset({1819, 3638, 4165})
 _Kind = tuple[type[KeywardError], Reason, str]
 _POLICY: Final[_Kind] = (Rejected, Reason.PASSWORD_REFUSED, "the server's password policy refused the candidate")
 _RIGHT: Final[_Kind] = (Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks a right for this change")
-_CROWDED: Final[_Kind] = (Retry, Reason.BUSY, "the server has no connection left")
+_CROWDED: Final[_Kind] = (
+    Retry,
+    Reason.BUSY,
+    "the server has no connection left: raise max_connections or max_user_connections, or end what holds them",
+)
 _HELD: Final[_Kind] = (Retry, Reason.BUSY, "somebody else holds a lock that the change needs")
 _LATE: Final[_Kind] = (Retry, Reason.TIMEOUT, "the server ended the statement after its time limit")
 _READ_ONLY: Final[_Kind] = (
     Retry,
     Reason.READ_ONLY_ENDPOINT,
-    "the server is read-only; a failover may be going on",
+    "the server is read-only: give its endpoint the role Replica, or wait for the end of a failover",
 )
 _GONE: Final[_Kind] = (Retry, Reason.UNREACHABLE, "the connection was lost")
 _STATEMENT: Final[dict[int, _Kind]] = {
@@ -88,8 +92,16 @@ _STATEMENT: Final[dict[int, _Kind]] = {
 _LOST: Final = frozenset({1053, 1927, 2006, 2013, 2014, 2055, 4031})
 
 _LOGIN: Final[_Kind] = (Blocked, Reason.LOGIN_REFUSED, "the server refused user name and password")
-_LOCKED: Final[_Kind] = (Blocked, Reason.ACCOUNT_DISABLED, "the account is locked")
-_EXPIRED: Final[_Kind] = (Blocked, Reason.ACCOUNT_DISABLED, "the account's password has expired")
+_LOCKED: Final[_Kind] = (
+    Blocked,
+    Reason.ACCOUNT_DISABLED,
+    "the account is locked: ALTER USER … ACCOUNT UNLOCK gives it back, which we never do",
+)
+_EXPIRED: Final[_Kind] = (
+    Blocked,
+    Reason.ACCOUNT_DISABLED,
+    "the account's password was made to expire: somebody has to set it anew, which we never do",
+)
 _CONNECTION: Final[dict[int, _Kind]] = {
     1045: _LOGIN,
     1698: _LOGIN,

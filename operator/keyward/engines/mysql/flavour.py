@@ -41,6 +41,11 @@ class Server:
         return not self.mariadb and self.version >= (8, 0, 21)
 
     @property
+    def two_passwords(self) -> bool:
+        """RETAIN CURRENT PASSWORD."""
+        return not self.mariadb and self.version >= (8, 0, 14)
+
+    @property
     def has_roles(self) -> bool:
         return self.mariadb or self.version >= (8, 0, 0)
 

@@ -48,6 +48,10 @@ _MIGHTY: Final = frozenset(
 _WRITES: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE", "ALTER", "DROP", "CREATE"})
 
 
+_PATTERN: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Grants:
     """What one account, or one role, was granted itself."""
@@ -73,8 +77,23 @@ class Grants:
         )
 
     def grantable(self, obj: str, right: str) -> bool:
-        """Whether who holds these may give the right on."""
-        return right != OPTION and self.holds(obj, right) and self.holds(obj, OPTION)
+        """Whether who holds these may give the right on: held on the object, or on a pattern that covers the database."""
+        held = {obj, *(one for one, _ in self.rights if _covers(one, obj))}
+        return right != OPTION and any(self.holds(one, right) and self.holds(one, OPTION) for one in held)
+
+
+def _covers(pattern: str, obj: str) -> bool:
+    """Whether a grant on one database means the other as well: `_` and `%` are wildcards unless a backslash stands before."""
+    if not (pattern.endswith("`.*") and obj.endswith("`.*")):
+        return False
+    return re.fullmatch(_PATTERN.sub(_as_regex, pattern[1:-3]), _ESCAPED.sub(r"\1", obj[1:-3]), re.DOTALL) is not None
+
+
+def _as_regex(found: re.Match[str]) -> str:
+    escaped, plain = found.groups()
+    if escaped:
+        return re.escape(escaped)
+    return {"_": ".", "%": ".*"}.get(plain, re.escape(plain))
 
 
 def wanted(privileges: Sequence[Privilege], server: Server) -> Grants:

@@ -58,7 +58,8 @@ async def greet(wire: Wire, stated: Flavour, seconds: float) -> Server:
     """
     server, told = await learn(wire, stated)
     if _is_on(told.get("read_only")) or _is_on(told.get("super_read_only")):
-        raise Retry(Reason.READ_ONLY_ENDPOINT, "the primary endpoint leads to a read-only server")
+        text = "the primary leads to a read-only server: correct the roles, or wait for the end of a failover"
+        raise Retry(Reason.READ_ONLY_ENDPOINT, text)
     limit = max(1, int(min(5.0, seconds)))
     settings = {
         # Without the word, GRANT would make an account without a password where there is none.

@@ -69,7 +69,7 @@ class Passwords:
             raise Unsettled(Reason.UNKNOWN_OUTCOME, "not every user@host of the account has the new password yet")
 
     async def _has(self, row: Row | None, proof: Proof, password: Sensitive) -> bool:
-        if row is None:
+        if row is None or (proof.retained is not None and row.second != proof.retained):
             return False
         if proof.verifier is not None:
             return row.stored == proof.verifier.encode()

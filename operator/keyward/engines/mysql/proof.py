@@ -81,7 +81,9 @@ async def _elsewhere(flavour: Flavour, goal: Goal, expect: Expectation, admin: L
 async def _stored(row: Row, goal: Goal) -> None:
     if row.locked:
         raise Blocked(Reason.ACCOUNT_DISABLED, f"account {row.name!r} is locked for host {row.host!r}")
-    if await in_thread(lambda: hashing.matches(row.plugin, row.stored, goal.login.password)) is False:
+    held = [stored for stored in (row.stored, row.second) if stored is not None]
+    password = goal.login.password
+    if await in_thread(lambda: all(hashing.matches(row.plugin, one, password) is False for one in held)):
         raise Blocked(
             Reason.LOGIN_REFUSED, f"the server stores another password of account {row.name!r} for host {row.host!r}"
         )

@@ -19,13 +19,14 @@ _ROLES_DEEP: Final = 8
 
 
 _OF_OLD_MYSQL: Final = """
-    SELECT User, Host, plugin, HEX(authentication_string), account_locked = 'Y', password_expired = 'Y', NULL, 0
+    SELECT User, Host, plugin, HEX(authentication_string), account_locked = 'Y', password_expired = 'Y', NULL, 0, NULL
     FROM mysql.user WHERE User IN %s
 """
 _OF_MYSQL: Final = """
     SELECT User, Host, plugin, HEX(authentication_string), account_locked = 'Y', password_expired = 'Y',
            JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.keyward')),
-           JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password', '$.multi_factor_authentication')
+           JSON_CONTAINS_PATH(User_attributes, 'one', '$.multi_factor_authentication'),
+           HEX(JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password')))
     FROM mysql.user WHERE User IN %s
 """
 
@@ -41,7 +42,8 @@ class Row:
     locked: bool = False
     expired: bool = False
     mark: str | None = None
-    odd: bool = False  # a second password, or more than one way in
+    odd: bool = False  # more than one way in
+    second: bytes | None = None  # the verifier of a second password
 
     @property
     def sql(self) -> str:
@@ -57,15 +59,16 @@ async def read(wire: Wire, server: Server, names: Iterable[str]) -> list[Row]:
         found = await wire.rows("SELECT User, Host, Priv FROM mysql.global_priv WHERE User IN %s", [wanted])
         rows = [_of_json(*found_row) for found_row in found]
     else:
-        found = await wire.rows(_OF_MYSQL if server.keeps_marks else _OF_OLD_MYSQL, [wanted])
+        found = await wire.rows(_OF_MYSQL if server.two_passwords else _OF_OLD_MYSQL, [wanted])
         rows = [_of_columns(found_row) for found_row in found]
     # The server compares without regard to spaces at the end; a name is meant as it is written.
     return sorted((row for row in rows if row.name in wanted), key=lambda row: (row.name, row.host))
 
 
 def _of_columns(row: Sequence[Any]) -> Row:
-    name, host, plugin, stored, locked, expired, mark, odd = row
-    return Row(name, host, plugin, bytes.fromhex(stored), bool(locked), bool(expired), mark, bool(odd))
+    name, host, plugin, stored, locked, expired, mark, odd, second = row
+    old = None if second is None else bytes.fromhex(second)
+    return Row(name, host, plugin, bytes.fromhex(stored), bool(locked), bool(expired), mark, bool(odd), old)
 
 
 def _of_json(name: str, host: str, priv: str) -> Row:

@@ -1,4 +1,4 @@
-"""The admin session: inspect, check, apply, remove.
+"""The admin session: inspect, check, apply, end, remove.
 
 There are no transactions for accounts. From the first look on, the session holds a lock for each name, which a statement
 that outlives its client holds too. The order of a change is: accounts, with a password that nobody knows; rights; the
@@ -15,12 +15,13 @@ from typing import Any, Final, TypeVar
 
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
-from keyward.engines.mysql import check, errors, rights, rows, statements, text
+from keyward.engines.mysql import check, errors, overlap, rights, rows, statements, text
 from keyward.engines.mysql.connect import Goal
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.passwords import Passwords, Place
 from keyward.engines.mysql.rows import Row
 from keyward.engines.mysql.wire import Wire
+from keyward.engines.overlap import Ending
 from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Unsettled
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class _Progress:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Implements `AdminSession`."""
+    """Implements `OverlapSession`."""
 
     wire: Wire
     goal: Goal
@@ -57,8 +58,17 @@ class Session:
         progress = _Progress()
         await self._within(self._apply(change, before_send, progress), progress)
         if change.terminate_sessions:
-            with suppress(KeywardError):
-                await self._within(self._terminate(change.account), _Progress())
+            await self._end_sessions(change.account)
+
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        progress = _Progress()
+        await self._within(self._end(ending, before_send, progress), progress)
+        if ending.terminate_sessions:
+            await self._end_sessions(ending.account)
+
+    async def _end_sessions(self, account: str) -> None:
+        with suppress(KeywardError):
+            await self._within(self._terminate(account), _Progress())
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         progress = _Progress()
@@ -102,6 +112,7 @@ class Session:
         own = await rows.granted(self.wire, self.server, "CURRENT_USER()")
         check.admin_may(self.server, own)
         check.ordinary(accounts, inspection)
+        overlap.supported(self.server, accounts)
         found = await rows.read(self.wire, self.server, accounts.names)
         rows.only_listed(found, accounts)
         check.settable(found, accounts, self.goal.place.transport)
@@ -133,14 +144,20 @@ class Session:
         check.settable(found, accounts, self.goal.place.transport)
         made = {name: await passwords.unknown(places) for name, places in _missing(change, found).items()}
         more = await rights.plan(self.wire, self.server, change, found, made)
-        proofs = await passwords.proofs(_rows_to_set(change, found), change.password)
+        to_set = _rows_to_set(change, found)
+        if accounts.overlap:
+            overlap.supported(self.server, accounts)
+            proofs = await overlap.proofs(passwords, to_set, change.password, change.keep)
+        else:
+            proofs = await passwords.proofs(to_set, change.password)
         await before_send()
         progress.sent = True
         for name, new in made.items():
             await self.wire.rows(statements.create(new, self.server, change.comments.get(name)))
         for statement in more:
             await self.wire.rows(statement)
-        await self._set(change, proofs)
+        if proofs:
+            await self._set(change, proofs)
 
     async def _set(self, change: Change, proofs: Sequence[statements.Proof]) -> None:
         options = ["PASSWORD EXPIRE NEVER"] if change.accounts.created else []
@@ -169,6 +186,22 @@ class Session:
         for (number,) in await self.wire.rows(query, [account]):
             with suppress(KeywardError):
                 await self.wire.rows("KILL CONNECTION %s", [int(number)])
+
+    # --- end ---
+
+    async def _end(self, ending: Ending, before_send: BeforeSend, progress: _Progress) -> None:
+        found = rows.by_host(await self._judged(ending.accounts, ending.expected), ending.account)
+        todo = await overlap.ending(self._passwords, list(found.values()), ending)
+        if not todo.rows:
+            return
+        await before_send()
+        progress.sent = True
+        if todo.swapped:
+            await self.wire.rows(statements.set_password(todo.swapped, self.server, None), setting_password=True)
+        await self.wire.rows(statements.discard([row.sql for row in todo.rows]))
+        left = await rows.read(self.wire, self.server, [ending.account])
+        if any(row.second is not None for row in left):
+            raise Unsettled(Reason.UNKNOWN_OUTCOME, "not every user@host of the account has lost the old password yet")
 
     # --- remove ---
 
@@ -233,7 +266,9 @@ def _may_be_set(change: Change) -> None:
         text_ = "an account has rights over the whole server; such accounts are never touched"
         raise Blocked(Reason.ACCOUNT_RESERVED, text_)
     if state.exists and not state.can_login and not change.enable:
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is locked; somebody did that on purpose")
+        raise Blocked(
+            Reason.ACCOUNT_DISABLED, f"account {change.account!r} is locked: unlock it on the server, we never do"
+        )
     if state.expired and not change.accounts.created:
         # A new password would let it in again.
         raise Blocked(Reason.ACCOUNT_DISABLED, f"the password of account {change.account!r} was made to expire")

@@ -24,6 +24,7 @@ class Proof:
     plugin: str
     verifier: str | None = None
     clear: str | None = None
+    retained: bytes | None = None  # the verifier that goes on to let the row in beside this one
 
     @property
     def row(self) -> str:
@@ -37,7 +38,8 @@ class Proof:
         else:
             raise ValueError("not a verifier")
         way = f"VIA {text.identifier(self.plugin)} USING" if server.mariadb else f"WITH {text.literal(self.plugin)}"
-        return f"{self.row} IDENTIFIED {way} {by.format(text.literal(secret))}"
+        retain = " RETAIN CURRENT PASSWORD" if self.retained is not None else ""
+        return f"{self.row} IDENTIFIED {way} {by.format(text.literal(secret))}{retain}"
 
 
 def create(proofs: Sequence[Proof], server: Server, mark: str | None) -> str:
@@ -49,6 +51,11 @@ def set_password(proofs: Sequence[Proof], server: Server, mark: str | None, opti
     """All rows of one account in one statement: since MySQL 8 all of it is done, or nothing."""
     more = "".join(f" {option}" for option in options)
     return f"ALTER USER {_rows(proofs, server)}{more}{_attribute(mark, server)}"
+
+
+def discard(accounts: Sequence[str]) -> str:
+    """End the second password of each row."""
+    return "ALTER USER " + ", ".join(f"{account} DISCARD OLD PASSWORD" for account in accounts)
 
 
 def lock(accounts: Sequence[str], server: Server, mark: str | None, *, locked: bool) -> str:

@@ -1,0 +1,70 @@
+"""SIGKILL before, within and after every effect on a real MySQL and a real MariaDB, and a new start.
+
+There is no transaction around accounts: a change is several statements, and the operator is killed between any two of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster import definitions
+from tests.cluster.mariadb import MariadbServer
+from tests.cluster.mysql import MysqlServer
+from tests.kills.api import Api
+from tests.kills.family import MARIADB, MYSQL, TALES, FamilyStage, killed_at_each_point
+from tests.kills.lives import CREATION, DELETION, RETURN, ROTATION
+from tests.kills.sweep import Chronicle, discover
+
+EVENTS = (CREATION, ROTATION, DELETION, RETURN)
+
+
+SERVERS = {"mysql": MysqlServer(settings=MYSQL), "mariadb": MariadbServer(settings=MARIADB)}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def stage(request, control_plane) -> Iterator[FamilyStage]:
+    definitions.install(control_plane)
+    with SERVERS[request.param] as server, Api(control_plane.kubeconfig) as api:
+        stage = FamilyStage(api, server)
+        stage.prepare()
+        yield stage
+        stage.leave()
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    found = discover(stage, operator, TALES)
+    points = sum(len(found.of(tale, event).points) for tale in TALES for event in tale.swept)
+    sys.stderr.write(f"kills of {stage.server.name}: {points} points\n")
+    return found
+
+
+@pytest.mark.parametrize("tale", TALES, ids=str)
+def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
+    """What all kills are compared with."""
+    for event in tale.events:
+        found = chronicle.of(tale, event).end
+        accounts = list(found["roles"].values())
+        if event is DELETION:
+            assert found["credential"] is None
+            assert bool(accounts) == (tale.kin.deletion != "Drop")
+            assert not any(account["login"] for account in accounts)
+            continue
+        assert found["credential"]["conditions"] == {"Ready": "True Projected", "Rotated": "True UpToDate"}
+        assert len(accounts) == (2 if tale.kin.is_dual else 1)
+        assert all(account["login"] for account in accounts)
+        assert "SELECT" in str(found["rights"])
+        assert not found["two passwords"]
+
+
+def test_a_change_takes_several_statements_and_each_gap_between_them_is_a_point(chronicle):
+    names = {str(point) for point in chronicle.of(TALES[0], CREATION).points}
+    assert {"apply:send", "sql CREATE USER:after", "sql CREATE USER:after #2", "sql GRANT:after", "apply:after"} < names
+    assert "drop:send" in {str(point) for point in chronicle.of(TALES[0], DELETION).points}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
+    killed_at_each_point(stage, operator, chronicle, TALES, event)

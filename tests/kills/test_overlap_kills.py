@@ -1,0 +1,50 @@
+"""SIGKILL around RETAIN CURRENT PASSWORD and DISCARD OLD PASSWORD on a real MySQL: done twice, they would end a value in use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster import definitions
+from tests.cluster.mysql import MysqlServer
+from tests.kills.api import Api
+from tests.kills.family import MYSQL, OVERLAPS, FamilyStage, killed_at_each_point
+from tests.kills.lives import BACK, CREATION, LEAK, ROTATION
+from tests.kills.sweep import Chronicle, discover
+
+EVENTS = (CREATION, ROTATION, BACK, LEAK)
+
+
+@pytest.fixture(scope="module")
+def stage(control_plane) -> Iterator[FamilyStage]:
+    definitions.install(control_plane)
+    with MysqlServer(settings=MYSQL) as server, Api(control_plane.kubeconfig) as api:
+        stage = FamilyStage(api, server)
+        stage.prepare()
+        yield stage
+        stage.leave()
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    found = discover(stage, operator, OVERLAPS)
+    points = sum(len(found.of(tale, event).points) for tale in OVERLAPS for event in tale.swept)
+    sys.stderr.write(f"kills of overlaps: {points} points\n")
+    return found
+
+
+def test_undisturbed_one_account_holds_two_values_until_the_grace_is_over(chronicle):
+    for tale in OVERLAPS:
+        long = tale.kin.kind.endswith("for long")
+        for event in tale.events:
+            assert chronicle.of(tale, event).end["two passwords"] is (long and event in (ROTATION, BACK))
+    names = {point.name for point in chronicle.of(OVERLAPS[0], ROTATION).points}
+    assert {"apply:send", "end:send", "end:after"} < names
+    # The leak after going back: current changes places with the newer value, which is discarded then.
+    assert "sql ALTER USER:after" in {point.name for point in chronicle.of(OVERLAPS[2], LEAK).points}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
+    killed_at_each_point(stage, operator, chronicle, OVERLAPS, event)
