@@ -77,12 +77,25 @@ REDIS = _object(
         "projections": [{"secretName": "orders-cache"}],
     },
 )
+ECS = _object(
+    "Credential",
+    {
+        "ecs": {"targetRef": {"name": "web"}, "secretType": "SSHKey", "import": {"accounts": [_account("deploy")]}},
+        "rotation": {"interval": "1h"},
+        "projections": [{"secretName": "web-deploy"}],
+    },
+)
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 MYSQL_SERVER = {"engine": "MySQL", "endpoints": [{"host": "mysql.db", "port": 3306}]}
 SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
 TARGET = _object("Target", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 MYSQL_TARGET = _object("Target", {"rds": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
 REDIS_TARGET = _object(
     "Target", {"redis": {"endpoints": [{"host": "cache"}]}, "admin": {"secretRef": {"name": "admin"}}}
+)
+ECS_TARGET = _object(
+    "Target",
+    {"ecs": {"endpoints": [{"host": "web"}], "hostKeys": [HOST_KEY]}, "admin": {"secretRef": {"name": "admin"}}},
 )
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 POLARDB = _object(
@@ -186,6 +199,8 @@ ALL = {
     "redis": REDIS,
     "redis-set": REDIS_SET,
     "redis-target": REDIS_TARGET,
+    "ecs": ECS,
+    "ecs-target": ECS_TARGET,
     "target": TARGET,
     "mysql-target": MYSQL_TARGET,
     "cluster-target": CLUSTER_TARGET,

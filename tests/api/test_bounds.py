@@ -38,6 +38,10 @@ def named(count):
     return many(count, lambda n: f"n{n}")
 
 
+def rsa(number):
+    return f"ssh-rsa AAA{number}"
+
+
 def pem(size):
     return "-----BEGIN CERTIFICATE-----" + "A" * (size - 27)
 
@@ -46,8 +50,12 @@ G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
 M, MT = o.MYSQL, o.MYSQL_TARGET
 R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
 P, PT = o.POLARDB, o.POLARDB_TARGET
+E, ET = o.ECS, o.ECS_TARGET
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
+TWO_USERS = [o.account("a"), o.account("b")]
+NO_USERS = ["", "a" * 33, "-a", "1a", "a b", "a:b", "ä", "a$b"]
+NO_HOST_KEYS = ("AAAA", f"{o.HOST_KEY} a comment", "ssh-rsa A\n* ssh-rsa B", "* ssh-rsa A")
 PRIV = "spec.rds.create.privileges"
 
 # object, path, values that fit, values that do not
@@ -137,6 +145,19 @@ BOUNDS = [
     (RT, "spec.redis.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
     (RT, "spec.redis.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (RT, "spec.redis.tls.ca", [o.PEM, pem(65_536)], ["", pem(65_537), "AAAA"]),
+    (E, "spec.rotation.interval", ["1h", "365d"], ["59m59s", "8760h1s"]),
+    (E, "spec.ecs.secretType", ["Password", "SSHKey"], ["", "Key", ...]),
+    (E, "spec.ecs.keyAlgorithm", ["Ed25519", "RSA3072", "RSA4096"], ["RSA2048", "DSA"]),
+    (E, "spec.ecs.targetRef", [{"name": "a" * 253}], [..., {}, {"name": "a" * 254}]),
+    (E, "spec.ecs.import", [{"accounts": [o.account("a")]}], [..., {}, {"accounts": []}, {"accounts": TWO_USERS}]),
+    (E, "spec.ecs.import.accounts.0.name", ["root", "a" * 32, "a.b-c_d", "host$"], NO_USERS),
+    (E, "spec.ecs.import.accounts.0.passwordFrom.secretName", ["s" * 253], ["", "s" * 254]),
+    (E, "spec.ecs.import.accounts.0.passwordFrom.key", ["k" * 253], ["", "k" * 254]),
+    (ET, "spec.ecs.engine", ["Linux"], ["Windows", ""]),
+    (ET, "spec.ecs.endpoints", [many(1, host)], [..., [], many(2, host)]),
+    (ET, "spec.ecs.endpoints.0.port", [1, 65_535], [0, 65_536]),
+    (ET, "spec.ecs.hostKeys", [[o.HOST_KEY], many(8, rsa)], [..., [], many(9, rsa), *([line] for line in NO_HOST_KEYS)]),
+    (ET, "spec.ecs.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
     (T, "spec.rds.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
     (T, "spec.rds.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (T, "spec.rds.endpoints", [endpoints(15)], [[], endpoints(16), [{"host": "p"}, {"host": "p", "role": "Replica"}]]),

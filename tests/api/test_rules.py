@@ -8,6 +8,7 @@ from tests.api.server import RefusedError, changed
 
 from keyward.api import (
     credential,
+    ecs,
     encryption_key,
     generic,
     polardb,
@@ -33,13 +34,18 @@ WINDOW = {"start": "02:00", "duration": "8d"}
 # object, path, value, a part of the message
 BROKEN = [
     (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
-    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds, polardb and redis"),
-    (o.GENERATED, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb and redis"),
+    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds, polardb, redis and ecs"),
+    (
+        o.GENERATED,
+        "spec.rds",
+        o.CREATED["spec"]["rds"],
+        "spec: set exactly one of generic, rds, polardb, redis and ecs",
+    ),
     (
         o.CREATED,
         "spec.polardb",
         o.POLARDB["spec"]["polardb"],
-        "spec: set exactly one of generic, rds, polardb and redis",
+        "spec: set exactly one of generic, rds, polardb, redis and ecs",
     ),
     (o.POLARDB, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.POLARDB, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),
@@ -66,8 +72,8 @@ BROKEN = [
         [{"database": "orders", "level": "DMLOnly"}],
         "spec.polardb.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly",
     ),
-    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb and redis"),
-    (o.TARGET, "spec.polardb", o.SERVER, "spec: set exactly one of rds, polardb and redis"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.TARGET, "spec.polardb", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
     (o.POLARDB_TARGET, "spec.polardb.databaseName", "orders", "spec.polardb.databaseName: is for PostgreSQL"),
     (o.POLARDB_TARGET, "spec.polardb.endpoints", [{"host": "a"}], "spec.polardb.endpoints[].port: MySQL needs 3306"),
     (
@@ -162,7 +168,12 @@ BROKEN = [
     (o.IMPORTED, "spec.rds.accountManagement", "Single", "Dual needs two accounts, Single and"),
     (o.TARGET, "spec.rds.endpoints.0.role", "Replica", "exactly one must have role Primary"),
     (o.TARGET, "spec.rds.endpoints", [{"host": "a"}, {"host": "b"}], "exactly one must have role Primary"),
-    (o.CREATED, "spec.redis", o.REDIS["spec"]["redis"], "spec: set exactly one of generic, rds, polardb and redis"),
+    (
+        o.CREATED,
+        "spec.redis",
+        o.REDIS["spec"]["redis"],
+        "spec: set exactly one of generic, rds, polardb, redis and ecs",
+    ),
     (o.REDIS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.REDIS, "spec.rotation.automatic", False, "spec.rotation.interval: is needed if rotation is automatic"),
     (
@@ -186,8 +197,24 @@ BROKEN = [
         [{"host": "a", "optional": True}],
         "spec.redis.endpoints[].optional: at least one must not be",
     ),
-    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb and redis"),
-    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb and redis"),
+    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.ECS, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb, redis and ecs"),
+    (o.ECS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
+    (
+        o.ECS,
+        "spec.deletion",
+        {"accounts": "Disable"},
+        "spec.deletion.accounts: users of a host are neither disabled nor",
+    ),
+    (
+        changed(o.ECS, "spec.ecs.secretType", "Password"),
+        "spec.ecs.keyAlgorithm",
+        "RSA3072",
+        "spec.ecs.keyAlgorithm: is for secretType SSHKey: remove it",
+    ),
+    (o.CREATED, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d, for ecs"),
+    (o.ECS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
 ]
 # Said by the API server's own rule for lists that are maps, before ours.
@@ -232,7 +259,7 @@ def test_what_must_be_unique_is_refused_by_the_server(server, item, path, value,
 
 
 def rules():
-    modules = (credential, encryption_key, generic, polardb, projection, rds, redis, rotation, target, version)
+    modules = (credential, ecs, encryption_key, generic, polardb, projection, rds, redis, rotation, target, version)
     models = {m for module in modules for m in vars(module).values() if isinstance(m, type) and issubclass(m, Model)}
     return {rule for model in models for rule in model.rules}
 

@@ -51,6 +51,9 @@ IMMUTABLE = [
     (o.POLARDB_PG, "spec.polardb.engine", "MySQL"),
     (o.POLARDB, "spec.polardb.create.name", "other"),
     (o.POLARDB, "spec.polardb.create", o.POLARDB["spec"]["polardb"]["create"] | {"name": "other"}),
+    (o.ECS, "spec.ecs.targetRef.name", "other"),
+    (o.ECS, "spec.ecs.secretType", "Password"),
+    (o.ECS, "spec.ecs.import.accounts.0.name", "other"),
     (o.SOURCED, "spec.projections.0.type", "kubernetes.io/basic-auth"),
     (FULL, "spec.sequence", 3),
     (FULL, "spec.lineage", "f" * 32),
@@ -106,7 +109,7 @@ def test_it_cannot_be_changed_nor_removed_and_then_set(server, stored, item, pat
 
 
 @pytest.mark.parametrize(
-    ("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.POLARDB, o.REDIS), 2))
+    ("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.POLARDB, o.REDIS, o.ECS), 2))
 )
 def test_the_type_cannot_become_another(server, stored, item, other):
     live = stored(item)
@@ -133,6 +136,7 @@ def test_what_may_change_changes(server, stored):
     ):
         server.replace(changed(live, path, value))
     server.replace(changed(stored(o.REDIS), "spec.redis.create.privilege", "ReadOnly"))
+    server.replace(changed(stored(o.ECS), "spec.ecs.keyAlgorithm", "RSA4096"))
     server.replace(changed(stored(o.GENERATED), "spec.generic.generate.length", 40))
     target = stored(o.TARGET)
     server.replace(changed(target, "spec.rds.endpoints", [{"host": "other"}]))

@@ -291,6 +291,21 @@ async def test_a_wrong_password_is_refused_and_tried_once_in_a_minute(login: Hos
     await login.verify(Sensitive("first"))
 
 
+async def test_a_value_that_stands_on_the_host_is_tried_also_after_a_failed_login(login: HostUser):
+    with pytest.raises(Blocked):
+        await login.verify(Sensitive("wrong"))
+    await login.apply(Sensitive("next"))
+    await login.verify(Sensitive("next"))
+    pair = HostUser(login.server, clock=login.clock)
+    pair.engine, key = login.engine, key_pair()
+    login.server.user(pair.name, None)
+    with pytest.raises(Retry) as held:
+        await pair.verify(key)
+    assert held.value.reason is Reason.BUSY
+    await pair.apply(key)
+    await pair.verify(key)
+
+
 async def test_where_sshd_takes_no_password_of_root_the_admin_compares_it_with_shadow():
     with SshServer() as server:
         root = HostUser(server, name="root", key_pair=False)

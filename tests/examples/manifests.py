@@ -11,6 +11,8 @@ import yaml
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.redis import RedisServer
+from tests.cluster.sshd import SshServer
+from tests.engines.ssh_system import admins_key
 
 from keyward.api import managed
 
@@ -27,13 +29,14 @@ PREREQUISITES = tuple(
         "target-polardb-mysql",
         "target-polardb-postgresql",
         "target-redis",
+        "target-ecs",
         "cluster-target",
     )
 )
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
 Item = dict[str, Any]
-Servers = Mapping[str, PostgresServer | FamilyServer | RedisServer]
+Servers = Mapping[str, PostgresServer | FamilyServer | RedisServer | SshServer]
 """By the name of their engine."""
 
 
@@ -57,7 +60,12 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             server = servers[engine_of(item)]
             for endpoint in block["endpoints"]:
                 endpoint |= {"host": "127.0.0.1", "port": server.port}
-            block["tls"]["ca"] = server.ca_pem
+            if isinstance(server, SshServer):
+                block["hostKeys"] = list(server.host_keys())
+            else:
+                block["tls"]["ca"] = server.ca_pem
+        if item["kind"] == "Secret" and item["metadata"]["name"] == "web-1-admin":
+            item["stringData"]["ssh-privatekey"] = admins_key().reveal_text()
     return found
 
 
@@ -80,7 +88,8 @@ def engine_of(item: Item) -> str:
     """The engine of the server that a Target describes or a Credential is for."""
     block = accounts_of(item["spec"])
     assert block is not None
-    return str(block.get("engine", "Redis" if "redis" in item["spec"] else "PostgreSQL"))
+    default = {"redis": "Redis", "ecs": "Linux"}
+    return str(block.get("engine", next((default[name] for name in default if name in item["spec"]), "PostgreSQL")))
 
 
 def imports(items: list[Item], engine: str) -> dict[str, str]:

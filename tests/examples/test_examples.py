@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import json
@@ -16,9 +17,13 @@ from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.redis import RedisServer
+from tests.cluster.sshd import SshServer
+from tests.engines.ssh_system import HostUser, admins_key, public
 from tests.examples import manifests
 from tests.examples.manifests import Item
 from tests.whole_path.world import Shop, until
+
+from keyward.sensitive import Sensitive
 
 NAMESPACE = "examples"
 SET = manifests.FOLDER / "credential-set.yaml"
@@ -28,12 +33,19 @@ CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential
 
 @pytest.fixture(scope="module")
 def servers():
-    with PostgresServer() as postgres, MysqlServer() as mysql, MariadbServer() as mariadb, RedisServer() as redis:
+    with (
+        PostgresServer() as postgres,
+        MysqlServer() as mysql,
+        MariadbServer() as mariadb,
+        RedisServer() as redis,
+        SshServer() as host,
+    ):
         _prepare(postgres)
         _prepare_family(mysql)
         _prepare_family(mariadb)
         _prepare_redis(redis)
-        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb, "Redis": redis}
+        _prepare_host(host)
+        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb, "Redis": redis, "Linux": host}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +89,14 @@ def _prepare_redis(server: RedisServer) -> None:
     for command in _asked_for("Redis"):
         server.run(*command.split())
     server.persist()
+
+
+def _prepare_host(server: SshServer) -> None:
+    for command in _asked_for("ecs"):
+        server.run(command)
+    server.keys("keyward", f"{public(admins_key())}\n")
+    server.user("deploy")
+    server.user("operations", "change-me")
 
 
 def _asked_for(engine: str) -> list[str]:
@@ -147,6 +167,11 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
     if ".dockerconfigjson" in secret:
         (login,) = json.loads(secret[".dockerconfigjson"])["auths"].values()
         assert base64.b64decode(login["auth"]).decode() == f"{login['username']}:{login['password']}"
+    if "ecs" in credential["spec"]:
+        user = credential["spec"]["ecs"]["import"]["accounts"][0]["name"]
+        assert secret["username"] == user
+        assert asyncio.run(_host_lets_in(servers["Linux"], user, secret))
+        return
     block = manifests.accounts_of(credential["spec"])
     if block is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
@@ -154,6 +179,13 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         engine, made = manifests.engine_of(credential), block.get("create", {}).get("name")
         suffix = "_rights" if made and engine == "PostgreSQL" else ""
         assert _who(servers[engine], *login) == (made or block["import"]["accounts"][0]["name"]) + suffix
+
+
+async def _host_lets_in(server: SshServer, user: str, secret: dict[str, str]) -> bool:
+    found = HostUser(server, user, key_pair="ssh-privatekey" in secret)
+    if found.key_pair:
+        return found.logs_in(Sensitive(secret["ssh-privatekey"]))
+    return await found.password_works(secret["password"])
 
 
 def _who(server: PostgresServer | FamilyServer | RedisServer, user: str, password: str) -> str:
@@ -187,6 +219,8 @@ def test_every_type_and_mode_that_works_has_an_example():
             generic, block = spec.get("generic"), manifests.accounts_of(spec)
             if generic is not None:
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
+            elif "ecs" in spec:
+                shown.add(("Linux", spec["ecs"]["secretType"]))
             else:
                 kind = "import" if "import" in block else "create"
                 privileged = bool(block.get("create", {}).get("privileged"))
@@ -199,6 +233,8 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("Redis", "Dual", "create", False),
         ("polardb", "MySQL"),
         ("polardb", "PostgreSQL"),
+        ("Linux", "SSHKey"),
+        ("Linux", "Password"),
         *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 

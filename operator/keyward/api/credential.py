@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints, WrapValidator
 
 from keyward.api.base import Model, Rule
+from keyward.api.ecs import Ecs
 from keyward.api.generic import Generic
 from keyward.api.metadata import Conditions, Failures, Metadata
 from keyward.api.polardb import Polardb
@@ -63,13 +64,13 @@ def _generic_unscheduled(spec: Any) -> bool:
     return spec.generic is None or (not rotation.automatic and rotation.interval is None and rotation.cron is None)
 
 
-_TYPES = ("generic", "rds", "polardb", "redis")
+_TYPES = ("generic", "rds", "polardb", "redis", "ecs")
 _ONE_TYPE = f"[{', '.join(f'has(self.{block})' for block in _TYPES)}].filter(x, x).size() == 1"
 _SAME_TYPE = " && ".join(f"has(self.spec.{block}) == has(oldSelf.spec.{block})" for block in _TYPES)
 
 
 class CredentialSpec(Model):
-    """What is wished. Set exactly one of generic, rds, polardb and redis."""
+    """What is wished. Set exactly one of generic, rds, polardb, redis and ecs."""
 
     description: Text = ""
     """What it is for, at most 256 characters."""
@@ -83,6 +84,8 @@ class CredentialSpec(Model):
     """A pair of accounts on a PolarDB cluster."""
     redis: Redis | None = None
     """A pair of accounts on a Redis."""
+    ecs: Ecs | None = None
+    """The password or the SSH key pair of a user of a Linux host."""
     rotation: Rotation = Rotation()
     """When the value is replaced."""
     projections: Annotated[
@@ -116,6 +119,17 @@ class CredentialSpec(Model):
             "spec.rotation.interval: is needed if rotation is automatic, and only then: set it, or set "
             "spec.rotation.automatic to false and remove it",
             _scheduled_at_will,
+        ),
+        Rule(
+            f"has(self.ecs) || !has(self.rotation.interval) || "
+            f"({within('self.rotation.interval', timedelta(hours=6), 365 * _DAY)})",
+            "spec.rotation.interval: must be between 6h and 365d, for ecs from 1h on",
+            lambda s: s.ecs is not None or s.rotation.interval is None or s.rotation.interval >= timedelta(hours=6),
+        ),
+        Rule(
+            "!has(self.ecs) || !has(self.deletion.accounts) || self.deletion.accounts == 'Retain'",
+            "spec.deletion.accounts: users of a host are neither disabled nor dropped: remove it, or set Retain",
+            lambda s: s.ecs is None or s.deletion.accounts in (None, "Retain"),
         ),
         Rule(
             "!has(self.projections) || "
@@ -245,6 +259,13 @@ class Credential(Model):
         ),
         Rule(_kept("spec.redis", "targetRef"), _TYPE.format("redis.targetRef")),
         Rule(_kept("spec.redis", "create.name"), _TYPE.format("redis.create.name")),
+        Rule(_kept("spec.ecs", "targetRef"), _TYPE.format("ecs.targetRef")),
+        Rule(_kept("spec.ecs", "secretType"), _TYPE.format("ecs.secretType")),
+        Rule(
+            "!(has(self.spec.ecs) && has(oldSelf.spec.ecs)) || "
+            "self.spec.ecs.__import__.accounts.map(a, a.name) == oldSelf.spec.ecs.__import__.accounts.map(a, a.name)",
+            "spec.ecs.import.accounts[].name cannot be changed: delete the Credential and make another",
+        ),
         Rule(
             "!has(self.spec.generic) || !has(oldSelf.spec.generic) || "
             "self.spec.generic.versionId == oldSelf.spec.generic.versionId",

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
 from keyward.api.credential import CredentialSpec
+from keyward.api.ecs import Ecs
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.polardb import Polardb
 from keyward.api.rds import Rds, TargetReference
@@ -86,6 +87,22 @@ class RedisTemplate(Redis):
     )
 
 
+class EcsTemplate(Ecs):
+    """A user of each of the hosts, as in spec.ecs of a Credential, but for the host."""
+
+    target_ref: TargetReference | None = None  # type: ignore[assignment]
+    """Is filled in for each Target: leave it out."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Ecs.rules,
+        Rule(
+            "!has(self.targetRef)",
+            "spec.template.spec.ecs.targetRef: is filled in for each Target: remove it",
+            lambda e: e.target_ref is None,
+        ),
+    )
+
+
 class TemplateSpec(CredentialSpec):
     """The spec that each Credential gets. Each projection's secretName gets -<name of the Target> at its end."""
 
@@ -95,6 +112,8 @@ class TemplateSpec(CredentialSpec):
     """A pair of accounts on a PolarDB cluster."""
     redis: RedisTemplate | None = None
     """A pair of accounts on a Redis."""
+    ecs: EcsTemplate | None = None
+    """The password or the SSH key pair of a user of a Linux host."""
 
 
 class TemplateMetadata(Model):

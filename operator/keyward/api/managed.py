@@ -11,6 +11,8 @@ from typing import Literal
 
 from keyward.api import accounts
 from keyward.api.credential import CredentialSpec
+from keyward.api.ecs import KEY_PAIR, Ecs, EcsTarget, ValueReference
+from keyward.api.ecs import PORT as SSH_PORT
 from keyward.api.polardb import Polardb
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
 from keyward.api.redis import PORT as REDIS_PORT
@@ -18,9 +20,9 @@ from keyward.api.redis import Redis, RedisTarget
 from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT}
+BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
-IMPORTING = frozenset({"rds"})
+IMPORTING = frozenset({"rds", "ecs"})
 """The types that take over accounts that exist."""
 
 
@@ -33,12 +35,13 @@ class Managed:
     mode: Literal["Dual", "Single", "Overlap"]
     names: tuple[str, ...]  # that log in; the first-named first
     created: bool
-    passwords: Mapping[str, PasswordReference] = field(default_factory=dict)  # of imported accounts
+    passwords: Mapping[str, PasswordReference | ValueReference] = field(default_factory=dict)  # of imported accounts
     database: str | None = None
     privileges: tuple[Privilege, ...] = ()
     privileged: bool = False
     engine: str = "PostgreSQL"
     hosts: tuple[str, ...] = ()
+    key_pair: str = ""  # the algorithm, if its values are private keys
 
     @property
     def field(self) -> str:
@@ -52,7 +55,9 @@ def of(spec: CredentialSpec) -> Managed | None:
         return _rds(spec.rds)
     if spec.polardb is not None:
         return _polardb(spec.polardb)
-    return None if spec.redis is None else _redis(spec.redis)
+    if spec.redis is not None:
+        return _redis(spec.redis)
+    return None if spec.ecs is None else _ecs(spec.ecs)
 
 
 def _rds(rds: Rds) -> Managed:
@@ -88,6 +93,20 @@ def _redis(redis: Redis) -> Managed:
         # Of every database of the server: rights of Redis know no difference between them.
         privileges=(Privilege(database="*", level=redis.create.privilege),),
         engine="Redis",
+    )
+
+
+def _ecs(ecs: Ecs) -> Managed:
+    users, is_pair = ecs.import_.accounts, ecs.secret_type == KEY_PAIR
+    return Managed(
+        type="ecs",
+        target=ecs.target_ref,
+        mode="Overlap" if is_pair else "Single",
+        names=tuple(user.name for user in users),
+        created=False,
+        passwords={user.name: user.password_from for user in users},
+        engine="Linux",
+        key_pair=ecs.key_algorithm if is_pair else "",
     )
 
 
@@ -127,6 +146,7 @@ class System:
     privileged_role: str | None = None
     password_transport: str = HASHED
     topology: str = "Standalone"
+    host_keys: tuple[str, ...] = ()
 
 
 def system(spec: TargetSpec) -> System:
@@ -135,6 +155,8 @@ def system(spec: TargetSpec) -> System:
         return _redis_system(spec.redis)
     if spec.polardb is not None:
         return _database_server("polardb", spec.polardb)
+    if spec.ecs is not None:
+        return _ecs_system(spec.ecs)
     assert spec.rds is not None
     return _database_server("rds", spec.rds, spec.rds.privileged_role)
 
@@ -159,4 +181,15 @@ def _redis_system(redis: RedisTarget) -> System:
         endpoints=tuple(Address(e.host, e.port, role, e.optional) for e in redis.endpoints),
         tls=redis.tls,
         topology=redis.topology,
+    )
+
+
+def _ecs_system(ecs: EcsTarget) -> System:
+    return System(
+        type="ecs",
+        engine=ecs.engine,
+        endpoints=tuple(Address(e.host, e.port, "Primary") for e in ecs.endpoints),
+        tls=Tls(),  # SSH has none: the host proves itself by its keys
+        password_transport=ecs.password_transport,
+        host_keys=ecs.host_keys,
     )

@@ -54,7 +54,8 @@ class Rotation(Model):
     automatic: bool | None = None
     """Whether the value is replaced on schedule. Absent means yes, but for a generic value, which never is."""
     interval: Duration | None = None
-    """Age at which the value is replaced, such as 24h or 30d; between 6h and 365d. Needed if automatic, unless cron is set."""
+    """Age at which the value is replaced, such as 24h or 30d; between 6h and 365d, for ecs from 1h on. Needed if automatic,
+    unless cron is set."""
     cron: Annotated[str | None, Field(min_length=9, max_length=128, pattern=_CRON)] = None
     """Times of rotation in place of interval, as five cron fields: one minute; one hour, */6, */8 or */12; days as you like."""
     time_zone: ZoneName = "UTC"
@@ -74,9 +75,9 @@ class Rotation(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"!has(self.interval) || ({within('self.interval', timedelta(hours=6), 365 * DAY)})",
-            "spec.rotation.interval: must be between 6h and 365d",
-            _between("interval", timedelta(hours=6), 365 * DAY),
+            f"!has(self.interval) || ({within('self.interval', timedelta(hours=1), 365 * DAY)})",
+            "spec.rotation.interval: must be between 6h and 365d, for ecs from 1h on",
+            _between("interval", timedelta(hours=1), 365 * DAY),
         ),
         Rule(
             f"!has(self.gracePeriod) || {within('self.gracePeriod', timedelta(0), 30 * DAY)}",

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field
 
 from keyward.api.base import Model, Rule
+from keyward.api.ecs import EcsTarget
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.polardb import PolardbEngine
@@ -16,7 +17,7 @@ from keyward.api.tls import Host, Tls
 from keyward.api.values import AccountName, DatabaseName, Namespace, RoleName, Text
 
 HASHED: Final = "Hashed"
-_TYPES: Final = ("rds", "polardb", "redis")
+_TYPES: Final = ("rds", "polardb", "redis", "ecs")
 _SET = {"x-kubernetes-list-type": "set"}
 
 
@@ -129,11 +130,12 @@ class Admin(Model):
     """The admin login, which makes and changes accounts."""
 
     secret_ref: LocalReference
-    """Secret with the keys username and password: in the same namespace; for a ClusterTarget in that of the operator."""
+    """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password. In the same
+    namespace; for a ClusterTarget in that of the operator."""
 
 
 class TargetSpec(Model):
-    """What the server is and what of it may be managed. Set exactly one of rds, polardb and redis."""
+    """What the server is and what of it may be managed. Set exactly one of rds, polardb, redis and ecs."""
 
     rds: RdsTarget | None = None
     """A database server."""
@@ -141,6 +143,8 @@ class TargetSpec(Model):
     """A PolarDB cluster."""
     redis: RedisTarget | None = None
     """A Redis system."""
+    ecs: EcsTarget | None = None
+    """A Linux host."""
     admin: Admin
     """The admin login."""
     allowed_accounts: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()

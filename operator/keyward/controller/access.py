@@ -173,7 +173,7 @@ def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
     """The accounts of a Credential and the rights that they shall have."""
     hosts, overlap = wanted.hosts or ("%",), wanted.mode == "Overlap"
     if not wanted.created:
-        return AccountSet(wanted.names, created=False, overlap=overlap, hosts=hosts)
+        return AccountSet(wanted.names, created=False, overlap=overlap, hosts=hosts, key_pair=bool(wanted.key_pair))
     return AccountSet(
         names=wanted.names,
         created=True,
@@ -196,6 +196,7 @@ def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
         server_name=system.tls.server_name,
         transport=Transport(system.password_transport),
         topology=Topology(system.topology),
+        host_keys=system.host_keys,
     )
 
 

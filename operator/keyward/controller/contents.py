@@ -5,6 +5,7 @@ Values are read from Secrets of the Credential's own namespace, by name, and nev
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from functools import lru_cache
 from typing import Final
 
 from keyward.api import managed, names
+from keyward.api.ecs import KEY_PAIR
 from keyward.api.generic import Generate, Generic
 from keyward.controller.passes import Pass
 from keyward.controller.ports import SecretStore, Subject
-from keyward.crypto import generate
+from keyward.crypto import generate, key_pairs
 from keyward.crypto.generate import PasswordPolicy
 from keyward.domain import content, fields
 from keyward.domain.content import Edition, Place
@@ -54,6 +56,9 @@ class Contents:
             return await self.source_of(run.subject, spec.generic)
         if spec.generic is not None and spec.generic.generate is not None:
             return _generated(spec.generic, spec.generic.generate)
+        wanted = managed.of(spec)
+        if wanted is not None and wanted.key_pair:
+            return await asyncio.to_thread(key_pairs.generate, wanted.key_pair, os.urandom)
         return generate.password(_PASSWORD, os.urandom)
 
     async def source_of(self, subject: Subject, generic: Generic) -> Sensitive:
@@ -80,13 +85,15 @@ class Contents:
         reference = wanted.passwords[account]
         where = f"spec.{wanted.type}.import.accounts[].passwordFrom"
         data = await self._data(subject, reference.secret_name, where)
-        if not data.get(reference.key):
+        key = reference.key or ("ssh-privatekey" if wanted.key_pair else "password")
+        if not data.get(key):
             raise Blocked(
                 Reason.SOURCE_INVALID,
-                f"{where}: Secret {reference.secret_name} has no key {reference.key!r}: add it there",
+                f"{where}: Secret {reference.secret_name} has no key {key!r}: add it there",
             )
         with _of_secret(where, reference.secret_name):
-            return fields.encode_plain_text(data[reference.key].reveal())
+            given = fields.encode_plain_text(data[key].reveal())
+            return key_pairs.normalised(given) if wanted.key_pair else given
 
     async def _data(self, subject: Subject, name: str, where: str) -> Mapping[str, Sensitive]:
         found = await self._secrets.read(subject.wish.namespace, name)
@@ -155,6 +162,8 @@ def _fields(run: Pass, version: Version, value: Sensitive) -> Fields:
     spec = run.subject.credential.spec
     if spec.generic is not None:
         return fields.generic(value, plain_text=spec.generic.type == PLAIN_TEXT)
+    if spec.ecs is not None:
+        return fields.host_user(version.account, value, server_of(run), key_pair=spec.ecs.secret_type == KEY_PAIR)
     return fields.account(version.account, value, server_of(run))
 
 
@@ -173,4 +182,5 @@ def server(engine: str, place: SystemPlace) -> Server:
         endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
         database=place.database,
         ca_pem=place.ca_pem,
+        host_keys=place.host_keys,
     )

@@ -181,6 +181,7 @@ class Effects:
                 return
         proof.must_be_one()
         run.proved(version.sequence, _digest(run))
+        run.learn(witness=proof.witness)
 
     async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> tuple[str, ...]:
         """Give nodes what they lack of these accounts; which nodes. Raises Retry or Blocked: some may lack it still."""

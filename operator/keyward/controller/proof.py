@@ -20,6 +20,7 @@ class Proof:
     def __init__(self, access: Access, login: Login, expect: Expectation) -> None:
         self._access, self._login, self._expect = access, login, expect
         self._proven = 0
+        self.witness = "Login"  # what proved it: a login, or what an engine has in its place
         self._passed_over: KeywardError | None = None
 
     async def endpoints(self) -> tuple[Endpoint, ...]:
@@ -38,11 +39,12 @@ class Proof:
             Retry, Blocked: as `Engine.verify`; PROPAGATION_TIMEOUT for a node that holds everything back.
         """
         try:
-            await self._access.engine.verify(self._access.place, endpoint, self._login, self._expect)
+            witness = await self._access.engine.verify(self._access.place, endpoint, self._login, self._expect)
         except (Retry, Blocked) as error:
             failure: KeywardError = error
         else:
             self._proven += 1
+            self.witness = witness or self.witness
             return
         if endpoint.optional and failure.reason not in _OF_THE_ACCOUNT:
             self._passed_over = failure

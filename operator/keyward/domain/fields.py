@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
+from keyward.domain import openssh
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -49,6 +50,7 @@ class Server:
     endpoints: tuple[tuple[str, int, str], ...]  # host, port, role; the primary first
     database: str
     ca_pem: str | None = None
+    host_keys: tuple[str, ...] = ()  # SSH: what the host proves itself with
 
     def facts(self) -> dict[str, Any]:
         """What of it goes into Secrets, for `content.shape`."""
@@ -57,6 +59,7 @@ class Server:
             "endpoints": [list(e) for e in self.endpoints],
             "database": self.database,
             "ca": self.ca_pem or "",
+            **({"hostKeys": list(self.host_keys)} if self.host_keys else {}),
         }
 
 
@@ -122,6 +125,7 @@ def generic(value: Sensitive, *, plain_text: bool) -> Fields:
 
 # --- accounts ---
 
+_SSH: Final = 22
 _URIS: Final = {
     "PostgreSQL": ("postgresql", "?sslmode=verify-full"),
     "MySQL": ("mysql", "?ssl-mode=VERIFY_IDENTITY"),
@@ -149,6 +153,27 @@ def account(name: str, password: Sensitive, server: Server) -> Fields:
     if server.ca_pem:
         texts["ca.crt"] = Sensitive(server.ca_pem)
     return Fields(texts, {"port": port, "endpoints": endpoints}, frozenset({"ca.crt"}))
+
+
+def host_user(name: str, value: Sensitive, server: Server, *, key_pair: bool) -> Fields:
+    """The fields of a user of a host: a password, or a private key in OpenSSH's format.
+
+    Raises:
+        Blocked: with ENVELOPE_INVALID, if the stored key is in another format.
+    """
+    host, port, _ = server.endpoints[0]
+    named = host if port == _SSH else f"[{host}]:{port}"
+    texts = {
+        "username": Sensitive(name),
+        "host": Sensitive(host),
+        "port": Sensitive(str(port)),
+        "known_hosts": Sensitive("".join(f"{named} {key}\n" for key in server.host_keys)),
+    }
+    if key_pair:
+        texts |= {"ssh-privatekey": value, "ssh-publickey": Sensitive(f"{openssh.public_line(value)}\n")}
+    else:
+        texts["password"] = value
+    return Fields(texts, {"port": port}, frozenset({"known_hosts"}))
 
 
 def dsn(name: str, password: Sensitive, server: Server) -> Sensitive:

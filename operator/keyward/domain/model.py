@@ -326,6 +326,9 @@ class Memory:
     nodes: frozenset[tuple[str, tuple[str, ...]]] | None = None  # what each node had when it was found right
     nodes_changed_at: datetime | None = None  # when we last changed something there
     mending_failed_at: datetime | None = None
+    witness: str = (
+        ""  # what proved a value last: Login, or what stands in its place; empty before this process proved one
+    )
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
     inputs: str = ""  # those that the last look of this process found
     behind_since: datetime | None = None  # since when its clock has been behind a write: see `reserving`

@@ -123,6 +123,9 @@ def give_back_login(s: Situation) -> Step | Wait | None:
     return Enable(disabled) if disabled else None
 
 
+_PROOF = {"ecs": "hostKeys"}  # by what a server proves itself, where it is not TLS
+
+
 def respect_target(s: Situation) -> Step | Wait | None:
     """No effect on a target that is suspended, not approved, or does not allow these accounts."""
     wish, target = s.seen.wish, s.seen.target
@@ -138,8 +141,9 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return Wait(
             None,
             Reason.TARGET_NOT_APPROVED,
-            f"spec.{wish.type}.endpoints or tls of {_named(target)}: the admin login was not given for what stands there: look "
-            f"at it, and as somebody who may write the admin Secret approve it with: {_approving(wish, target)}",
+            f"spec.{wish.type}.endpoints or {_PROOF.get(wish.type, 'tls')} of {_named(target)}: the admin login was not given "
+            "for what stands there: look at it, and as somebody who may write the admin Secret approve it with: "
+            f"{_approving(wish, target)}",
             stalled=True,
         )
     missing = [name for name in wish.accounts if name not in target.may_manage]

@@ -150,6 +150,7 @@ def _conditions(seen: Observed, history: History, outcome: Outcome, since: Since
         problem = outcome.key_problem
         found.append(since.condition("KeyAvailable", False, problem.reason, problem.message, generation))
     found += _of_nodes(seen, history, since)
+    found += _of_witness(seen, since)
     problem_or_wait = _stalled(outcome)
     if problem_or_wait is not None:
         found.append(since.condition("Stalled", True, *problem_or_wait, generation))
@@ -177,6 +178,17 @@ def _of_nodes(seen: Observed, history: History, since: Since) -> list[Json]:
         )
         found.append(since.condition("Persistent", False, Reason.NOT_PERSISTENT, text, generation))
     return found
+
+
+def _of_witness(seen: Observed, since: Since) -> list[Json]:
+    """By what a value was proven, where no login can. Until this process has proven one, what was said stands."""
+    witness = seen.memory.witness
+    if not witness:
+        return [kept for kept in [since.standing("VerifiedBy")] if kept is not None]
+    if witness == "Login":
+        return []
+    text = f"VerifiedBy={witness}: the system lets nobody in with this value, so the admin compared it with what is stored there"
+    return [since.condition("VerifiedBy", True, witness, text, seen.wish.generation)]
 
 
 def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, str, str]:

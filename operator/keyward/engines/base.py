@@ -225,8 +225,11 @@ class Engine(Protocol):
         Raises (on entering): Retry or Blocked.
         """
 
-    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
         """Log in anew to one endpoint and prove identity and effective rights.
+
+        Returns:
+            What proved the value in place of a login, where the system lets nobody in by it, such as `Shadow`.
 
         Raises:
             Blocked with LOGIN_REFUSED: the server refused the login for certain.

@@ -70,8 +70,8 @@ class Guard:
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
         return self._open(self.engine.open(place, admin, timeout))
 
-    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
-        await self.call("verify", self.engine.verify(place, endpoint, login, expect))
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
+        return await self.call("verify", self.engine.verify(place, endpoint, login, expect))
 
     async def call(self, what: str, work: Awaitable[T], *, sends: bool = False) -> T:
         """Await within the deadline. With `sends`, a failure that tells nothing is an unknown outcome.

@@ -74,9 +74,11 @@ class AdminSecrets:
         if item is None:
             raise _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
         found = secrets.stored(item)
-        for key in ("username", "password"):
-            if not found.data.get(key):
+        value = found.data.get("password") or found.data.get("ssh-privatekey")
+        for key, there in (("username", found.data.get("username")), ("password", value)):
+            if not there:
                 raise _invalid(f"Secret {namespace}/{name}, the admin login, has no key {key!r}: add it")
+        assert value is not None
         try:
             username = found.data["username"].reveal_text().strip("\r\n")
         except ValueError:
@@ -88,7 +90,7 @@ class AdminSecrets:
             name,
             found.metadata["resourceVersion"],
             username,
-            found.data["password"],
+            value,
             _approvals(found.metadata, name),
         )
 

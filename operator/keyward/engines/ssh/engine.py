@@ -32,13 +32,13 @@ class SSH:
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
         return _open(Way(place, place.primary, admin, timeout, admin=True))
 
-    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> None:
+    async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
         try:
-            await within(_VERIFY_SECONDS, verify(Way(place, endpoint, login, _LOGIN_SECONDS), expect, self._probes))
+            return await within(
+                _VERIFY_SECONDS, verify(Way(place, endpoint, login, _LOGIN_SECONDS), expect, self._probes)
+            )
         except TimeoutError:
             pass
-        else:
-            return
         raise Retry(Reason.TIMEOUT, f"{endpoint} did not answer within {_VERIFY_SECONDS:g} s")
 
 

@@ -20,14 +20,14 @@ class Probes:
     clock: Callable[[], float]
     _failed: dict[tuple[str, int], float] = field(default_factory=dict)
 
-    def check(self, endpoint: Endpoint) -> None:
-        """Raise Retry with BUSY while the host shall be left alone."""
+    def held(self, endpoint: Endpoint) -> Retry | None:
+        """Why no login is tried there by guess, while the host shall be left alone."""
         since = self._failed.get((endpoint.host, endpoint.port))
         left = PAUSE - (self.clock() - since) if since is not None else 0.0
         if left > 0:
             text = f"{endpoint}: a login failed less than a minute ago, and hosts shut out who fails too often: it is tried later"
-            raise Retry(Reason.BUSY, text, after=left)
-        self._failed.pop((endpoint.host, endpoint.port), None)
+            return Retry(Reason.BUSY, text, after=left)
+        return None
 
     def failed(self, endpoint: Endpoint) -> None:
         self._failed[endpoint.host, endpoint.port] = self.clock()

@@ -7,9 +7,10 @@ default, the admin compares it with /etc/shadow instead.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from keyward.engines.base import Expectation
-from keyward.engines.ssh import connect, keyfile, look, values
+from keyward.engines.ssh import connect, keyfile, lines, look, values
 from keyward.engines.ssh.connect import Asked, Way
 from keyward.engines.ssh.look import User
 from keyward.engines.ssh.probes import Probes
@@ -17,23 +18,27 @@ from keyward.engines.ssh.session import matches, stored_hash
 from keyward.engines.ssh.shell import Shell, opened
 from keyward.errors import Blocked, KeywardError, Reason
 
+SHADOW: Final = "Shadow"
 
-async def verify(way: Way, expect: Expectation, probes: Probes) -> None:
+
+async def verify(way: Way, expect: Expectation, probes: Probes) -> str | None:
     """See `Engine.verify`."""
     if not expect.accounts.key_pair:
         way, proven = await _password(way, expect)
         if proven:
-            return
+            return SHADOW
     elif not values.is_key(way.login.password):
         raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is no private key")
-    probes.check(way.endpoint)
+    held = probes.held(way.endpoint)
+    if held is not None and not await _stands_there(way, expect):
+        raise held
     try:
         conn = await connect.attempt(way)
     except Asked as asked:
         failed = asked
     else:
         await connect.close(conn)
-        return
+        return None
     if failed.counted:
         probes.failed(way.endpoint)
     raise await _why(way, expect) or failed.error if failed.counted else failed.error
@@ -71,6 +76,25 @@ async def _by_shadow(shell: Shell, user: User, way: Way) -> None:
             "be compared on the host only: it is mended by the first rotation"
         )
     raise Blocked(Reason.LOGIN_REFUSED, text)
+
+
+async def _stands_there(way: Way, expect: Expectation) -> bool:
+    """Whether the admin finds this very value on the host, so that a login is no guess."""
+    shell = await _admin(way, expect)
+    if shell is None:
+        return False
+    try:
+        user = await look.user(shell, way.login.account)
+        if user is None:
+            return False
+        if not expect.accounts.key_pair:
+            return matches(await stored_hash(shell, user.name), way.login.password) is True
+        key = values.public_key(way.login.password)
+        return lines.holds((await keyfile.read(shell, user, key)).content or b"", key) == 1
+    except KeywardError:
+        return False
+    finally:
+        await shell.close()
 
 
 async def _why(way: Way, expect: Expectation) -> KeywardError | None:

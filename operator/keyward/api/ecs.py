@@ -1,0 +1,111 @@
+"""The type `ecs`: the password or the SSH key pair of a user that a host has already."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from keyward.api.base import Model, Rule
+from keyward.api.rds import TargetReference
+from keyward.api.tls import Host
+from keyward.api.values import ObjectName, SecretKey
+
+PORT: Final = 22
+HASHED: Final = "Hashed"
+KEY_PAIR: Final = "SSHKey"
+UserName = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*[$]?$")]
+HostKey = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=2048, pattern=r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$"
+    ),
+]
+
+
+class ValueReference(Model):
+    """One key of a Secret in the same namespace."""
+
+    secret_name: ObjectName
+    """Name of the Secret."""
+    key: SecretKey | None = None
+    """Key of the Secret that holds the value. Absent: password, or ssh-privatekey for an SSHKey."""
+
+
+class ImportedUser(Model):
+    """A user that the host has already, and its value of now."""
+
+    name: UserName
+    """Name of the user, such as root."""
+    password_from: ValueReference
+    """Where its password, or its private key without a passphrase, is read from, once. One that does not log in is mended by the
+    first rotation, if the Target lists the user in allowUnverifiedImport."""
+
+
+class UserImport(Model):
+    """The user whose value is rotated. Users are never made, disabled or dropped."""
+
+    accounts: Annotated[
+        tuple[ImportedUser, ...],
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    """Exactly one."""
+
+
+class Ecs(Model):
+    """The password or the SSH key pair of a user of a Linux host."""
+
+    target_ref: TargetReference
+    """The host. It cannot be changed: use another Credential."""
+    secret_type: Literal["Password", "SSHKey"]
+    """SSHKey: two keys are valid at once while consumers go over to the new one, so none of them is refused. Password: a host
+    keeps one, so there is a short gap at each rotation. It cannot be changed."""
+    import_: Annotated[UserImport, Field(alias="import")]
+    """The user, and its value of now."""
+    key_algorithm: Literal["Ed25519", "RSA3072", "RSA4096"] = "Ed25519"
+    """SSHKey: of the keys that are made. A change holds from the next rotation on."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.secretType == 'SSHKey' || self.keyAlgorithm == 'Ed25519'",
+            "spec.ecs.keyAlgorithm: is for secretType SSHKey: remove it",
+            lambda e: e.secret_type == KEY_PAIR or e.key_algorithm == "Ed25519",
+        ),
+    )
+
+
+class HostEndpoint(Model):
+    """Where the host listens for SSH."""
+
+    host: Host
+    """Host name or IP address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = PORT
+    """TCP port."""
+
+
+class EcsTarget(Model):
+    """A Linux host with OpenSSH."""
+
+    engine: Literal["Linux"] = "Linux"
+    """Kind of host."""
+    endpoints: Annotated[
+        tuple[HostEndpoint, ...],
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host", "port"]},
+        ),
+    ]
+    """Where it is: exactly one. A change has to be approved with `keyward target approve` before the admin logs in there."""
+    host_keys: Annotated[
+        tuple[HostKey, ...], Field(min_length=1, max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ]
+    """Public keys that the host may prove itself with, as in its /etc/ssh/ssh_host_*_key.pub, without the comment. An unknown
+    one is never trusted. A change has to be approved as one of endpoints has."""
+    password_transport: Literal["Hashed", "Plaintext"] = HASHED
+    """How a new password gets to the host. Hashed: as sha512-crypt, so that no tool of the host sees it. Plaintext: in clear
+    within SSH, where a policy of the host insists on judging it."""

@@ -1,0 +1,227 @@
+"""`kubectl apply` → a user of a real host → a Secret that logs in → rotations that nobody notices."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cluster import process
+from tests.cluster.sshd import SshServer
+from tests.engines.ssh_system import key_pair, public
+from tests.whole_path.clients import Follower, Tally, logins
+from tests.whole_path.world import Json, Shop, until
+
+CLIENTS, ROTATIONS, GRACE = 4, 11, 3
+ADMIN = key_pair()
+
+
+class HostShop(Shop):
+    """A shop whose Target is a host."""
+
+    def __init__(self, cluster: Any, server: SshServer) -> None:
+        super().__init__(cluster, server, "hosts")  # type: ignore[arg-type]
+        self.server = server
+
+    def _prepare_server(self) -> None:
+        self.server.admin("rotator", public(ADMIN))
+
+    def target(self) -> Json:
+        return {
+            "ecs": {
+                "endpoints": [{"host": self.host, "port": self.server.port}],
+                "hostKeys": list(self.server.host_keys()),
+            },
+            "admin": {"secretRef": {"name": "host-admin"}},
+            "allowedAccounts": ["deploy*", "root"],
+            "allowUnverifiedImport": ["deploy-wrong"],
+        }
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.apply(self.plain_secret("host-admin", {"username": "rotator", "ssh-privatekey": ADMIN.reveal_text()}))
+
+    def credential(self, name: str, user: str, kind: str, value: str, **spec: Any) -> tuple[Json, Json]:
+        """The Credential and the Secret that it takes its first value from."""
+        key = "ssh-privatekey" if kind == "SSHKey" else "password"
+        label = {"keyward.dev/source-for": name}
+        account = {"name": user, "passwordFrom": {"secretName": f"{name}-given"}}
+        wanted = {
+            "ecs": {"targetRef": {"name": "pg"}, "secretType": kind, "import": {"accounts": [account]}},
+            "rotation": {"interval": "1h", "gracePeriod": f"{GRACE}s"},
+            "projections": [{"secretName": name}],
+        }
+        return self.plain_secret(f"{name}-given", {key: value}, labels=label), self.made(
+            "Credential", name, wanted | spec
+        )
+
+    def published(self, name: str) -> dict[str, str]:
+        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
+        return found
+
+    def rotated(self, name: str, token: str) -> dict[str, str]:
+        before = self.secret(name)
+        self.annotate(name, "rotate", token)
+        found: dict[str, str] = until(f"a rotation of {name}", lambda: (s := self.secret(name)) != before and s)
+        return found
+
+    def keys(self, user: str) -> str:
+        return self.server.run(f"cat ~{user}/.ssh/authorized_keys")
+
+
+@pytest.fixture(scope="module")
+def hosts(control_plane, ssh_server) -> Iterator[HostShop]:
+    found = HostShop(control_plane, ssh_server)
+    found.prepare()
+    with found.operator():
+        yield found
+    found.close()
+
+
+def test_a_key_pair_is_published_as_it_is_and_each_rotation_keeps_the_one_before_for_the_grace(hosts, tmp_path):
+    given = key_pair()
+    hosts.server.user("deploy-one", None, f'from="127.0.0.1" {public(given)} laptop', public(ADMIN))
+    hosts.apply(*hosts.credential("one", "deploy-one", "SSHKey", given.reveal_text(), projections=[
+        {"secretName": "one", "type": "kubernetes.io/ssh-auth"}
+    ]))  # fmt: skip
+    first = hosts.published("one")
+    assert first["ssh-publickey"].strip() == public(given)
+    assert (first["username"], first["host"], first["port"]) == ("deploy-one", "127.0.0.1", str(hosts.server.port))
+    assert _openssh_lets_in(first, tmp_path)
+    second = hosts.rotated("one", "t1")
+    assert _openssh_lets_in(second, tmp_path)
+    ended = f'from="127.0.0.1" {second["ssh-publickey"].strip()} keyward\n{public(ADMIN)}\n'
+    until("the end of the first key", lambda: hosts.keys("deploy-one") == ended)
+    assert not _openssh_lets_in(first, tmp_path)
+    printed = hosts.cluster.kubectl("get", "credential,target", "-n", hosts.namespace)
+    assert "ecs/Linux" in printed
+    assert "Linux" in printed
+
+
+def _openssh_lets_in(secret: dict[str, str], folder: Path) -> bool:
+    """Whether OpenSSH's own client, with nothing but what the Secret holds, is let in."""
+    for name in ("ssh-privatekey", "known_hosts"):
+        path = folder / name
+        path.touch(0o600)
+        path.write_text(secret[name], encoding="ascii")
+    options = (
+        "BatchMode=yes",
+        f"UserKnownHostsFile={folder / 'known_hosts'}",
+        "IdentitiesOnly=yes",
+        "IdentityAgent=none",
+    )
+    argv = ["ssh", "-F", "none", "-i", str(folder / "ssh-privatekey"), "-p", secret["port"]]
+    argv += [word for option in options for word in ("-o", option)]
+    where = f"{secret['username']}@{secret['host']}"
+    return subprocess.run([*argv, where, "exit 0"], check=False, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_password_is_published_as_it_is_and_replaced_by_each_rotation(hosts):
+    hosts.server.user("deploy-two", "as-it-was")
+    hosts.apply(*hosts.credential("two", "deploy-two", "Password", "as-it-was"))
+    assert hosts.published("two")["password"] == "as-it-was"
+    after = hosts.rotated("two", "t1")
+    assert hosts.server.shadow("deploy-two")[1].startswith("$6$")
+    assert after["password"] != "as-it-was"
+    assert "ssh-privatekey" not in after
+
+
+def test_a_password_of_root_is_proven_by_shadow_and_the_condition_says_so(hosts):
+    hosts.server.run(
+        "usermod -p '$6$saltsalt$aTOROfPRCy6HBsfZlcHtx4sUJ.ugEQTrCoAYdyoWvqSDVbD/AXx62qFKSHQ2cX44VRiQ8ruZB1GTAd.ow8YmZ1' root"
+    )
+    hosts.apply(*hosts.credential("root", "root", "Password", "not-known"))
+    said = until("what is said of it", lambda: hosts.condition("root", "Stalled"))
+    assert said["reason"] == "ImportedValueUnverified"
+    hosts.server.run("cat > /tmp/line && chpasswd -c SHA512 < /tmp/line && rm /tmp/line", "root:of-a-person\n")
+    hosts.apply(hosts.credential("root", "root", "Password", "of-a-person")[0])
+    assert hosts.published("root")["password"] == "of-a-person"
+    after = hosts.rotated("root", "t1")
+    assert after["password"] != "of-a-person"
+    told = until("by what it was proven", lambda: hosts.condition("root", "VerifiedBy"))
+    assert told["reason"] == "Shadow"
+    assert "VerifiedBy=Shadow" in told["message"]
+
+
+def test_changed_host_keys_have_to_be_approved(hosts):
+    target = hosts.target()
+    target["ecs"]["hostKeys"] = target["ecs"]["hostKeys"][:1]
+    hosts.apply(hosts.made("Target", "changed", target))
+    given, wanted = hosts.credential("three", "deploy-three", "Password", "as-it-was")
+    wanted["spec"]["ecs"]["targetRef"]["name"] = "changed"
+    hosts.server.user("deploy-three", "as-it-was")
+    hosts.apply(given, wanted)
+    said = until("what is said of it", lambda: hosts.condition("three", "Stalled"))
+    assert said["reason"] == "TargetNotApproved"
+    assert "spec.ecs.endpoints or hostKeys of Target changed" in said["message"]
+    assert b"deploy-three from" not in hosts.server.log.read_bytes()
+
+
+def test_a_wrong_first_key_of_a_listed_user_is_mended_by_the_first_rotation(hosts, tmp_path):
+    theirs = key_pair()
+    hosts.server.user("deploy-wrong", None, f"{public(theirs)} laptop")
+    hosts.apply(*hosts.credential("wrong", "deploy-wrong", "SSHKey", key_pair().reveal_text()))
+    secret = until("a key that logs in", lambda: hosts.secret("wrong"), 150)
+    assert _openssh_lets_in(secret, tmp_path)
+    assert hosts.keys("deploy-wrong") == f"{public(theirs)} laptop\n{secret['ssh-publickey'].strip()} keyward\n"
+
+
+def test_a_key_in_another_format_is_kept_in_openssh_s(hosts, tmp_path):
+    path = tmp_path / "given"
+    subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", "rsa", "-b", "2048", "-m", "PEM", "-f", path], check=True)
+    line = (tmp_path / "given.pub").read_text(encoding="ascii")
+    hosts.server.user("deploy-pem", None, line.strip())
+    hosts.apply(*hosts.credential("pem", "deploy-pem", "SSHKey", path.read_text(encoding="ascii")))
+    secret = hosts.published("pem")
+    assert secret["ssh-privatekey"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert secret["ssh-publickey"].split() == line.split()[:2]
+
+
+def test_no_consumer_is_refused_one_login(hosts, tmp_path):
+    given = key_pair()
+    hosts.server.user("deploy-busy", None, public(given))
+    hosts.apply(*hosts.credential("busy", "deploy-busy", "SSHKey", given.reveal_text()))
+    hosts.published("busy")
+    files = [tmp_path / f"busy-{n}.json" for n in range(CLIENTS)]
+    behind = {file: 1.0 * (n % 2) for n, file in enumerate(files)}
+    follower = Follower(hosts.cluster.kubectl_program, hosts.cluster.kubeconfig, behind)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(follower.following(hosts.namespace, "busy"))
+        until("the files", lambda: all(file.exists() for file in files))
+        logs = [stack.enter_context(_client(file)) for file in files]
+        version = follower.after("", 60).version
+        for number in range(ROTATIONS):
+            hosts.annotate("busy", "rotate", f"t{number}")
+            version = follower.after(version, 120).version
+        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
+        tally = _counted(logs)
+    sys.stderr.write(f"SSH: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
+    assert not tally.refused
+    assert not tally.failed
+    assert len(tally.clients) == CLIENTS
+    assert len(tally.versions) == ROTATIONS + 1
+    until("the end of the last but one", lambda: len(hosts.keys("deploy-busy").splitlines()) == 1)
+    records = hosts.server.records() + hosts.log.read_bytes()
+    for edition in follower.editions:
+        # The first lines hold the public half, which is no secret.
+        for line in str(edition.document["ssh-privatekey"]).splitlines()[3:-1]:
+            assert line.encode() not in records
+
+
+@contextlib.contextmanager
+def _client(file: Path) -> Iterator[Path]:
+    log = file.with_suffix(".log")
+    argv = [sys.executable, "-m", "tests.whole_path.ssh_client", str(file), "0.2"]
+    cwd = Path(__file__).parents[2]
+    with process.serving(
+        process.Server(name="client", argv=argv, ready=lambda: log.stat().st_size > 0, log=log, cwd=cwd)
+    ):
+        yield log
+
+
+def _counted(logs: list[Path]) -> Tally:
+    return Tally([one for log in logs for one in logins(log.stem, log.read_text().splitlines())])
