@@ -33,7 +33,7 @@ def target(kind: Kind, host: str, found: Described) -> list[Json]:
     admin = _named("v1", "Secret", name) | {"stringData": {"username": ADMIN, "password": found.password}}
     spec = found.target | {
         "admin": {"secretRef": {"name": name}},
-        "allowedAccounts": ["orders*", "billing*", "reports*"],
+        "allowedAccounts": ["orders*", "billing*", "reports*", "sessions*"],
     }
     for block in found.target.values():
         for endpoint in block["endpoints"]:
@@ -60,8 +60,8 @@ def credentials(*, grace: str | None = None) -> list[Json]:
 
 def server_of(credential: Json) -> str:
     """What kind of server its account is on."""
-    block = next(credential["spec"][name] for name in managed.BLOCKS if name in credential["spec"])
-    return str(block.get("engine", "PostgreSQL"))
+    name = next(name for name in managed.BLOCKS if name in credential["spec"])
+    return str(credential["spec"][name].get("engine", "Redis" if name == "redis" else "PostgreSQL"))
 
 
 def secret_of(credential: Json) -> str:

@@ -17,6 +17,7 @@ from demo.total import total
 WIDTH, HEIGHT = 80, 24
 _FRESH_SECONDS = 3.0
 _LEAST_FEED, _MOST_FEED = 2, 12
+_FIXED, _BETWEEN = 4, 5  # lines of head, table's head and figures; empty ones, which go first where there is no room
 _COLUMNS = (
     ("CREDENTIAL", "left"),
     ("SERVER", "left"),
@@ -49,19 +50,20 @@ class Footing:
 def screen(play: Play, footing: Footing, *, now: float, began: float) -> RenderableType:
     """The whole screen at this moment: `height` lines or fewer."""
     foot = _foot(play, footing)
-    above = len(play.rows) * 2 + 9
-    room = min(_MOST_FEED, max(_LEAST_FEED, footing.height - above - len(foot)))
+    left = footing.height - len(play.rows) * 2 - _FIXED - len(foot)
+    between = [Text()] if left - _BETWEEN >= _LEAST_FEED else []
+    room = min(_MOST_FEED, max(_LEAST_FEED, left - _BETWEEN * len(between)))
     return Group(
         _head(footing, now - began),
-        Text(),
+        *between,
         _table(play, now),
-        Text(),
+        *between,
         _ways(play, now),
-        Text(),
+        *between,
         _figures(play, now),
-        Text(),
+        *between,
         _feed(play, room),
-        Text(),
+        *between,
         *foot,
     )
 

@@ -10,12 +10,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from tests.cluster import mariadb
+from tests.cluster import mariadb, redis
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.postgres import binaries as postgres_programs
+from tests.cluster.redis import RedisServer
 
 Json = dict[str, Any]
 LOOPBACK: Final = "127.0.0.1"
@@ -67,6 +69,12 @@ def _mariadb(stack: ExitStack, hosts: Sequence[str]) -> Described:
     return Described(_rds("MariaDB", server.port, server.ca_pem), password)
 
 
+def _redis(stack: ExitStack, hosts: Sequence[str]) -> Described:
+    server = stack.enter_context(RedisServer(hosts=tuple(hosts), listen=(LOOPBACK, *hosts)))
+    password = server.admin(ADMIN, password=secrets.token_urlsafe(24))
+    return Described({"redis": {"endpoints": [{"port": server.port}], "tls": {"ca": server.ca_pem}}}, password)
+
+
 def _rds(engine: str, port: int, ca_pem: str) -> Json:
     return {"rds": {"engine": engine, "endpoints": [{"port": port}], "tls": {"ca": ca_pem}}}
 
@@ -74,4 +82,5 @@ def _rds(engine: str, port: int, ca_pem: str) -> Json:
 KINDS: Final = (
     Kind("PostgreSQL", "postgres", postgres_programs, _postgresql),
     Kind("MariaDB", "mariadb", mariadb.programs, _mariadb),
+    Kind("Redis", "redis", partial(redis.program, "redis-server"), _redis),
 )

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,8 +133,8 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
             described += objects.target(kind, address, kind.start(stack, hosts))
     with progress("describing them to Keyward"):
         _apply(cluster, described)
-        for kind in KINDS:
-            _approve_target(cluster, kind.target)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda kind: _approve_target(cluster, kind.target), KINDS))
     with progress("starting the operator"):
         operator = stack.enter_context(serving(_operator(cluster, folder)))
     if cluster.way == "named":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,7 +18,7 @@ from typing import Any, Self
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.cluster import debian, pki, process
+from tests.cluster import debian, owned, pki, process
 
 BOSS = "boss"
 BOSS_PASSWORD = "super-secret-of-the-test"
@@ -81,7 +80,7 @@ class RedisServer:
         return self.ca_file.read_text(encoding="ascii")
 
     def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="keyward-redis-"))
+        self.folder = owned.new_folder("redis")
         try:
             self._prepare()
             self.start()
@@ -94,7 +93,7 @@ class RedisServer:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        owned.drop_folder(self.folder)
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from demo.play import Play
+from demo.play import Play, Row
 from demo.screen import HEIGHT, WIDTH, Footing, screen
 from rich.console import Console
 from tests.demo.sights import NAMES, NOON, empty_play, login, playing, rotate, status, stored
@@ -44,6 +44,17 @@ def busy() -> Play:
 @pytest.mark.parametrize("play", [empty_play(), playing(), busy()], ids=["empty", "playing", "busy"])
 @pytest.mark.parametrize("notes", [NOTES[:2], NOTES], ids=["short", "keep"])
 def test_it_fits(play, notes):
+    lines = shown(play, notes=notes).rstrip("\n").split("\n")
+    assert len(lines) <= HEIGHT
+    assert max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("notes", [NOTES[:2], (*NOTES, LONG, LONG)], ids=["short", "keep"])
+def test_five_kinds_of_servers_fit_side_by_side(notes):
+    play = busy()
+    for name, server in (("sessions-db", "Redis"), ("deploy-key", "Linux")):
+        play.rows[name] = Row(name, f"secret-of-{name}", server)
+        rotate(play, "v2", NOON + 20, took=1, name=name)
     lines = shown(play, notes=notes).rstrip("\n").split("\n")
     assert len(lines) <= HEIGHT
     assert max(map(len, lines)) <= WIDTH

@@ -17,6 +17,7 @@ MOMENTS = {
     "the cluster starts": "c-*/pki",
     "PostgreSQL is made": "pg-*/data",
     "MariaDB is made": "mariadb-*/data",
+    "Redis is made": "redis-*/data",
     "the operator starts": "demo-*/operator.log",
     "the clients begin": "demo-*/client-*.log",
 }

@@ -125,6 +125,7 @@ var ways = map[string]way{
 	"PostgreSQL": postgresql,
 	"MySQL":      mysqlFamily,
 	"MariaDB":    mysqlFamily,
+	"Redis":      redis,
 }
 
 func (w way) class(err error) (code string, refused bool) {
