@@ -23,6 +23,7 @@ _forks.set_forkserver_preload(
         "tests.kills.victim",
         "keyward.engines.postgresql.engine",
         "keyward.engines.mysql.engine",
+        "keyward.engines.redis.engine",
         "kopf._cogs.clients.api",
     ]
 )

@@ -1,0 +1,113 @@
+"""Lives on a real Redis, told in the words of those on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+from tests.cluster.redis import RedisServer
+from tests.kills.api import Api
+from tests.kills.consumers import Consumers, Unanswered
+from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, Json, Kin, Life, Tale
+from tests.kills.stage import ADMIN, PASSWORD, Stage
+
+_LIFE = (CREATION, ROTATION, DELETION, RETURN)
+TALES = (
+    Tale(Kin("dual create", "Retain"), (CREATION, ROTATION, AGAIN), (CREATION, ROTATION, AGAIN)),
+    Tale(Kin("dual create", "Disable"), _LIFE, (DELETION, RETURN)),
+    Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
+)
+
+
+class RedisLife(Life):
+    """See `Life`."""
+
+    __slots__ = ()
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return (self.role, f"{self.role}_clone")
+
+    def surroundings(self, ca_pem: str) -> list[Json]:
+        found = super().surroundings(ca_pem)
+        (target,) = (item for item in found if item["kind"] == "Target")
+        endpoint = {"host": "127.0.0.1", "port": self.through}
+        del target["spec"]["rds"]
+        target["spec"]["redis"] = {"endpoints": [endpoint], "tls": {"ca": ca_pem}}
+        return found
+
+    def _spec(self) -> Json:
+        spec = super()._spec()
+        del spec["rds"]
+        create = {"name": self.role, "privilege": "ReadWrite"}
+        return spec | {"redis": {"targetRef": {"name": self.name}, "create": create}}
+
+
+class RedisStage(Stage):
+    """See `Stage`."""
+
+    def __init__(self, api: Api, server: RedisServer) -> None:
+        super().__init__(api, server)  # type: ignore[arg-type]
+        self.server = server
+
+    def _databases(self) -> None:
+        self.server.admin(ADMIN, password=PASSWORD)
+
+    def _born(self, kin: Kin, name: str, through: int) -> Life:
+        return RedisLife(kin, name, self.namespace, "0", self.server.port, through)
+
+    # --- looking ---
+
+    def looks(self, lives: Iterable[Life]) -> dict[str, Json]:
+        """Those of `Stage`, but for what a look at the nodes says, which comes some seconds later."""
+        found = super().looks(lives)
+        for look in found.values():
+            if look["credential"] is not None:
+                look["credential"]["conditions"].pop("NodesCurrent", None)
+        return found
+
+    def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
+        """Of every account: whether it may log in, no mark, and what is stored of its password and its rights."""
+        found: dict[str, tuple[bool, str | None, str | None]] = {}
+        for line in self.server.run("ACL", "LIST"):
+            _, name, *rules = str(line).split(" ")
+            hashes = [rule for rule in rules if rule.startswith("#")]
+            found[name] = ("on" in rules, None, " ".join(hashes) or None)
+        return found
+
+    def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
+        assert self.server.logs_in(secret["username"], secret["password"])
+        with self.server.client(secret["username"], secret["password"]) as client:
+            assert client.set(f"{life.role}:proof", "1")
+
+    # --- the end ---
+
+    def _drop(self, lives: list[Life]) -> None:
+        wanted = [account for life in lives for account in life.accounts]
+        if wanted:
+            self.server.run("ACL", "DELUSER", *wanted)
+
+    def leave(self) -> None:
+        super().leave()
+        self.server.run("ACL", "DELUSER", ADMIN)
+
+
+class RedisConsumers(Consumers):
+    """Applications of Redis."""
+
+    async def log_in(self, life: Life, secret: dict[str, str]) -> str:
+        return await asyncio.to_thread(self._connect, life, secret)
+
+    def _connect(self, life: Life, secret: dict[str, str]) -> str:
+        settings: dict[str, Any] = {"ssl": True, "ssl_ca_certs": str(self.ca_file), "protocol": 2}
+        login = {"username": secret["username"], "password": secret["password"]}
+        try:
+            with redis.Redis(host="127.0.0.1", port=life.port, socket_timeout=20, **login, **settings) as client:
+                client.execute_command("ACL", "WHOAMI")
+        except redis.AuthenticationError:
+            return "WRONGPASS"
+        except (redis.RedisError, OSError) as error:
+            raise Unanswered from error
+        return ""
