@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NoReturn
 
+import uvloop
+
 from keyward.api import names
 from keyward.api.schema import schemas
 from keyward.controller import crds, source
@@ -54,6 +56,7 @@ _log = logging.getLogger(__name__)
 _PR_SET_DUMPABLE: Final = 4
 _LONGEST_SILENCE: Final = 1500.0  # of an informer: two resyncs and a half; each success of one is a sign of life
 _KEYRING_LOOK: Final = 60.0
+_YOUNG: Final = 10_000  # objects made since the collector last looked at the youngest
 
 Build = Callable[[Platform], Reconciler]
 
@@ -69,9 +72,11 @@ def _now() -> datetime:
 def run(settings: Settings, connection: Connection, build: Build | None = None, hook: Hook = no_hook) -> int:
     """Run the controller; the exit status. Raises Blocked or Retry if it cannot start."""
     harden()
-    # Modules stay: the collector need not go through them again and again.
+    # Modules stay, and most of what a pass makes goes by itself: the collector need not look as often as it likes to.
     gc.freeze()
-    return asyncio.run(_run(settings, connection, build or _reconciler, hook))
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, connection, build or _reconciler, hook))
 
 
 def _reconciler(platform: Platform) -> Reconciler:
