@@ -12,8 +12,10 @@ from benchmarks.figures import Envelope, Figures, Fleet, Rotation
 MIB: Final = 2**20
 LARGE: Final = 10_000
 PEER_SIZE: Final = 2_000
-PEER: Final = {"defaults": 23.0, "tuned": 48.0}  # Secrets per second at 2,000, on such a machine
+PEER: Final = {"defaults": 23.0, "tuned": 48.0}  # Secrets per second at 2,000
 PEER_LARGE: Final = 43.0  # tuned, at 10,000
+# The bare client's credentials per second on the machine where the peer was measured: machines differ by much more than a half.
+PEER_CEILING: Final = 261.0
 _SHARE, _DEFAULT_TIMES, _TUNED_TIMES = 0.65, 6.0, 3.0
 _CPU_SECONDS, _PEAK, _FRESH_SECONDS = 0.001, 128 * MIB, 60.0
 _ROTATION, _SEAL_SECONDS = 1.3, 50e-6
@@ -44,10 +46,10 @@ def _of_fleet(fleet: Fleet) -> Iterator[Verdict]:
     share = f"{fleet.ratio:.0%} ({rate:.0f}/s of {fleet.bare_rate:.0f}/s)"
     yield Verdict(f"{at}: share of the bare client's rate", f"≥ {_SHARE:.0%}", share, fleet.ratio >= _SHARE)
     if fleet.count >= LARGE:
-        yield _times(at, "tuned", rate, PEER_LARGE, _TUNED_TIMES)
+        yield _times(fleet, "tuned", PEER_LARGE, _TUNED_TIMES)
     elif fleet.count >= PEER_SIZE:  # smaller ones are over before a start has paid off
-        yield _times(at, "default", rate, PEER["defaults"], _DEFAULT_TIMES)
-        yield _times(at, "tuned", rate, PEER["tuned"], _TUNED_TIMES)
+        yield _times(fleet, "default", PEER["defaults"], _DEFAULT_TIMES)
+        yield _times(fleet, "tuned", PEER["tuned"], _TUNED_TIMES)
     cpu = fleet.cpu_per_write
     yield Verdict(
         f"{at}: own CPU per object and write",
@@ -67,9 +69,14 @@ def _of_fleet(fleet: Fleet) -> Iterator[Verdict]:
     )
 
 
-def _times(at: str, how: str, rate: float, peer: float, wanted: float) -> Verdict:
-    times = rate / peer
-    return Verdict(f"{at}: times the peer's {how} rate of {peer:g}/s", f"≥ {wanted:g}", f"{times:.1f}", times >= wanted)
+def _times(fleet: Fleet, how: str, peer: float, wanted: float) -> Verdict:
+    """Shares of what the API server at hand allows are compared, as both were not measured on one machine."""
+    share = peer / PEER_CEILING
+    times = fleet.ratio / share
+    measured = f"{times:.1f} ({fleet.ratio:.0%} by {share:.0%})"
+    return Verdict(
+        f"{fleet.count:,} credentials: times the peer's {how} share", f"≥ {wanted:g}", measured, times >= wanted
+    )
 
 
 def rotation_ratio(found: Rotation) -> float:

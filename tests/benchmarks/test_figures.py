@@ -99,6 +99,13 @@ def test_aims_are_judged_by_what_was_measured():
     assert verdict(slow, "own CPU").measured == "1.02 ms"
 
 
+def test_a_peer_from_another_machine_is_compared_by_its_share_of_what_that_machine_allowed():
+    half = dataclasses.replace(all_figures(), fleets=[fleet(seconds=40.0)])
+    assert verdict(half, "default share").measured == "5.7 (50% by 9%)"
+    assert not verdict(half, "default share").met
+    assert verdict(all_figures(), "default share").met
+
+
 def test_one_write_after_a_restart_is_one_too_many():
     found = fleet()
     again = dataclasses.replace(found, restart=dataclasses.replace(found.restart, writes=1))
