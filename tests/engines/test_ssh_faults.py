@@ -348,9 +348,9 @@ async def test_a_change_that_outlives_its_client_never_undoes_a_later_one():
 
 async def _free(user: HostUser) -> None:
     """Wait until no session holds the lock on the user any more: what it left running is over."""
-    await _until(
-        lambda: user.server.run(f"flock -n /run/keyward/{user.name}.lock true && echo free || true") == "free\n"
-    )
+    lock = f"/run/keyward/{user.name}.lock"
+    script = f"mkdir -p -m 700 /run/keyward && flock -n {lock} true && echo free || true"
+    await _until(lambda: user.server.run(script) == "free\n")
 
 
 async def _until(state) -> None:
