@@ -23,8 +23,8 @@ ADMIN = key_pair()
 class HostShop(Shop):
     """A shop whose Target is a host."""
 
-    def __init__(self, cluster: Any, server: SshServer) -> None:
-        super().__init__(cluster, server, "hosts")  # type: ignore[arg-type]
+    def __init__(self, cluster: Any, server: SshServer, namespace: str = "hosts") -> None:
+        super().__init__(cluster, server, namespace)  # type: ignore[arg-type]
         self.server = server
 
     def _prepare_server(self) -> None:
@@ -91,18 +91,18 @@ def test_a_key_pair_is_published_as_it_is_and_each_rotation_keeps_the_one_before
     first = hosts.published("one")
     assert first["ssh-publickey"].strip() == public(given)
     assert (first["username"], first["host"], first["port"]) == ("deploy-one", "127.0.0.1", str(hosts.server.port))
-    assert _openssh_lets_in(first, tmp_path)
+    assert openssh_lets_in(first, tmp_path)
     second = hosts.rotated("one", "t1")
-    assert _openssh_lets_in(second, tmp_path)
+    assert openssh_lets_in(second, tmp_path)
     ended = f'from="127.0.0.1" {second["ssh-publickey"].strip()} keyward\n{public(ADMIN)}\n'
     until("the end of the first key", lambda: hosts.keys("deploy-one") == ended)
-    assert not _openssh_lets_in(first, tmp_path)
+    assert not openssh_lets_in(first, tmp_path)
     printed = hosts.cluster.kubectl("get", "credential,target", "-n", hosts.namespace)
     assert "ecs/Linux" in printed
     assert "Linux" in printed
 
 
-def _openssh_lets_in(secret: dict[str, str], folder: Path) -> bool:
+def openssh_lets_in(secret: dict[str, str], folder: Path) -> bool:
     """Whether OpenSSH's own client, with nothing but what the Secret holds, is let in."""
     for name in ("ssh-privatekey", "known_hosts"):
         path = folder / name
@@ -166,7 +166,7 @@ def test_a_wrong_first_key_of_a_listed_user_is_mended_by_the_first_rotation(host
     hosts.server.user("deploy-wrong", None, f"{public(theirs)} laptop")
     hosts.apply(*hosts.credential("wrong", "deploy-wrong", "SSHKey", key_pair().reveal_text()))
     secret = until("a key that logs in", lambda: hosts.secret("wrong"), 150)
-    assert _openssh_lets_in(secret, tmp_path)
+    assert openssh_lets_in(secret, tmp_path)
     assert hosts.keys("deploy-wrong") == f"{public(theirs)} laptop\n{secret['ssh-publickey'].strip()} keyward\n"
 
 
