@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.inputs import accounts, projections, redis, servers, targets, values
+from tests.inputs import accounts, hosts, projections, redis, servers, targets, values
 from tests.inputs.bait import repeated_in
 from tests.inputs.case import Case
 from tests.inputs.desk import Desk
@@ -13,7 +13,7 @@ from tests.inputs.told import Record, record
 from tests.whole_path.accounts import created, rds, refused
 from tests.whole_path.world import until
 
-CASES = (*values.CASES, *projections.CASES, *targets.CASES, *servers.CASES, *accounts.CASES, *redis.CASES)
+CASES = (*values.CASES, *projections.CASES, *targets.CASES, *servers.CASES, *accounts.CASES, *redis.CASES, *hosts.CASES)
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 

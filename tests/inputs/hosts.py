@@ -1,0 +1,101 @@
+"""Hosts without the user, with one that is locked, with files that sshd does not accept, or whose admin is nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.cluster.sshd import SshServer
+from tests.engines.ssh_system import admins_key, key_pair, public
+from tests.inputs.bait import bait
+from tests.inputs.case import Case
+from tests.inputs.desk import Desk
+from tests.whole_path.world import Json
+
+from keyward.errors import Reason
+
+USER = "deploy"
+FIELD = "spec.ecs.import.accounts[].name"
+Begun = tuple[list[Json], Callable[[], object]]
+
+
+def _host(desk: Desk) -> SshServer:
+    server = desk.borrowed.enter_context(SshServer())
+    server.admin("keyward", public(admins_key()))
+    return server
+
+
+def _on(desk: Desk, name: str, server: SshServer, kind: str, value: str) -> list[Json]:
+    """A Credential on a Target of its own name, which leads to this host."""
+    target = {
+        "ecs": {"endpoints": [{"host": "127.0.0.1", "port": server.port}], "hostKeys": list(server.host_keys())},
+        "admin": {"secretRef": {"name": f"{name}-admin"}},
+        "allowedAccounts": [USER],
+    }
+    account = {"name": USER, "passwordFrom": {"secretName": f"{name}-given", "key": "value"}}
+    wanted = {
+        "ecs": {"targetRef": {"name": name}, "secretType": kind, "import": {"accounts": [account]}},
+        "rotation": {"interval": "24h", "gracePeriod": "0s"},
+        "projections": [{"secretName": name}],
+    }
+    return [
+        desk.plain_secret(f"{name}-admin", {"username": "keyward", "ssh-privatekey": admins_key().reveal_text()}),
+        desk.plain_secret(f"{name}-given", {"value": value}, labels={"keyward.dev/source-for": name}),
+        desk.made("Target", name, target),
+        desk.made("Credential", name, wanted),
+    ]
+
+
+def _missing(desk: Desk, name: str) -> Begun:
+    server, password = _host(desk), bait(name)
+    return _on(desk, name, server, "Password", password), lambda: server.user(USER, password)
+
+
+def _locked(desk: Desk, name: str) -> Begun:
+    server, password = _host(desk), bait(name)
+    server.user(USER)
+    # As sha512-crypt the admin can compare it: after a failed login no other is tried by guess for a minute.
+    server.run("chpasswd -c SHA512", f"{USER}:{password}\n")
+    server.run(f"usermod -L {USER}")
+    return _on(desk, name, server, "Password", password), lambda: server.run(f"usermod -U {USER}")
+
+
+def _open_to_others(desk: Desk, name: str) -> Begun:
+    server, value = _host(desk), key_pair()
+    server.user(USER, None, public(value))
+    server.run(f"chmod 777 /home/{USER}")
+    return _on(desk, name, server, "SSHKey", value.reveal_text()), lambda: server.run(f"chmod 755 /home/{USER}")
+
+
+def _nobody(desk: Desk, name: str) -> Begun:
+    server, password = _host(desk), bait(name)
+    server.user(USER, password)
+    server.run("mv /etc/sudoers.d/keyward /root/kept")
+    return _on(desk, name, server, "Password", password), lambda: server.run("mv /root/kept /etc/sudoers.d/keyward")
+
+
+def _case(name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk, str], Begun]) -> Case:
+    """`begin` answers what is applied, and what mends it; then it is asked for again."""
+    mending: dict[Desk, Callable[[], object]] = {}
+
+    def arrange(desk: Desk) -> list[Json]:
+        applied, mending[desk] = begin(desk, name)
+        return applied
+
+    def mend(desk: Desk) -> None:
+        mending[desk]()
+        desk.annotate(name, "rotate", "now")
+
+    return Case(name, reason, says, arrange, mend)
+
+
+CASES = (
+    _case("host-user", Reason.ACCOUNT_MISSING, (FIELD, "user 'deploy' is not on the host", "create it"), _missing),
+    _case("host-locked", Reason.ACCOUNT_DISABLED, (FIELD, "user 'deploy'", "locked"), _locked),
+    _case("host-modes", Reason.KEY_FILE_UNUSABLE, (FIELD, "StrictModes", "chmod go-w"), _open_to_others),
+    _case(
+        "host-sudo",
+        Reason.ADMIN_PRIVILEGE_MISSING,
+        ("spec.admin.secretRef of Target host-sudo", "no shell of root", "sudo without a password"),
+        _nobody,
+    ),
+)
