@@ -38,7 +38,7 @@ from keyward.sensitive import Sensitive
 HOSTS = ("127.0.0.1", "10.99.%")  # of single accounts: one that a login from here ends at, one that none does
 _LIFE = (CREATION, ROTATION, DELETION, RETURN)
 TALES = (
-    Tale(Kin("dual create", "Drop"), _LIFE, _LIFE),
+    Tale(Kin("dual create", "Drop"), (CREATION, ROTATION, DELETION), (CREATION, ROTATION, DELETION)),
     Tale(Kin("dual import"), (CREATION, ROTATION), (CREATION, ROTATION)),
     Tale(Kin("single create"), _LIFE, _LIFE),
     Tale(Kin("single import"), (CREATION, ROTATION), (ROTATION,)),

@@ -1,0 +1,245 @@
+"""What MySQL and MariaDB refuse is said with field, cause and fix, is never healed in silence, and is mended at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+import pytest
+from tests.cluster.mariadb import MariadbServer
+from tests.cluster.mysql import MysqlServer
+from tests.cluster.mysql_family import FamilyServer
+from tests.whole_path.test_mysql_family import GRANTS, FamilyShop, created
+from tests.whole_path.world import Json, until
+
+from keyward.errors import Reason
+
+SERVERS: dict[str, type[FamilyServer]] = {"MySQL": MysqlServer, "MariaDB": MariadbServer}
+BAIT = "Bait-a-password-8c21"
+POLICY = {
+    "MySQL": "INSTALL COMPONENT 'file://component_validate_password'",
+    "MariaDB": "INSTALL SONAME 'simple_password_check'",
+}
+LENIENT = {"MySQL": "SET GLOBAL validate_password.length = 8", "MariaDB": "SET GLOBAL strict_password_validation = OFF"}
+
+
+class Desk(FamilyShop):
+    """A shop, and further servers of the same kind."""
+
+    def __init__(self, cluster: Any, kind: type[FamilyServer], stack: ExitStack) -> None:
+        super().__init__(cluster, stack.enter_context(kind()))
+        self.namespace = f"mistakes-{self.server.name.lower()}"
+        self._kind, self._stack = kind, stack
+        self.others: dict[str, FamilyServer] = {}
+        self.held = ExitStack()  # connections that leave no room
+
+    def lets_in(self, name: str) -> bool:
+        secret, server = self.secret(name), self.others.get(name, self.server)
+        if not secret:
+            return False
+        try:
+            with server.connect("orders", secret["username"], secret["password"].encode()):
+                return True
+        except pymysql.OperationalError:
+            return False
+
+    def events(self, name: str) -> list[Json]:
+        found = self.api.items("events", self.namespace)
+        return [e for e in found if e["involvedObject"]["name"] == name]
+
+    def another(self, name: str) -> FamilyServer:
+        server = self.others[name] = self._stack.enter_context(self._kind())
+        server.database("orders")
+        for statement in GRANTS:
+            server.sql(statement)
+        return server
+
+    def on(self, name: str, server: FamilyServer | None = None, tls: Json | None = None, **rds: Any) -> list[Json]:
+        """A Credential on a Target of its own name, with an admin Secret of its own: it vouches for one Target."""
+        credential = self.credential(name, created(_account(name)))
+        credential["spec"]["rds"]["targetRef"] = {"name": name}
+        login = {"username": "rotator", "password": "rotators-password"}
+        admin = self.plain_secret(f"{name}-admin", login)
+        return [admin, self.target_of(name, server, tls, **rds), credential]
+
+    def target_of(self, name: str, server: FamilyServer | None = None, tls: Json | None = None, **rds: Any) -> Json:
+        spec, server = self.target(), server or self.server
+        spec["admin"] = {"secretRef": {"name": f"{name}-admin"}}
+        spec["rds"]["endpoints"][0]["port"] = server.port
+        spec["rds"]["tls"] = {"ca": server.ca_pem} | (tls or {})
+        spec["rds"] |= rds
+        return self.made("Target", name, spec)
+
+    def approve(self, target: str) -> None:
+        command = [sys.executable, "-m", "keyward", "target", "approve", target, "--kubeconfig", str(self.kubeconfig)]
+        subprocess.run([*command, "-n", self.namespace], check=True, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """See `tests.inputs.case.Case`."""
+
+    name: str
+    reason: Reason
+    says: tuple[str, ...]
+    arrange: Callable[[Desk], list[Json]]
+    mend: Callable[[Desk], object]
+
+
+def _account(name: str) -> str:
+    return "orders_" + name.replace("-", "_")
+
+
+# --- locked ---
+
+
+def _locked(desk: Desk) -> list[Json]:
+    desk.server.sql(f"CREATE USER orders_locked IDENTIFIED BY '{BAIT}' ACCOUNT LOCK")
+    desk.server.sql("GRANT SELECT ON orders.* TO orders_locked")
+    source = desk.plain_secret("locked-old", {"password": BAIT}, labels={"keyward.dev/source-for": "locked"})
+    account = {"import": {"accounts": [{"name": "orders_locked", "passwordFrom": {"secretName": "locked-old"}}]}}
+    return [source, desk.credential("locked", account, mode="Single")]
+
+
+def _unlock(desk: Desk) -> None:
+    assert desk.refused({"username": "orders_locked", "password": BAIT}) in (3118, 4151), "it was healed"
+    desk.server.sql("ALTER USER orders_locked ACCOUNT UNLOCK")
+
+
+# --- read-only, crowded, strict ---
+
+
+def _read_only(desk: Desk) -> list[Json]:
+    server = desk.another("replica")
+    server.sql("SET GLOBAL read_only = ON")
+    return desk.on("replica", server)
+
+
+def _writable(desk: Desk) -> None:
+    server = desk.others["replica"]
+    assert server.sql("SELECT 1 FROM mysql.user WHERE User LIKE 'orders%'") == [], "it was written to"
+    server.sql("SET GLOBAL read_only = OFF")
+
+
+def _crowded(desk: Desk) -> list[Json]:
+    desk.server.sql(f"CREATE USER rotator_crowded IDENTIFIED BY '{BAIT}'")
+    for grant in GRANTS[1:]:
+        desk.server.sql(grant.replace("rotator", "rotator_crowded"))
+    desk.server.sql("ALTER USER rotator_crowded WITH MAX_USER_CONNECTIONS 1")
+    desk.held.enter_context(desk.server.connect(None, "rotator_crowded", BAIT))
+    _, target, credential = desk.on("crowded")
+    login = {"username": "rotator_crowded", "password": BAIT}
+    return [desk.plain_secret("crowded-admin", login), target, credential]
+
+
+def _strict(desk: Desk) -> list[Json]:
+    server = desk.another("strict")
+    server.sql(POLICY[server.name])
+    if server.name == "MySQL":
+        server.sql("SET GLOBAL validate_password.length = 64")
+        return desk.on("strict", server, passwordTransport="Plaintext")
+    return desk.on("strict", server)
+
+
+# --- rows and certificates ---
+
+
+def _unlisted(desk: Desk) -> list[Json]:
+    desk.server.sql(f"CREATE USER orders_unlisted@'10.9.9.9' IDENTIFIED BY '{BAIT}'")
+    return desk.on("unlisted")
+
+
+def _another_host(desk: Desk) -> list[Json]:
+    return desk.on("another-host", tls={"serverName": "db.example.com"})
+
+
+def _its_own_name(desk: Desk) -> None:
+    desk.apply(desk.target_of("another-host"))
+    desk.approve("another-host")
+
+
+CASES = (
+    Case(
+        "locked",
+        Reason.ACCOUNT_DISABLED,
+        ("spec.rds.import.accounts[].name", "is locked", "UNLOCK", "we never do"),
+        _locked,
+        _unlock,
+    ),
+    Case(
+        "replica",
+        Reason.READ_ONLY_ENDPOINT,
+        ("spec.rds.endpoints of Target replica", "read-only server", "correct the roles"),
+        _read_only,
+        _writable,
+    ),
+    Case(
+        "crowded",
+        Reason.BUSY,
+        ("spec.rds.endpoints of Target crowded", "no connection left", "max_user_connections"),
+        _crowded,
+        lambda desk: desk.held.close(),
+    ),
+    Case(
+        "strict",
+        Reason.PASSWORD_REFUSED,
+        ("spec.rds.endpoints of Target strict", "password"),
+        _strict,
+        lambda desk: desk.others["strict"].sql(LENIENT[desk.server.name]),
+    ),
+    Case(
+        "unlisted",
+        Reason.UNLISTED_HOST,
+        ("'orders_unlisted'", "'10.9.9.9'", "list it in hosts"),
+        _unlisted,
+        lambda desk: desk.server.sql("DROP USER orders_unlisted@'10.9.9.9'"),
+    ),
+    Case(
+        "another-host",
+        Reason.UNKNOWN_CA,
+        ("spec.rds.tls of Target another-host", "does not match its host name", "set serverName"),
+        _another_host,
+        _its_own_name,
+    ),
+)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def desk(request: pytest.FixtureRequest, control_plane) -> Iterator[Desk]:
+    """All mistakes stand at once."""
+    with ExitStack() as stack:
+        desk = Desk(control_plane, SERVERS[request.param], stack)
+        desk.prepare()
+        stack.callback(desk.close)
+        stack.enter_context(desk.held)
+        stack.enter_context(desk.operator())
+        for case in CASES:
+            desk.apply(*case.arrange(desk))
+        yield desk
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_is_said_and_mended(desk, case):
+    said = until(f"a word on {case.name}", lambda: _of(desk, case))
+    assert said["status"] == "False"
+    for part in case.says:
+        assert part in said["message"], said
+    until(
+        "an event", lambda: [e for e in desk.events(case.name) if (e["type"], e["reason"]) == ("Warning", case.reason)]
+    )
+    assert BAIT not in str([desk.get("credential", case.name), desk.events(case.name)])
+    case.mend(desk)
+    desk.annotate(case.name, "rotate", "now")
+    # A single account's value may be replaced between our look at the Secret and the login.
+    until(f"a login of {case.name}", lambda: desk.lets_in(case.name), 90)
+    assert BAIT not in desk.log.read_text()
+
+
+def _of(desk: Desk, case: Case) -> Json | None:
+    found = desk.condition(case.name, "Ready")
+    return found if found.get("reason") == case.reason else None
