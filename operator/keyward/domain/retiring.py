@@ -23,13 +23,15 @@ def plan(seen: Observed, now: datetime) -> End | Verify | Wait:
     current, old = history.current, history.previous
     if current is None or old is None or history.pending or doubt.why(seen, history) is not None:
         return _NOTHING
-    denied = seen.memory.denies(current, _digest(seen))
+    denied, proven = seen.memory.denies(current, _digest(seen)), (current.sequence, _digest(seen)) in seen.memory.proven
+    if current.target is not None and current.target.digest != _digest(seen) and not proven:
+        return _NOTHING  # the Target leads elsewhere since then: first current has to log in there
     if settling.unwritten(seen, history) and not denied:
         return _NOTHING  # its readers still hold previous
     held = _held(seen, current, now)
     if held is not None:
         return held
-    if not denied and (current.sequence, _digest(seen)) not in seen.memory.proven:
+    if not denied and not proven:
         return Verify(current)  # never the only one that logs in
     return End(old, current)
 
