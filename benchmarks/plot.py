@@ -8,7 +8,7 @@ from typing import Any, Final
 import matplotlib as mpl
 
 from benchmarks.figures import Fleet
-from benchmarks.targets import LARGE, PEER, PEER_LARGE
+from benchmarks.targets import LARGE, PEER, PEER_CEILING, PEER_LARGE
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
@@ -55,9 +55,9 @@ def _panel(panel: Any, fleet: Fleet) -> None:
 
 
 def _peers(fleet: Fleet) -> list[tuple[str, float]]:
-    return (
-        [("tuned", PEER_LARGE)] if fleet.count >= LARGE else [("tuned", PEER["tuned"]), ("defaults", PEER["defaults"])]
-    )
+    """The peer's rates, on a machine as fast as this one."""
+    rates = {"tuned": PEER_LARGE} if fleet.count >= LARGE else {"tuned": PEER["tuned"], "defaults": PEER["defaults"]}
+    return [(how, rate / PEER_CEILING * fleet.bare_rate) for how, rate in rates.items()]
 
 
 def _points(curve: list[tuple[float, int]]) -> tuple[list[float], list[int]]:

@@ -30,7 +30,7 @@ _READING = """## How to read it
 - **External Secrets Operator 2.9** was measured once, on another machine with 2 cores, with its fake provider and 2,000
   ExternalSecrets: {defaults:g} Secrets a second with its defaults, {tuned:g} with 32 workers and no limit of its own on requests;
   {large:g}, and a peak of 340 MB, at 10,000. The bare client wrote {ceiling:g} credentials a second there. What is compared is
-  therefore the share of the bare client's rate that each reaches on its machine.
+  therefore the share of the bare client's rate that each reaches on its machine; the plot draws the peer by that share.
 - **Rotation**: a PostgreSQL account, both accounts in turn. Everything of the operator runs but the wire to the API server.
   The bare sequence is what the operator was seen to send, repeated by the driver alone: the same connects with TLS and SCRAM,
   the same statements, the same verifier made. Both take turns on one server; the figures are medians.
