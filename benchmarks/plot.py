@@ -51,7 +51,7 @@ def _panel(panel: Any, fleet: Fleet) -> None:
         xlim=(0, end),
         ylim=(0, fleet.count * 1.04),
     )
-    panel.legend(loc="lower right", frameon=False, fontsize=8)
+    panel.legend(loc="center right", bbox_to_anchor=(1.02, 0.58), frameon=False, fontsize=8)
 
 
 def _peers(fleet: Fleet) -> list[tuple[str, float]]:
