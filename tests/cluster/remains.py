@@ -45,7 +45,9 @@ def mark(folder: Path, name: str) -> None:
     # What another live node of ours found missing is there now, and goes with the last of them.
     shared = {stray for path in owned.runs_folder().glob(f"*/*/{_MARK}") for stray in _read(path).strays}
     marks = Marks(name, tuple(str(path) for path in _STRAYS if not path.exists() or str(path) in shared))
-    (folder / _MARK).write_text(json.dumps(asdict(marks)), encoding="utf-8")
+    draft = (folder / _MARK).with_suffix(".new")
+    draft.write_text(json.dumps(asdict(marks)), encoding="utf-8")
+    draft.replace(folder / _MARK)  # others look for it while it is made
     for group in _groups(name):
         if group.parent == _CGROUPS:
             _delegate(group.parent)

@@ -205,14 +205,18 @@ def test_a_grant_to_the_role_of_both_holds_through_rotations(shop):
     shop.apply(shop.pair("granted", "orders_r"))
     before = shop.published("granted")
     shop.postgres.sql("CREATE TABLE kept (n int)", database="orders")
-    shop.postgres.sql("GRANT SELECT ON kept TO orders_r_rights", database="orders")
-    for number in range(2):
-        shop.annotate("granted", "rotate", f"t{number}")
-        before = until("a rotation", lambda before=before: (s := shop.secret("granted")) != before and s)
-        with shop.postgres.connect("orders", before["username"], before["password"]) as session:
-            assert session.execute("SELECT count(*) FROM kept").fetchone() == (0,)
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                session.execute("INSERT INTO kept VALUES (1)")
+    try:
+        shop.postgres.sql("GRANT SELECT ON kept TO orders_r_rights", database="orders")
+        for number in range(2):
+            shop.annotate("granted", "rotate", f"t{number}")
+            before = until("a rotation", lambda before=before: (s := shop.secret("granted")) != before and s)
+            with shop.postgres.connect("orders", before["username"], before["password"]) as session:
+                assert session.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    session.execute("INSERT INTO kept VALUES (1)")
+    finally:
+        # The server is shared, and no admin of other tests may grant rights to the superuser's table.
+        shop.postgres.sql("DROP TABLE kept", database="orders")
 
 
 def test_no_consumer_is_refused_one_login(shop, tmp_path):
