@@ -128,6 +128,7 @@ def status(member: Member, lineage: str) -> list[Json]:
         "currentVersion": "v1",
         "nextRotation": "",
         "projections": [{"secretName": member.name, "version": "v1", "sequence": 1}],
+        "secrets": member.name,
         "conditions": [
             condition("Ready", "Projected", "version v1 is current"),
             condition("Rotated", "UpToDate", ""),

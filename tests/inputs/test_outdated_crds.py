@@ -15,12 +15,12 @@ from tests.whole_path.world import keyward, until
 from keyward.errors import Reason
 
 CRD = "credentials.keyward.dev"
-FIELD = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/deletion"
+FIELD = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/description"
 
 
 @pytest.fixture(scope="module")
 def older() -> Iterator[Cluster]:
-    """A cluster of its own, whose Credentials know nothing of deletion policies."""
+    """A cluster of its own, whose Credentials know nothing of descriptions."""
     with plain.serving(need_pods=False) as cluster:
         definitions.install(cluster)
         cluster.kubectl("patch", "crd", CRD, "--type=json", "-p", json.dumps([{"op": "remove", "path": FIELD}]))
@@ -52,7 +52,7 @@ def test_an_operator_that_is_newer_than_the_crds_waits_says_so_and_begins_once_t
         event = until("the event", lambda: events(older))[0]
         assert (event["type"], event["reason"]) == ("Warning", Reason.CRD_OUTDATED)
         said = readiness(operator)
-        for part in (CRD, "lacks field spec.deletion", "apply the CRDs of this release"):
+        for part in (CRD, "lacks field spec.description", "apply the CRDs of this release"):
             assert part in event["message"]
             assert part in said
             assert part in log.read_text()
