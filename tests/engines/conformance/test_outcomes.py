@@ -16,6 +16,7 @@ from keyward.errors import Conflict, KeywardError, Reason, Retry, Unsettled
 
 _MEANWHILE = {Reason.BUSY, Reason.TIMEOUT, Reason.WRITTEN_BY_ANOTHER}
 MANY = 80  # more answers than any change takes
+ROUNDS = 5
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ async def _fails(scene: Scene, account: str, password: str, fault: scenes.Send) 
 
 async def test_each_answer_lost_in_turn_is_told_right_and_can_be_made_good(stage: Stage, proxy: FaultProxy):
     """One run for each answer that can be lost; the outcome is unknown wherever something may have been changed."""
-    unknown = 0
-    for answers in range(MANY):
+    rounds = unknown = answers = 0
+    while not unknown or not rounds:
         scene = scenes.created(stage)
         before = await scene.inspect()
 
@@ -45,20 +46,22 @@ async def test_each_answer_lost_in_turn_is_told_right_and_can_be_made_good(stage
         error = await _fails(scene.through(proxy.port), scene.first, "one", lose)
         proxy.answers_left = None
         if error is None:
-            break
+            # On a busy machine two answers come as one piece: the last was then not lost, and all is done once more.
+            rounds, answers = rounds + 1, 0
+            assert rounds < ROUNDS, "no answer was lost after which the outcome is unknown"
+            continue
+        answers += 1
+        assert answers < MANY, f"a change takes more than {MANY} answers"
         assert isinstance(error, Retry), error
         assert error.__context__ is None
         await _gone(scene)
         if isinstance(error, Unsettled):
             unknown += 1
         else:
-            assert await scene.inspect() == before, f"changed, but called {error.reason} after {answers} answers"
+            assert await scene.inspect() == before, f"changed, but called {error.reason} after {answers - 1} answers"
         if not stage.logs_in(scene.first, "one"):
             await scene.apply(scene.first, "one")
         await scene.verify(scene.first, "one")
-    else:
-        raise AssertionError(f"a change takes more than {MANY} answers")
-    assert unknown
 
 
 async def test_an_answer_lost_in_a_rotation_never_costs_the_account_in_use(stage: Stage, proxy: FaultProxy):
