@@ -7,7 +7,7 @@ import asyncio
 import orjson
 import pytest
 from tests.kube.waiting import eventually
-from tests.kube.worlds import LINEAGE, encoded, secret_content
+from tests.kube.worlds import LINEAGE, credential, encoded, secret_content
 
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.answers import AlreadyExists, Asked
@@ -36,7 +36,8 @@ async def as_somebody(client, namespace, body, name="orders"):
 
 async def owner(client, namespace, name="orders"):
     """Name and uid of a Credential that is there: the garbage collector takes at once what nobody owns."""
-    body = {"metadata": {"name": name}, "spec": {"generic": {"generate": {}}}}
+    body = credential(namespace)
+    body["metadata"]["name"] = name
     return name, (await client.create(CREDENTIALS, namespace, body))["metadata"]["uid"]
 
 
