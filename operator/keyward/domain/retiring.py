@@ -23,7 +23,8 @@ def plan(seen: Observed, now: datetime) -> End | Verify | Wait:
     current, old = history.current, history.previous
     if current is None or old is None or history.pending or doubt.why(seen, history) is not None:
         return _NOTHING
-    denied, proven = seen.memory.denies(current, _digest(seen)), (current.sequence, _digest(seen)) in seen.memory.proven
+    denied = seen.memory.denies(current, _digest(seen))
+    proven = (current.sequence, _digest(seen)) in seen.memory.proven
     if current.target is not None and current.target.digest != _digest(seen) and not proven:
         return _NOTHING  # the Target leads elsewhere since then: first current has to log in there
     if settling.unwritten(seen, history) and not denied:

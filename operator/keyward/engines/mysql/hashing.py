@@ -14,6 +14,7 @@ from typing import Final
 
 from nacl import bindings
 
+from keyward.engines import shacrypt
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -21,19 +22,13 @@ NATIVE: Final = "mysql_native_password"
 SHA2: Final = "caching_sha2_password"
 ED25519: Final = "ed25519"
 KNOWN: Final = frozenset({NATIVE, SHA2, ED25519})
-SALT: Final = 20  # characters
-_ALPHABET: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SALT: Final = 20  # characters; libc's sha256-crypt takes 16 at most
 _SHA2_STORED: Final = re.compile(rb"\$A\$([0-9A-F]{3})\$(.{20})(.{43})", re.DOTALL)
-# Where each byte of the digest goes in sha256-crypt's text: three bytes make four characters.
-_ORDER: Final = (
-    (0, 10, 20), (21, 1, 11), (12, 22, 2), (3, 13, 23), (24, 4, 14),
-    (15, 25, 5), (6, 16, 26), (27, 7, 17), (18, 28, 8), (9, 19, 29),
-)  # fmt: skip
 
 
 def salt(random: Callable[[int], bytes]) -> bytes:
     """20 characters, none of which ends a literal or a field of what is stored."""
-    return "".join(_ALPHABET[byte & 63] for byte in random(SALT)).encode()
+    return "".join(shacrypt.ALPHABET[byte & 63] for byte in random(SALT)).encode()
 
 
 def verifier(plugin: str, password: Sensitive, fresh: bytes, rounds: int) -> str:
@@ -52,7 +47,7 @@ def verifier(plugin: str, password: Sensitive, fresh: bytes, rounds: int) -> str
     if plugin == NATIVE:
         return "*" + hashlib.sha1(hashlib.sha1(secret).digest()).hexdigest().upper()  # noqa: S324 - the plug-in's own
     if plugin == SHA2:
-        return f"$A${rounds // 1000:03X}${fresh.decode()}{_sha256_crypt(secret, fresh, rounds)}"
+        return f"$A${rounds // 1000:03X}${fresh.decode()}{shacrypt.sha256(secret, fresh, rounds)}"
     if plugin == ED25519:
         return base64.b64encode(_public_key(secret)).decode().rstrip("=")
     text = f"the account's authentication plug-in {plugin!r} cannot be set by a hash that is computed here"
@@ -69,7 +64,7 @@ def matches(plugin: str, stored: bytes, password: Sensitive) -> bool | None:
         if found is None:
             return False
         fresh, rounds = found[2], int(found[1], 16) * 1000
-        expected = b"$A$" + found[1] + b"$" + fresh + _sha256_crypt(password.reveal(), fresh, rounds).encode()
+        expected = b"$A$" + found[1] + b"$" + fresh + shacrypt.sha256(password.reveal(), fresh, rounds).encode()
     else:
         expected = verifier(plugin, password, fresh, rounds).encode()
     return hmac.compare_digest(expected, stored)
@@ -81,39 +76,3 @@ def _public_key(secret: bytes) -> bytes:
     scalar[0] &= 248
     scalar[31] = scalar[31] & 127 | 64
     return bindings.crypto_scalarmult_ed25519_base_noclamp(bytes(scalar))
-
-
-def _sha256_crypt(secret: bytes, fresh: bytes, rounds: int) -> str:
-    """The digest part of sha256-crypt. libc's takes 16 bytes of salt at most, the plug-in's 20."""
-    digest = _first_digest(secret, fresh)
-    spread = _repeat(hashlib.sha256(secret * len(secret)).digest(), len(secret))
-    salted = _repeat(hashlib.sha256(fresh * (16 + digest[0])).digest(), len(fresh))
-    for number in range(rounds):
-        turn = spread if number & 1 else digest
-        if number % 3:
-            turn += salted
-        if number % 7:
-            turn += spread
-        turn += digest if number & 1 else spread
-        digest = hashlib.sha256(turn).digest()
-    return _text(digest)
-
-
-def _first_digest(secret: bytes, fresh: bytes) -> bytes:
-    twice = hashlib.sha256(secret + fresh + secret).digest()
-    mixed = secret + fresh + _repeat(twice, len(secret))
-    length = len(secret)
-    while length:
-        mixed += twice if length & 1 else secret
-        length >>= 1
-    return hashlib.sha256(mixed).digest()
-
-
-def _repeat(block: bytes, length: int) -> bytes:
-    return (block * (length // len(block) + 1))[:length]
-
-
-def _text(digest: bytes) -> str:
-    groups = [(digest[a] << 16 | digest[b] << 8 | digest[c], 4) for a, b, c in _ORDER]
-    groups.append((digest[31] << 8 | digest[30], 3))
-    return "".join(_ALPHABET[value >> 6 * place & 63] for value, count in groups for place in range(count))

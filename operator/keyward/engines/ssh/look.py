@@ -95,13 +95,12 @@ async def user(shell: Shell, name: str) -> User | None:
 
 
 def _expired(age: str, today: int) -> str:
-    changed, longest, inactive, over = (_number(text) for text in (age.split(":") + [""] * 4)[:4])
+    changed, longest, _inactive, over = (_number(text) for text in (age.split(":") + [""] * 4)[:4])
     if over is not None and today >= over:
         return "the account has expired (chage -E)"
     if changed == 0:
         return "the password has to be changed at the next login (chage -d)"
     if changed is not None and longest is not None and 0 <= longest < 99_999 and today > changed + longest:
-        del inactive  # a password past its inactive days is past its days, too
         return "the password has expired (chage -M)"
     return ""
 
