@@ -10,7 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
-from tests.cluster import KubectlError, RefusedError, binaries, debian, golang
+from tests.cluster import KubectlError, RefusedError, binaries, debian, golang, owned
+from tests.cluster.plain import uninterrupted
 from tests.cluster.process import ServerError
 
 from demo import picture, world
@@ -36,7 +37,11 @@ def main(argv: list[str] | None = None) -> int:
     for one in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, _interrupt)
     try:
-        return _run(chosen)
+        try:
+            return _run(chosen)
+        finally:
+            with uninterrupted():
+                owned.leave()
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped before the first login; nothing is left behind\n")
         return 130

@@ -100,18 +100,29 @@ def sweep() -> list[Path]:
         os.close(folder)
 
 
+def leave() -> None:
+    """End and remove whatever is still there of this run: what an interrupt cut off from its own clean-up."""
+    folder = runs_folder() / f"{os.getpid()}-{start_time(os.getpid())}"
+    if folder.exists():
+        _clear(folder)
+
+
 def _sweep() -> list[Path]:
     swept = []
     for folder in runs_folder().iterdir():
         pid, _, born = folder.name.partition("-")
         if not (pid.isdigit() and born.isdigit()) or start_time(int(pid)) == int(born):
             continue
-        _end_all([one for path in folder.glob("*.pid") for one in _recorded(path)], _GRACE_SECONDS)
-        for clean in _CLEANERS:
-            clean(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
         swept.append(folder)
     return swept
+
+
+def _clear(folder: Path) -> None:
+    _end_all([one for path in folder.glob("*.pid") for one in _recorded(path)], _GRACE_SECONDS)
+    for clean in _CLEANERS:
+        clean(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def end(pid: int, born: int, *, grace_seconds: float = _GRACE_SECONDS) -> None:

@@ -36,6 +36,20 @@ def test_what_a_killed_run_left_is_ended_by_the_next(own_runs: Path, tmp_path: P
     assert list(owned.runs_folder().iterdir()) == []
 
 
+def test_what_an_interrupt_cut_off_from_its_own_clean_up_goes_when_the_run_leaves(own_runs: Path) -> None:
+    cut_off = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    try:
+        owned.record(cut_off.pid)
+        (owned.new_folder("x") / "data").mkdir()
+        owned.leave()
+        assert cut_off.wait(timeout=10) == -signal.SIGTERM
+        assert list(owned.runs_folder().iterdir()) == []
+        owned.leave()
+        assert list(owned.runs_folder().iterdir()) == []
+    finally:
+        cut_off.kill()
+
+
 def test_a_process_that_got_a_dead_ones_number_is_left_alone(own_runs: Path) -> None:
     stranger = subprocess.Popen(["sleep", "1000"])
     try:

@@ -13,7 +13,7 @@ from tests.kills.lives import IMPORTED, Kin, Life
 from tests.kills.process import until
 
 from keyward.domain import lineage, marks
-from keyward.kube.kinds import CREDENTIALS, NAMESPACES, SECRETS, TARGETS, VERSIONS
+from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS, TARGETS, VERSIONS
 
 Json = dict[str, Any]
 DATABASES = 16
@@ -43,6 +43,10 @@ class Stage:
             named("EncryptionKey", "another", key),
         )
         self._databases()
+
+    def lose_status_of_a_key(self) -> None:
+        """An EncryptionKey's status is gone, as after a restore: the operator writes it once more, on behalf of nobody."""
+        self.api.merge(ENCRYPTION_KEYS, "", "another", {"status": None}, "status")
 
     def _databases(self) -> None:
         sql = self.postgres.sql
