@@ -68,6 +68,7 @@ class Reason(StrEnum):
     ACCOUNT_DISABLED = "AccountDisabled"
     ACCOUNT_RESERVED = "AccountReserved"
     SECOND_PASSWORD = "SecondPassword"
+    UNKNOWN_ACCESS_KEY = "UnknownAccessKey"
     IMPORTED_VALUE_UNVERIFIED = "ImportedValueUnverified"
     DATABASE_MISSING = "DatabaseMissing"
     PASSWORD_REFUSED = "PasswordRefused"
@@ -78,6 +79,7 @@ class Reason(StrEnum):
     OBJECT_OWNER = "ObjectOwner"
     UNLISTED_HOST = "UnlistedHost"
     KEY_FILE_UNUSABLE = "KeyFileUnusable"
+    CLOUD_REFUSED = "CloudRefused"
     UNKNOWN_OUTCOME = "UnknownOutcome"
     # The API server and ourselves
     API_UNAVAILABLE = "APIUnavailable"

@@ -97,6 +97,19 @@ ECS_TARGET = _object(
     "Target",
     {"ecs": {"endpoints": [{"host": "web"}], "hostKeys": [HOST_KEY]}, "admin": {"secretRef": {"name": "admin"}}},
 )
+RAM_TARGET = _object("Target", {"ram": {}, "admin": {"secretRef": {"name": "admin"}}})
+RAM_CLUSTER_TARGET = _object(
+    "ClusterTarget",
+    {
+        "ram": {
+            "regionId": "cn-hangzhou",
+            "endpoints": [{"service": "RAM", "host": "ram.gateway"}, {"service": "STS", "host": "sts.gateway"}],
+            "tls": {"ca": PEM},
+            "credentials": "DefaultChain",
+        },
+        "admin": {"secretRef": {"name": "admin"}},
+    },
+)
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 POLARDB = _object(
     "Credential",
@@ -201,6 +214,8 @@ ALL = {
     "redis-target": REDIS_TARGET,
     "ecs": ECS,
     "ecs-target": ECS_TARGET,
+    "ram-target": RAM_TARGET,
+    "ram-cluster-target": RAM_CLUSTER_TARGET,
     "target": TARGET,
     "mysql-target": MYSQL_TARGET,
     "cluster-target": CLUSTER_TARGET,

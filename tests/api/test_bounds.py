@@ -51,6 +51,7 @@ M, MT = o.MYSQL, o.MYSQL_TARGET
 R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
 P, PT = o.POLARDB, o.POLARDB_TARGET
 E, ET = o.ECS, o.ECS_TARGET
+A, AT = o.RAM_TARGET, o.RAM_CLUSTER_TARGET
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
 TWO_USERS = [o.account("a"), o.account("b")]
@@ -157,6 +158,13 @@ BOUNDS = [
     (ET, "spec.ecs.endpoints", [many(1, host)], [..., [], many(2, host)]),
     (ET, "spec.ecs.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (ET, "spec.ecs.hostKeys", [[o.HOST_KEY], many(8, rsa)], [..., [], many(9, rsa), *([line] for line in NO_HOST_KEYS)]),
+    (A, "spec.ram.provider", ["AlibabaCloud"], ["", "Other"]),
+    (A, "spec.ram.regionId", ["cn-hangzhou", "a" * 32], ["", "a" * 33, "CN", "a/b", "a.b"]),
+    (AT, "spec.ram.credentials", ["Secret", "DefaultChain"], ["", "Environment"]),
+    (AT, "spec.ram.endpoints", [[], [{"service": "RAM", "host": "r"}]], [[{"service": "RAM", "host": "r"}] * 2, [{"host": "r"}]]),
+    (AT, "spec.ram.endpoints.0.service", ["RAM"], ["", "KMS"]),
+    (AT, "spec.ram.endpoints.0.host", ["h" * 253, "127.0.0.1"], ["", "h" * 254, "https://h"]),
+    (AT, "spec.ram.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (ET, "spec.ecs.passwordTransport", ["Hashed", "Plaintext"], ["None"]),
     (T, "spec.rds.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),
     (T, "spec.rds.endpoints.0.port", [1, 65_535], [0, 65_536]),
@@ -168,7 +176,7 @@ BOUNDS = [
     (T, "spec.rds.privilegedRole", ["r" * 63], ["", "r" * 64]),
     (T, "spec.admin.secretRef.name", ["s" * 253], ["", "s" * 254]),
     (T, "spec.allowedAccounts", [[], many(64, str), ["a" * 100]], [many(65, str), [""], ["a" * 101]]),
-    (T, "spec.allowUnverifiedImport", [[], many(64, str)], [many(65, str), [""], ["a" * 64]]),
+    (T, "spec.allowUnverifiedImport", [[], many(64, str), ["a" * 100]], [many(65, str), [""], ["a" * 101]]),
     (T, "spec.maxConcurrentRotations", [1, 64], [0, 65]),
     (CT, "spec.allowedNamespaces", [[], ["*"], named(256)], [named(257), [""], ["a*"]]),
     (K, "spec.allowedNamespaces", [[], ["*"], ["a" * 63]], [named(257), ["a" * 64]]),

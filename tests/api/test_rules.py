@@ -72,8 +72,16 @@ BROKEN = [
         [{"database": "orders", "level": "DMLOnly"}],
         "spec.polardb.create.privileges[].level: PostgreSQL cannot enforce DDLOnly or DMLOnly",
     ),
-    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis and ecs"),
-    (o.TARGET, "spec.polardb", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis, ecs and ram"),
+    (o.TARGET, "spec.polardb", o.SERVER, "spec: set exactly one of rds, polardb, redis, ecs and ram"),
+    (
+        o.RAM_TARGET,
+        "spec.ram.credentials",
+        "DefaultChain",
+        "spec.ram.credentials: other endpoints, their ca and DefaultChain",
+    ),
+    (o.RAM_TARGET, "spec.ram.tls", {"ca": o.PEM}, "are for a ClusterTarget: remove them, or make one"),
+    (o.RAM_TARGET, "spec.ram.endpoints", [{"service": "STS", "host": "sts.x"}], "are for a ClusterTarget"),
     (o.POLARDB_TARGET, "spec.polardb.databaseName", "orders", "spec.polardb.databaseName: is for PostgreSQL"),
     (o.POLARDB_TARGET, "spec.polardb.endpoints", [{"host": "a"}], "spec.polardb.endpoints[].port: MySQL needs 3306"),
     (
@@ -197,8 +205,8 @@ BROKEN = [
         [{"host": "a", "optional": True}],
         "spec.redis.endpoints[].optional: at least one must not be",
     ),
-    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
-    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis, ecs and ram"),
+    (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis, ecs and ram"),
     (o.ECS, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb, redis and ecs"),
     (o.ECS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (
@@ -214,7 +222,7 @@ BROKEN = [
         "spec.ecs.keyAlgorithm: is for secretType SSHKey: remove it",
     ),
     (o.CREATED, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d, for ecs"),
-    (o.ECS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis and ecs"),
+    (o.ECS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis, ecs and ram"),
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
 ]
 # Said by the API server's own rule for lists that are maps, before ours.

@@ -19,6 +19,7 @@ DRIVERS = {
     "MySQL": ("pymysql", "mysql"),
     "MariaDB": ("pymysql", "mysql"),
     "Redis": ("redis", "redis"),
+    "AlibabaCloud": ("alibabacloud_ram20150501", "alibaba"),
     "Linux": ("asyncssh", "ssh"),
 }
 WITHOUT = """
@@ -60,7 +61,7 @@ print(registry.get('PostgreSQL').name)
 
 
 def test_the_operator_starts_without_any_heavy_driver():
-    heavy = {driver for driver, _ in DRIVERS.values()} | {"nacl"}
+    heavy = {driver for driver, _ in DRIVERS.values()} | {"nacl", "alibabacloud_sts20150401", "darabonba"}
     assert without(heavy, "import keyward.controller.app, keyward.cli.main; print('there')") == "there\n"
 
 

@@ -90,6 +90,26 @@ async def test_an_admin_login_is_read_and_what_it_lacks_is_named(admins, client,
     assert error.value.reason is Reason.ADMIN_SECRET_INVALID
 
 
+async def test_the_access_key_of_a_cloud_account_is_read_and_what_it_lacks_is_named(admins, client, namespace):
+    await admin_secret(client, namespace, accessKeyId="LTAI1\n", accessKeySecret="c4n4ry")
+    found = await admins.read(namespace, "pg-admin")
+    assert (found.username, found.password.reveal()) == ("LTAI1", b"c4n4ry")
+    await client.delete(SECRETS, namespace, "pg-admin", {})
+    await admin_secret(client, namespace, accessKeyId="LTAI1")
+    with pytest.raises(Blocked, match="has no key 'accessKeySecret': add it"):
+        await admins.read(namespace, "pg-admin")
+
+
+async def test_a_secret_that_carries_the_approval_alone_needs_no_login(admins, client, namespace):
+    await admin_secret(client, namespace)
+    with pytest.raises(Blocked, match="has no key 'username'"):
+        await admins.read(namespace, "pg-admin")
+    found = await admins.read(namespace, "pg-admin", has_login=False)
+    approved = await admins.approve(found, "ClusterTarget", "cloud", "d1")
+    assert approved.approved("ClusterTarget", "cloud") == ("d1",)
+    assert not found.username
+
+
 async def test_approvals_stand_on_the_secret_the_newest_first(admins, client, namespace):
     await admin_secret(client, namespace, username="postgres", password="c4n4ry")
     first = await admins.read(namespace, "pg-admin")

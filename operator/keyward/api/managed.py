@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from keyward.api import accounts
+from keyward.api import accounts, ram
 from keyward.api.credential import CredentialSpec
 from keyward.api.ecs import KEY_PAIR, Ecs, EcsTarget, ValueReference
 from keyward.api.ecs import PORT as SSH_PORT
 from keyward.api.polardb import Polardb
+from keyward.api.ram import RamTarget
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
 from keyward.api.redis import PORT as REDIS_PORT
 from keyward.api.redis import Redis, RedisTarget
 from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT}
+BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT, "ram": ram.PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
 IMPORTING = frozenset({"rds", "ecs"})
 """The types that take over accounts that exist."""
@@ -135,6 +136,15 @@ def _polardb(polardb: Polardb) -> Managed:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudAccount:
+    """How a cloud's own API is reached, where accounts are changed through it."""
+
+    address: Address
+    region: str
+    default_chain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """What a Target leads to. `type` is the name of the block."""
 
@@ -147,6 +157,7 @@ class System:
     password_transport: str = HASHED
     topology: str = "Standalone"
     host_keys: tuple[str, ...] = ()
+    cloud: CloudAccount | None = None
 
 
 def system(spec: TargetSpec) -> System:
@@ -157,6 +168,8 @@ def system(spec: TargetSpec) -> System:
         return _database_server("polardb", spec.polardb)
     if spec.ecs is not None:
         return _ecs_system(spec.ecs)
+    if spec.ram is not None:
+        return _ram_system(spec.ram)
     assert spec.rds is not None
     return _database_server("rds", spec.rds, spec.rds.privileged_role)
 
@@ -192,4 +205,16 @@ def _ecs_system(ecs: EcsTarget) -> System:
         tls=Tls(),  # SSH has none: the host proves itself by its keys
         password_transport=ecs.password_transport,
         host_keys=ecs.host_keys,
+    )
+
+
+def _ram_system(account: RamTarget) -> System:
+    named = ((e.service, e.host, e.port) for e in account.endpoints)
+    places = {service: Address(*place, "Primary") for service, place in ram.addresses(account.region_id, named).items()}
+    return System(
+        type="ram",
+        engine=account.provider,
+        endpoints=(places[ram.STS],),  # where AccessKeys log in
+        tls=account.tls,
+        cloud=CloudAccount(places[ram.RAM], account.region_id or "", account.credentials == ram.DEFAULT_CHAIN),
     )

@@ -11,13 +11,14 @@ from keyward.api.ecs import EcsTarget
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.polardb import PolardbEngine
+from keyward.api.ram import NAMESPACED, RamTarget
 from keyward.api.rds import EngineName
 from keyward.api.redis import RedisTarget
 from keyward.api.tls import Host, Tls
 from keyward.api.values import AccountName, DatabaseName, Namespace, RoleName, Text
 
 HASHED: Final = "Hashed"
-_TYPES: Final = ("rds", "polardb", "redis", "ecs")
+_TYPES: Final = ("rds", "polardb", "redis", "ecs", "ram")
 _SET = {"x-kubernetes-list-type": "set"}
 
 
@@ -130,12 +131,12 @@ class Admin(Model):
     """The admin login, which makes and changes accounts."""
 
     secret_ref: LocalReference
-    """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password. In the same
-    namespace; for a ClusterTarget in that of the operator."""
+    """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password, for a cloud account
+    they are accessKeyId and accessKeySecret. In the same namespace; for a ClusterTarget in that of the operator."""
 
 
 class TargetSpec(Model):
-    """What the server is and what of it may be managed. Set exactly one of rds, polardb, redis and ecs."""
+    """What the server is and what of it may be managed. Set exactly one of rds, polardb, redis, ecs and ram."""
 
     rds: RdsTarget | None = None
     """A database server."""
@@ -145,11 +146,13 @@ class TargetSpec(Model):
     """A Redis system."""
     ecs: EcsTarget | None = None
     """A Linux host."""
+    ram: RamTarget | None = None
+    """A cloud account with RAM users."""
     admin: Admin
     """The admin login."""
     allowed_accounts: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
     """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none."""
-    allow_unverified_import: Annotated[tuple[RoleName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
+    allow_unverified_import: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
     """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
     suspend: bool = False
     """Stops all work on this server until it is false again."""
@@ -193,6 +196,8 @@ class Target(Model):
     """What the server is and what of it may be managed."""
     status: TargetStatus = TargetStatus()
     """What is known of the server."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (NAMESPACED,)
 
 
 class ClusterTarget(Model):

@@ -21,7 +21,19 @@ from keyward.controller import targets
 from keyward.controller.cache import Cache
 from keyward.controller.ports import Access
 from keyward.domain.model import Obstacle, TargetIdentity, TargetView
-from keyward.engines.base import AccountSet, Endpoint, Engine, Level, Login, Place, Privilege, Role, Topology, Transport
+from keyward.engines.base import (
+    AccountSet,
+    CloudApi,
+    Endpoint,
+    Engine,
+    Level,
+    Login,
+    Place,
+    Privilege,
+    Role,
+    Topology,
+    Transport,
+)
 from keyward.errors import Blocked, Reason
 from keyward.kube.targets import AdminSecret, AdminSecrets
 
@@ -142,7 +154,7 @@ class Targets:
         now = self._clock()
         if found is not None and timedelta(0) <= now - found[0] < _FRESH:
             return found[1]
-        admin = await self._admins.read(of.namespace, of.secret)
+        admin = await self._admins.read(of.namespace, of.secret, has_login=of.has_login)
         self._keep(admin)
         return admin
 
@@ -197,7 +209,15 @@ def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
         transport=Transport(system.password_transport),
         topology=Topology(system.topology),
         host_keys=system.host_keys,
+        cloud=_cloud(system),
     )
+
+
+def _cloud(system: managed.System) -> CloudApi | None:
+    found = system.cloud
+    if found is None:
+        return None
+    return CloudApi(Endpoint(found.address.host, found.address.port), found.region, found.default_chain)
 
 
 def _obstacle(reason: Reason, message: str) -> Sight:

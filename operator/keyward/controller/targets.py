@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from keyward.api import ram
 from keyward.api.managed import BLOCKS
 from keyward.errors import Blocked, Reason
 from keyward.kube import targets
@@ -20,6 +21,7 @@ class AdminOf:
     namespace: str
     secret: str
     digest: str
+    has_login: bool = True  # False: the Secret carries the approval alone
 
 
 def admin_of(item: Json, operator_namespace: str) -> AdminOf:
@@ -32,11 +34,12 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
     """
     metadata, spec = item["metadata"], item.get("spec") or {}
     try:
-        block = next(name for name in BLOCKS if spec.get(name))
-        endpoints = [(str(e["host"]), int(e.get("port", BLOCKS[block]))) for e in spec[block]["endpoints"]]
-        tls = spec[block].get("tls") or {}
+        block = next(name for name in BLOCKS if spec.get(name) is not None)
+        found = spec[block]
+        endpoints = _endpoints(block, found)
+        tls = found.get("tls") or {}
         # What a host proves itself by stands in the place of a CA.
-        proof = tls.get("ca") or "\n".join(sorted(spec[block].get("hostKeys") or ()))
+        proof = tls.get("ca") or "\n".join(sorted(found.get("hostKeys") or ()))
         secret = str(spec["admin"]["secretRef"]["name"])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         raise Blocked(
@@ -46,4 +49,15 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
     namespace = metadata.get("namespace") or operator_namespace
     if item.get("kind") == CLUSTER_TARGETS.name:
         namespace = operator_namespace
-    return AdminOf(namespace, secret, targets.digest(endpoints, proof, tls.get("serverName")))
+    digest = targets.digest(endpoints, proof, tls.get("serverName"))
+    return AdminOf(namespace, secret, digest, has_login=found.get("credentials") != ram.DEFAULT_CHAIN)
+
+
+def _endpoints(block: str, found: Json) -> list[tuple[str, int]]:
+    """Where the admin's login is sent. Raises KeyError, TypeError or ValueError, if that cannot be told."""
+    if block == "ram":
+        named = [
+            (str(e["service"]), str(e["host"]), int(e.get("port", ram.PORT))) for e in found.get("endpoints") or ()
+        ]
+        return list(ram.addresses(found.get("regionId"), named).values())
+    return [(str(e["host"]), int(e.get("port", BLOCKS[block]))) for e in found["endpoints"]]

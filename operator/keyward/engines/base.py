@@ -58,6 +58,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudApi:
+    """The OpenAPI of a cloud, through which accounts are changed; they log in at the place's endpoints."""
+
+    ram: Endpoint
+    region: str = ""
+    default_chain: bool = False  # the SDK finds the admin's login itself
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a system is and how its identity is proven."""
 
@@ -68,6 +77,7 @@ class Place:
     transport: Transport = Transport.HASHED
     topology: Topology = Topology.STANDALONE
     host_keys: tuple[str, ...] = ()  # SSH: the public keys that the host may prove itself with
+    cloud: CloudApi | None = None
 
     @property
     def primary(self) -> Endpoint:

@@ -27,13 +27,14 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
+from keyward.engines.issuing import Holdings, Issued, IssuingSession
 from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, NodeWatch, PerNode, PerNodeSession
 from keyward.errors import KeywardError, Reason, Retry, Unsettled
 
 T = TypeVar("T")
 Observe = Callable[[str, str, float], None]
-"""Engine, call (open, inspect, check, apply, remove, end, verify), seconds."""
+"""Engine, call (open, inspect, check, apply, remove, end, issue, withdraw, verify), seconds."""
 
 
 def _ignore(_engine: str, _call: str, _seconds: float) -> None:
@@ -154,7 +155,37 @@ class _OverlapSession(_Session):
         await self.guard.call("end", self.session.end(ending, before_send), sends=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _IssuingSession(_OverlapSession):
+    @property
+    def _inner(self) -> IssuingSession:
+        assert isinstance(self.session, IssuingSession)
+        return self.session
+
+    @property
+    def most(self) -> int:
+        return self._inner.most
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        return self._inner.requests
+
+    async def holdings(self, account: str) -> Holdings:
+        return await self.guard.call("inspect", self._inner.holdings(account))
+
+    async def was_used(self, account: str, id_: str) -> bool:
+        return await self.guard.call("inspect", self._inner.was_used(account, id_))
+
+    async def issue(self, account: str, before_send: BeforeSend) -> Issued:
+        return await self.guard.call("issue", self._inner.issue(account, before_send), sends=True)
+
+    async def withdraw(self, account: str, id_: str, before_send: BeforeSend) -> None:
+        await self.guard.call("withdraw", self._inner.withdraw(account, id_, before_send), sends=True)
+
+
 def _kind(session: AdminSession) -> type[_Session]:
+    if isinstance(session, IssuingSession):
+        return _IssuingSession
     if isinstance(session, PerNodeSession):
         return _PerNodeSession
     return _OverlapSession if isinstance(session, OverlapSession) else _Session

@@ -23,6 +23,8 @@ from keyward.sensitive import Sensitive
 
 Json = dict[str, Any]
 _KEPT: Final = 8  # digests per Target
+_PLAIN: Final = ("username", "password")
+_CLOUD: Final = ("accessKeyId", "accessKeySecret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class AdminSecrets:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def read(self, namespace: str, name: str) -> AdminSecret:
-        """The admin login.
+    async def read(self, namespace: str, name: str, *, has_login: bool = True) -> AdminSecret:
+        """The admin login; without one, what the Secret vouches for.
 
         Raises:
             Blocked: with ADMIN_SECRET_INVALID, naming the Secret and what it lacks.
@@ -74,25 +76,9 @@ class AdminSecrets:
         if item is None:
             raise _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
         found = secrets.stored(item)
-        value = found.data.get("password") or found.data.get("ssh-privatekey")
-        for key, there in (("username", found.data.get("username")), ("password", value)):
-            if not there:
-                raise _invalid(f"Secret {namespace}/{name}, the admin login, has no key {key!r}: add it")
-        assert value is not None
-        try:
-            username = found.data["username"].reveal_text().strip("\r\n")
-        except ValueError:
-            raise _invalid(
-                f"Secret {namespace}/{name}, the admin login: the key 'username' is not valid UTF-8: correct it"
-            ) from None
-        return AdminSecret(
-            namespace,
-            name,
-            found.metadata["resourceVersion"],
-            username,
-            value,
-            _approvals(found.metadata, name),
-        )
+        username, value = _login(f"{namespace}/{name}", found.data) if has_login else ("", Sensitive(""))
+        version = found.metadata["resourceVersion"]
+        return AdminSecret(namespace, name, version, username, value, _approvals(found.metadata, name))
 
     async def approve(self, admin: AdminSecret, kind: str, name: str, new: str) -> AdminSecret:
         """Put this digest first; what was approved before stays as what it succeeds. Raises Conflict."""
@@ -109,6 +95,22 @@ class AdminSecrets:
         answer = await self._client.merge(asked, patch)
         version = answer["metadata"]["resourceVersion"]
         return AdminSecret(admin.namespace, admin.name, version, admin.username, admin.password, approvals)
+
+
+def _login(secret: str, data: Mapping[str, Sensitive]) -> tuple[str, Sensitive]:
+    """Who logs in and with what: a cloud's AccessKey, or a name and its password or private key."""
+    names_key, value_key = _CLOUD if any(key in data for key in _CLOUD) else _PLAIN
+    value = data.get(value_key) or (data.get("ssh-privatekey") if value_key == "password" else None)
+    for key, there in ((names_key, data.get(names_key)), (value_key, value)):
+        if not there:
+            raise _invalid(f"Secret {secret}, the admin login, has no key {key!r}: add it")
+    assert value is not None
+    try:
+        return data[names_key].reveal_text().strip("\r\n"), value
+    except ValueError:
+        raise _invalid(
+            f"Secret {secret}, the admin login: the key {names_key!r} is not valid UTF-8: correct it"
+        ) from None
 
 
 def _approvals(metadata: Json, name: str) -> dict[str, tuple[str, ...]]:

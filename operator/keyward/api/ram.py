@@ -1,0 +1,76 @@
+"""The type `ram`: the AccessKeys of a RAM user that exists, and the cloud account that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from keyward.api.base import Model, Rule
+from keyward.api.tls import Host, Tls
+
+PORT: Final = 443
+DEFAULT_CHAIN: Final = "DefaultChain"
+SECRET: Final = "Secret"  # noqa: S105 - the word of the API
+RAM: Final = "RAM"
+STS: Final = "STS"
+_HOSTS: Final = {RAM: "ram.aliyuncs.com", STS: "sts.aliyuncs.com"}
+UserName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class CloudEndpoint(Model):
+    """Where one of the cloud's services is, in the place of where the cloud has it."""
+
+    service: Literal["RAM", "STS"]
+    """RAM: where AccessKeys are made and deleted. STS: where one is proven."""
+    host: Host
+    """Host name or IP address."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = PORT
+    """TCP port."""
+
+
+class RamTarget(Model):
+    """A cloud account whose RAM users are managed, through the cloud's OpenAPI."""
+
+    provider: Literal["AlibabaCloud"] = "AlibabaCloud"
+    """The cloud."""
+    region_id: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")] | None = None
+    """Region whose STS proves AccessKeys, such as cn-hangzhou. Absent: the cloud's central one."""
+    credentials: Literal["Secret", "DefaultChain"] = SECRET
+    """Where the admin's AccessKey comes from. Secret: admin.secretRef, with the keys accessKeyId and accessKeySecret.
+    DefaultChain, for a ClusterTarget: the SDK's default chain (environment, RRSA, instance role), with the operator's own rights;
+    the Secret then only carries the approval, and may be empty."""
+    endpoints: Annotated[
+        tuple[CloudEndpoint, ...],
+        Field(
+            max_length=2,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["service"]},
+        ),
+    ] = ()
+    """For a ClusterTarget: other places than the cloud's own, as of a gateway. A change has to be approved with
+    `keyward target approve`."""
+    tls: Tls = Tls()
+    """How they prove their identity. A ca is for a ClusterTarget, and is trusted beside the trust store of the image."""
+
+
+def addresses(region_id: str | None, endpoints: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
+    """Host and port by service: the cloud's own, and those that are named in their place."""
+    sts = f"sts.{region_id}.aliyuncs.com" if region_id else _HOSTS[STS]
+    named = {service: (host, port) for service, host, port in endpoints}
+    return {RAM: (_HOSTS[RAM], PORT), STS: (sts, PORT)} | named
+
+
+def _is_plain(target: Any) -> bool:
+    ram = target.spec.ram
+    return ram is None or (not ram.endpoints and ram.tls.ca is None and ram.credentials == SECRET)
+
+
+NAMESPACED: Final = Rule(
+    "!has(self.spec.ram) || ((!has(self.spec.ram.endpoints) || size(self.spec.ram.endpoints) == 0) && "
+    "!has(self.spec.ram.tls.ca) && self.spec.ram.credentials == 'Secret')",
+    "spec.ram.endpoints, spec.ram.tls.ca, spec.ram.credentials: other endpoints, their ca and DefaultChain are for a "
+    "ClusterTarget: remove them, or make one",
+    _is_plain,
+)
+"""Of a Target: whoever may write one must not have the operator's own rights used, nor calls sent elsewhere."""

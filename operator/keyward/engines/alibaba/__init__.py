@@ -1,0 +1,1 @@
+"""Alibaba Cloud through its OpenAPI, with its official SDK."""

@@ -1,0 +1,85 @@
+"""The cloud's codes as our errors. The texts are ours; what the cloud said stays behind, but for code, status and request id."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keyward.engines.alibaba.failures import Failure, Way
+from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Unsettled
+
+GONE: Final = "EntityNotExist.User.AccessKey"
+NOT_FOUND: Final = "InvalidAccessKeyId.NotFound"
+INACTIVE: Final = "InvalidAccessKeyId.Inactive"
+WRONG_SECRET: Final = ("SignatureDoesNotMatch", "IncompleteSignature")
+
+_CODES: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = (
+    (
+        "EntityNotExist.User",
+        Blocked,
+        Reason.ACCOUNT_MISSING,
+        "the cloud account has no RAM user of this name: make it there, or delete this Credential",
+    ),
+    (
+        "LimitExceeded.User.AccessKey",
+        Rejected,
+        Reason.UNKNOWN_ACCESS_KEY,
+        "the user has two AccessKeys already, and cannot have a third",
+    ),
+    (
+        "InvalidTimeStamp",
+        Retry,
+        Reason.CLOUD_REFUSED,
+        "the operator's clock and the cloud's differ by more than 15 minutes: set the clock",
+    ),
+    ("SignatureNonceUsed", Retry, Reason.BUSY, "the cloud took the call for a repeated one"),
+    ("InvalidAccessKeyId", Blocked, Reason.ADMIN_LOGIN_REFUSED, "admin login: the cloud does not accept its AccessKey"),
+    ("SignatureDoesNotMatch", Blocked, Reason.ADMIN_LOGIN_REFUSED, "admin login: the secret of its AccessKey is wrong"),
+    (
+        "IncompleteSignature",
+        Blocked,
+        Reason.ADMIN_LOGIN_REFUSED,
+        "admin login: the cloud does not accept its signature",
+    ),
+    ("InvalidSecurityToken", Blocked, Reason.ADMIN_LOGIN_REFUSED, "admin login: its security token is over or wrong"),
+    ("NoPermission", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "{rights}"),
+    ("Forbidden", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "{rights}"),
+    ("Throttling", Retry, Reason.BUSY, "the cloud asks to be called less often"),
+    ("ServiceUnavailable", Retry, Reason.UNREACHABLE, "the cloud's service is not available now"),
+    ("InternalError", Retry, Reason.UNREACHABLE, "the cloud failed"),
+)
+_RIGHTS: Final = (
+    "the admin login may not do this: it needs ram:ListAccessKeys, ram:CreateAccessKey, ram:UpdateAccessKey, "
+    "ram:DeleteAccessKey and ram:GetAccessKeyLastUsed on the user"
+)
+_WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
+    Way.TLS: (
+        Blocked,
+        Reason.UNKNOWN_CA,
+        "the certificate of the cloud's endpoint is not one that the Target's CA vouches for",
+    ),
+    Way.NAME: (Retry, Reason.NAME_RESOLUTION, "the name of the cloud's endpoint has no address"),
+    Way.CONNECT: (Retry, Reason.UNREACHABLE, "nobody answers at the cloud's endpoint"),
+    Way.LOST: (Retry, Reason.UNREACHABLE, "the cloud's answer did not arrive"),
+    Way.MALFORMED: (Retry, Reason.CLOUD_REFUSED, "the answer is not one of the cloud's: see what stands between"),
+}
+
+
+def translate(failure: Failure, *, sends: bool = False) -> KeywardError:
+    """Of a call of the admin. `sends`: it changes something, so that an answer which tells nothing is an unknown outcome."""
+    if sends and failure.is_unknown:
+        text = f"sent, and no answer that tells whether it was done ({failure})"
+        return Unsettled(Reason.UNKNOWN_OUTCOME, text, failure.after)
+    kind, reason, text = _WAYS.get(failure.way) or _of_code(failure)
+    text = f"{text.format(rights=_RIGHTS)} ({failure})"
+    return kind(reason, text, failure.after) if issubclass(kind, Retry) else kind(reason, text)
+
+
+def _of_code(failure: Failure) -> tuple[type[KeywardError], Reason, str]:
+    for start, kind, reason, text in _CODES:
+        if failure.code.startswith(start):
+            return kind, reason, text
+    if failure.status >= 500:
+        return Retry, Reason.UNREACHABLE, "the cloud failed"
+    if failure.status == 429:
+        return Retry, Reason.BUSY, "the cloud asks to be called less often"
+    return Retry, Reason.CLOUD_REFUSED, "the cloud refused the call"
