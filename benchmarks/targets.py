@@ -16,6 +16,8 @@ PEER: Final = {"defaults": 23.0, "tuned": 48.0}  # Secrets per second at 2,000
 PEER_LARGE: Final = 43.0  # tuned, at 10,000
 # The bare client's credentials per second on the machine where the peer was measured: machines differ by much more than a half.
 PEER_CEILING: Final = 261.0
+# What the API server spent there on the three writes of one credential: seconds of CPU, the pace of that machine.
+PEER_SERVER_CPU: Final = 0.0052
 _SHARE, _DEFAULT_TIMES, _TUNED_TIMES = 0.65, 6.0, 3.0
 _CPU_SECONDS, _PEAK, _FRESH_SECONDS = 0.001, 128 * MIB, 60.0
 _ROTATION, _SEAL_SECONDS = 1.3, 50e-6
@@ -50,13 +52,7 @@ def _of_fleet(fleet: Fleet) -> Iterator[Verdict]:
     elif fleet.count >= PEER_SIZE:  # smaller ones are over before a start has paid off
         yield _times(fleet, "default", PEER["defaults"], _DEFAULT_TIMES)
         yield _times(fleet, "tuned", PEER["tuned"], _TUNED_TIMES)
-    cpu = fleet.cpu_per_write
-    yield Verdict(
-        f"{at}: own CPU per object and write",
-        f"≤ {_CPU_SECONDS * 1e3:g} ms",
-        f"{cpu * 1e3:.2f} ms",
-        cpu <= _CPU_SECONDS,
-    )
+    yield _cpu(fleet)
     peak = max(fleet.peak_bytes, fleet.restart.peak_bytes)
     yield Verdict(f"{at}: peak of memory (RSS)", f"≤ {_PEAK / MIB:g} MiB", f"{peak / MIB:.0f} MiB", peak <= _PEAK)
     again = fleet.restart
@@ -76,6 +72,21 @@ def _times(fleet: Fleet, how: str, peer: float, wanted: float) -> Verdict:
     measured = f"{times:.1f} ({fleet.ratio:.0%} by {share:.0%})"
     return Verdict(
         f"{fleet.count:,} credentials: times the peer's {how} share", f"≥ {wanted:g}", measured, times >= wanted
+    )
+
+
+def _cpu(fleet: Fleet) -> Verdict:
+    """At the pace of the machine where the aim was set, by what the API server spends on the bare client's same writes."""
+    pace = median(leg.cpu["kube-apiserver"] / leg.count for leg in fleet.bare) / PEER_SERVER_CPU
+    cpu = fleet.cpu_per_write / pace
+    measured = (
+        f"{cpu * 1e3:.2f} ms ({fleet.cpu_per_write * 1e3:.2f} ms here, where a CPU takes {pace:.1f} times as long)"
+    )
+    return Verdict(
+        f"{fleet.count:,} credentials: own CPU per object and write",
+        f"≤ {_CPU_SECONDS * 1e3:g} ms",
+        measured,
+        cpu <= _CPU_SECONDS,
     )
 
 

@@ -96,7 +96,6 @@ def test_aims_are_judged_by_what_was_measured():
         assert verdict(found, part).met
         assert not verdict(slow, part).met
     assert verdict(slow, "share of the bare").measured == "50% (50/s of 100/s)"
-    assert verdict(slow, "own CPU").measured == "1.02 ms"
 
 
 def test_a_peer_from_another_machine_is_compared_by_its_share_of_what_that_machine_allowed():
@@ -104,6 +103,15 @@ def test_a_peer_from_another_machine_is_compared_by_its_share_of_what_that_machi
     assert verdict(half, "default share").measured == "5.7 (50% by 9%)"
     assert not verdict(half, "default share").met
     assert verdict(all_figures(), "default share").met
+
+
+def test_own_cpu_is_judged_at_the_pace_of_the_machine_where_the_aim_was_set():
+    found = fleet(own_cpu=6.0)
+    twice = [dataclasses.replace(leg, cpu=leg.cpu | {"kube-apiserver": 20.8}) for leg in found.bare]
+    slower = Figures({}, [dataclasses.replace(found, bare=twice)])
+    assert verdict(slower, "own CPU").measured == "0.75 ms (1.50 ms here, where a CPU takes 2.0 times as long)"
+    assert verdict(slower, "own CPU").met
+    assert not verdict(Figures({}, [found]), "own CPU").met
 
 
 def test_one_write_after_a_restart_is_one_too_many():
