@@ -89,7 +89,7 @@ class Process:
         except KubectlError:
             return  # It was deleted meanwhile: the file stays, as a mounted one does.
         data = json.loads(text)["data"]
-        for key in ("ca.crt", "credential.json"):
+        for key in {"ca.crt", "known_hosts", "credential.json"} & data.keys():
             unfinished = self._files / f".{key}"
             unfinished.write_bytes(base64.b64decode(data[key]))
             unfinished.replace(self._files / key)

@@ -15,8 +15,9 @@ _KUBECTL = f"kubectl -n {NAMESPACE}"
 
 def about(world: World) -> list[str]:
     """How this differs from everyday life; the first line may give way to what is wrong."""
-    intervals = [one["spec"]["rotation"]["interval"] for one in world.credentials]
-    found = [f"By schedule every {_and(intervals)}; here asked for sooner, by keyward.dev/rotate."]
+    intervals = list(dict.fromkeys(one["spec"]["rotation"]["interval"] for one in world.credentials))
+    found = [f"By schedule every {_and(intervals)}; here sooner, by keyward.dev/rotate."]
+    found += [f"No {name}: {why}." for name, why in world.missing.items()]
     if world.why_no_pods:
         found.append(f"No pods: {world.why_no_pods}.")
         found.append("Each process rereads, before every login, a file that follows its Secret.")

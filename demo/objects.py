@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from demo.servers import ADMIN, Described, Kind
+from demo.servers import ADMIN, USER, Described, Kind
 from keyward.api import managed
 
 Json = dict[str, Any]
@@ -30,15 +32,22 @@ def key() -> Json:
 def target(kind: Kind, host: str, found: Described) -> list[Json]:
     """A server and the login that manages its accounts, as a platform's team describes them once."""
     name = f"{kind.target}-admin"
-    admin = _named("v1", "Secret", name) | {"stringData": {"username": ADMIN, "password": found.password}}
+    admin = _named("v1", "Secret", name) | {"stringData": {"username": ADMIN} | found.admin}
     spec = found.target | {
         "admin": {"secretRef": {"name": name}},
-        "allowedAccounts": ["orders*", "billing*", "reports*", "sessions*"],
+        "allowedAccounts": ["orders*", "billing*", "reports*", "sessions*", USER],
     }
     for block in found.target.values():
         for endpoint in block["endpoints"]:
             endpoint["host"] = host
-    return [admin, _keyward("Target", kind.target, spec)]
+    return [admin, _keyward("Target", kind.target, spec), *starmap(_given, found.given.items())]
+
+
+def _given(credential: str, data: dict[str, str]) -> Json:
+    """What an imported user has now."""
+    found = _named("v1", "Secret", f"{credential}-given") | {"stringData": data}
+    found["metadata"]["labels"]["keyward.dev/source-for"] = credential
+    return found
 
 
 def namespaces() -> list[Json]:
@@ -48,9 +57,11 @@ def namespaces() -> list[Json]:
     ]
 
 
-def credentials(*, grace: str | None = None) -> list[Json]:
-    """The example Credentials of `credentials.yaml`; `grace` takes the place of their gracePeriod."""
-    found: list[Json] = list(yaml.safe_load_all(CREDENTIALS_FILE.read_text(encoding="utf-8")))
+def credentials(kinds: Sequence[Kind], *, grace: str | None = None) -> list[Json]:
+    """The example Credentials of `credentials.yaml` on servers of these kinds; `grace` takes the place of their gracePeriod."""
+    listed: list[Json] = list(yaml.safe_load_all(CREDENTIALS_FILE.read_text(encoding="utf-8")))
+    targets = {kind.target for kind in kinds}
+    found = [one for one in listed if one["spec"][_block(one)]["targetRef"]["name"] in targets]
     for one in found:
         one["metadata"]["namespace"] = NAMESPACE
         if grace is not None:
@@ -60,8 +71,8 @@ def credentials(*, grace: str | None = None) -> list[Json]:
 
 def server_of(credential: Json) -> str:
     """What kind of server its account is on."""
-    name = next(name for name in managed.BLOCKS if name in credential["spec"])
-    return str(credential["spec"][name].get("engine", "Redis" if name == "redis" else "PostgreSQL"))
+    name = _block(credential)
+    return str(credential["spec"][name].get("engine", {"redis": "Redis", "ecs": "Linux"}.get(name, "PostgreSQL")))
 
 
 def secret_of(credential: Json) -> str:
@@ -106,6 +117,10 @@ def deployment(name: str, secret: str, image: str, *, host_network: bool, preloa
 def client_args(folder: str) -> list[str]:
     """How the login client is called, in a pod and out of one: four logins a second."""
     return ["-credential", folder, "-ca", f"{folder}/ca.crt", "-interval", "250ms"]
+
+
+def _block(credential: Json) -> str:
+    return next(name for name in managed.BLOCKS if name in credential["spec"])
 
 
 def listed(items: list[Json]) -> str:

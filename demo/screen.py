@@ -70,7 +70,7 @@ def screen(play: Play, footing: Footing, *, now: float, began: float) -> Rendera
 
 def _head(footing: Footing, spent: float) -> Text:
     clock = _clock(spent) + ("" if footing.seconds is None else f" of {_clock(footing.seconds)}")
-    line = Text(f"Keyward rotates passwords while {footing.who} log in with them", style="bold")
+    line = Text(f"Keyward rotates credentials while {footing.who} log in with them", style="bold")
     line.append(clock.rjust(WIDTH - line.cell_len), style="dim")
     return line
 

@@ -22,7 +22,7 @@ from demo import feeds, guest, objects
 from demo.clients import Client, Pod, Process
 from demo.feeds import Feed
 from demo.seen import Seen, Written
-from demo.servers import KINDS, LOOPBACK
+from demo.servers import LOOPBACK, here
 
 ROOT = Path(__file__).parents[1]
 # A cluster that is not ours has kubelets that look at a Secret every minute or so.
@@ -37,6 +37,7 @@ class World:
     Attributes:
         clients: by the name of their Credential.
         why_no_pods: why the clients are processes; empty when they are pods.
+        missing: why a kind of server is not played with, by its name.
     """
 
     cluster: Cluster
@@ -44,6 +45,7 @@ class World:
     clients: dict[str, Client]
     watches: list[Feed]
     why_no_pods: str
+    missing: dict[str, str]
     operator: Running
     _begun: set[str] = field(default_factory=set)
 
@@ -126,20 +128,31 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
         guest.arrive(stack, cluster)
     with progress("applying the CRDs"):
         _apply_kinds(cluster)
+    kinds, missing = here()
     described = [objects.key()]
-    for kind in KINDS:
+    for kind in kinds:
         kind.install()  # Before anything is shown as starting.
         with progress(f"starting {kind.name}"):
             described += objects.target(kind, address, kind.start(stack, hosts))
     with progress("describing them to Keyward"):
         _apply(cluster, described)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda kind: _approve_target(cluster, kind.target), KINDS))
+            list(pool.map(lambda kind: _approve_target(cluster, kind.target), kinds))
     with progress("starting the operator"):
         operator = stack.enter_context(serving(_operator(cluster, folder)))
     if cluster.way == "named":
         guest.depart_first(stack, cluster)
-    world = _populated(cluster, folder, operator, why_no_pods)
+    slow = cluster.way == "named" and not why_no_pods
+    found = objects.credentials(kinds, grace=SLOW_GRACE if slow else None)
+    world = World(
+        cluster=cluster,
+        credentials=found,
+        clients=_clients(cluster, folder, found, Process if why_no_pods else Pod),
+        watches=feeds.watches(cluster, folder),
+        why_no_pods=why_no_pods,
+        missing=missing,
+        operator=operator,
+    )
     for one in (*world.watches, *world.clients.values()):
         stack.callback(one.stop)
     return world
@@ -158,19 +171,11 @@ def _kubectl_caches_in(folder: Path) -> Iterator[None]:
             os.environ["KUBECACHEDIR"] = before
 
 
-def _populated(cluster: Cluster, folder: Path, operator: Running, why_no_pods: str) -> World:
-    kind = Process if why_no_pods else Pod
-    slow = cluster.way == "named" and not why_no_pods
-    found = objects.credentials(grace=SLOW_GRACE if slow else None)
-    names = {one["metadata"]["name"]: objects.secret_of(one) for one in found}
-    return World(
-        cluster=cluster,
-        credentials=found,
-        clients={name: kind(cluster, folder, name, secret) for name, secret in names.items()},
-        watches=feeds.watches(cluster, folder),
-        why_no_pods=why_no_pods,
-        operator=operator,
-    )
+def _clients(
+    cluster: Cluster, folder: Path, credentials: list[objects.Json], kind: type[Process | Pod]
+) -> dict[str, Client]:
+    names = {one["metadata"]["name"]: objects.secret_of(one) for one in credentials}
+    return {name: kind(cluster, folder, name, secret) for name, secret in names.items()}
 
 
 def _why_no_pods(cluster: Cluster, *, asked: bool) -> str:

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -54,9 +55,11 @@ class SshServer:
 
     Attributes:
         config: further lines of sshd_config; they go last, so that Match blocks are possible.
+        listen: addresses of this machine that it listens on.
     """
 
     config: str = ""
+    listen: Sequence[str] = ("127.0.0.1",)
     port: int = field(default_factory=process.free_port)
     folder: Path = field(init=False)
     _host: process.Running | None = field(default=None, init=False)
@@ -90,16 +93,8 @@ class SshServer:
     def start(self) -> None:
         """Start sshd and wait until it answers."""
         if self._sshd is None:
-            argv = [
-                *self._inside(),
-                "/usr/sbin/sshd",
-                "-D",
-                "-e",
-                "-p",
-                str(self.port),
-                "-o",
-                "ListenAddress=127.0.0.1",
-            ]
+            argv = [*self._inside(), "/usr/sbin/sshd", "-D", "-e", "-p", str(self.port)]
+            argv += [word for address in self.listen for word in ("-o", f"ListenAddress={address}")]
             self._sshd = process.start(
                 process.Server(
                     name=f"sshd on port {self.port}",

@@ -26,14 +26,24 @@ type endpoint struct {
 }
 
 type credential struct {
-	Engine    string     `json:"engine"`
-	Username  string     `json:"username"`
-	Password  string     `json:"password"`
-	Host      string     `json:"host"`
-	Port      number     `json:"port"`
-	Database  string     `json:"database"`
-	Version   any        `json:"version"`
-	Endpoints []endpoint `json:"endpoints"`
+	Engine     string     `json:"engine"`
+	Username   string     `json:"username"`
+	Password   string     `json:"password"`
+	PrivateKey string     `json:"ssh-privatekey"`
+	Host       string     `json:"host"`
+	Port       number     `json:"port"`
+	Database   string     `json:"database"`
+	Version    any        `json:"version"`
+	Endpoints  []endpoint `json:"endpoints"`
+	folder     string
+}
+
+// kind names its way: a host has no engine, and is known by its key.
+func (c credential) kind() string {
+	if c.PrivateKey != "" {
+		return "Linux"
+	}
+	return c.Engine
 }
 
 // number takes 5432 and "5432" alike.
@@ -93,6 +103,7 @@ func read(path string) (credential, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "credential.json")
 	}
+	found.folder = filepath.Dir(path)
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return found, err
@@ -113,10 +124,12 @@ func trust(path string) (*x509.CertPool, error) {
 }
 
 // way is how one kind of server is logged in to. code names an error by the server's number for it or by a word of ours,
-// never by its text; it is empty for one that the server did not answer with.
+// never by its text; it is empty for one that the server did not answer with. pinned: no certificate proves the server.
 type way struct {
 	login func(ctx context.Context, found credential, at endpoint, trusted *tls.Config, timeout time.Duration) (user string, err error)
 	code  func(err error) (code string, refused bool)
+
+	pinned bool
 }
 
 // ways has one entry for each kind of server, by the engine that the credential names.
@@ -126,6 +139,7 @@ var ways = map[string]way{
 	"MySQL":      mysqlFamily,
 	"MariaDB":    mysqlFamily,
 	"Redis":      redis,
+	"Linux":      linux,
 }
 
 func (w way) class(err error) (code string, refused bool) {
@@ -154,9 +168,15 @@ func attempt(ctx context.Context, chosen options) []line {
 	if err != nil {
 		return []line{{Time: began.UnixNano(), Code: "file"}}
 	}
-	pool, err := trust(chosen.ca)
-	if err != nil {
-		return []line{{Time: began.UnixNano(), Code: "ca"}}
+	known, there := ways[found.kind()]
+	if !there {
+		return []line{{Time: began.UnixNano(), Code: "engine"}}
+	}
+	var pool *x509.CertPool
+	if !known.pinned {
+		if pool, err = trust(chosen.ca); err != nil {
+			return []line{{Time: began.UnixNano(), Code: "ca"}}
+		}
 	}
 	places := found.Endpoints
 	if len(places) == 0 {
@@ -164,21 +184,16 @@ func attempt(ctx context.Context, chosen options) []line {
 	}
 	lines := make([]line, 0, len(places))
 	for _, at := range places {
-		lines = append(lines, one(ctx, chosen, found, at, pool))
+		lines = append(lines, one(ctx, chosen, known, found, at, pool))
 	}
 	return lines
 }
 
-func one(ctx context.Context, chosen options, found credential, at endpoint, pool *x509.CertPool) line {
+func one(ctx context.Context, chosen options, known way, found credential, at endpoint, pool *x509.CertPool) line {
 	began := time.Now()
 	result := line{Time: began.UnixNano(), User: found.Username, Version: found.Version}
 	bounded, cancel := context.WithTimeout(ctx, chosen.timeout)
 	defer cancel()
-	known, there := ways[found.Engine]
-	if !there {
-		result.Code = "engine"
-		return result
-	}
 	trusted := &tls.Config{RootCAs: pool, ServerName: at.Host, MinVersion: tls.VersionTLS12}
 	user, err := known.login(bounded, found, at, trusted, chosen.timeout)
 	result.Millis = time.Since(began).Milliseconds()
