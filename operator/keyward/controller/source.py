@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import aiohttp
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from keyward.controller.intake import Intake
 from keyward.controller.objects import key_of, number
@@ -61,6 +62,16 @@ class NullProgress(kopf.ProgressStorage):
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         return essence
+
+
+class NoMemories(ResourceMemories):
+    """kopf remembers no object for us: half a kilobyte for each, of which event handlers need nothing.
+
+    There is no public way to say so; a test counts what is kept.
+    """
+
+    async def recall(self, raw_body: kopf.RawBody, **options: Any) -> ResourceMemory:
+        return await super().recall(raw_body, **(options | {"ephemeral": True}))
 
 
 class EndlessBackoffs:
@@ -141,6 +152,7 @@ async def run(intake: Intake, connection: Connection, ready: asyncio.Event, stop
         await kopf.operator(
             registry=registry(intake, session, connection),
             settings=settings(),
+            memories=NoMemories(),
             clusterwide=True,
             standalone=True,
             ready_flag=ready,

@@ -81,7 +81,7 @@ def _read(item: Json) -> Version:
         name=metadata["name"],
         namespace=intern(metadata["namespace"]),
         credential=intern(spec["credential"]),
-        lineage=spec["lineage"],
+        lineage=intern(spec["lineage"]),
         sequence=spec["sequence"],
         version_id=intern(spec["versionId"]),
         type=intern(spec["type"]),

@@ -120,7 +120,7 @@ def view(item: Json) -> SecretView:
     """A Secret's metadata in the planner's words, from the object or its PartialObjectMetadata."""
     metadata = item["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    lineage = labels.get(names.LABEL_LINEAGE, "")
+    lineage = intern(labels.get(names.LABEL_LINEAGE, ""))
     return SecretView(
         name=intern(metadata["name"]),
         resource_version=metadata["resourceVersion"],
