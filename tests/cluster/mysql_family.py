@@ -11,15 +11,15 @@ import os
 import shutil
 import ssl
 import subprocess
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pymysql
-from tests.cluster import owned, pki, process
+from tests.cluster import pki, process
+from tests.cluster.housed import Housed
 
 SUPERUSER = "boss"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
@@ -29,7 +29,7 @@ GRANT ALL ON *.* TO '{SUPERUSER}'@'%' WITH GRANT OPTION;
 
 
 @dataclass(slots=True, kw_only=True)
-class FamilyServer(ABC):
+class FamilyServer(Housed):
     """A context manager; `stop` and `start` in between make an outage.
 
     Attributes:
@@ -74,23 +74,9 @@ class FamilyServer(ABC):
     def ca_pem(self) -> str:
         return self.authority.ca_file.read_text(encoding="ascii")
 
-    def __enter__(self) -> Self:
-        self.folder = owned.new_folder(self.name.lower())
-        try:
-            self._prepare()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if self.running is not None:
-            self.running.kill()  # nothing of it is kept
-            self.running = None
-        owned.drop_folder(self.folder)
+    @property
+    def short(self) -> str:
+        return self.name.lower()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -101,6 +87,11 @@ class FamilyServer(ABC):
         """Stop it; sessions are cut."""
         if self.running is not None:
             self.running.stop()
+            self.running = None
+
+    def _end(self) -> None:
+        if self.running is not None:
+            self.running.kill()  # nothing of it is kept
             self.running = None
 
     @contextlib.contextmanager

@@ -12,12 +12,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-from tests.cluster import debian, owned, pki, process
+from tests.cluster import debian, pki, process
+from tests.cluster.housed import Housed
 
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 SUPERUSER = "postgres"
@@ -31,7 +31,7 @@ hostnossl all all 127.0.0.1/32 {auth}
 
 
 @dataclass(slots=True, kw_only=True)
-class PostgresServer:
+class PostgresServer(Housed):
     """A context manager; `stop` and `start` in between make an outage.
 
     Attributes:
@@ -59,21 +59,9 @@ class PostgresServer:
     def ca_pem(self) -> str:
         return self.authority.ca_file.read_text(encoding="ascii")
 
-    def __enter__(self) -> Self:
-        self.folder = owned.new_folder("pg")
-        try:
-            self._prepare()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        owned.drop_folder(self.folder)
+    @property
+    def short(self) -> str:
+        return "pg"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -85,6 +73,9 @@ class PostgresServer:
         if self.running is not None:
             self.running.stop()
             self.running = None
+
+    def _end(self) -> None:
+        self.stop()
 
     def crash(self) -> None:
         """Kill all of it at once; its data stay, and the next start recovers them."""
@@ -187,7 +178,7 @@ class PostgresServer:
             "ssl_key_file": str(self.folder / "server.key"),
             "password_encryption": "scram-sha-256",
             "fsync": "off",
-            "max_connections": "60",
+            "max_connections": "300",
             "shared_buffers": "16MB",
             "log_statement": "all" if self.log_statements else "none",
         } | self.settings

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.cluster import debian, owned, pki, process
+from tests.cluster import debian, pki, process
+from tests.cluster.housed import Housed
 
 BOSS = "boss"
 BOSS_PASSWORD = "super-secret-of-the-test"
@@ -35,7 +35,7 @@ class Accounts(Enum):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class RedisServer:
+class RedisServer(Housed):
     """A context manager; `stop` and `start` in between make an outage.
 
     Attributes:
@@ -79,21 +79,9 @@ class RedisServer:
     def ca_pem(self) -> str:
         return self.ca_file.read_text(encoding="ascii")
 
-    def __enter__(self) -> Self:
-        self.folder = owned.new_folder("redis")
-        try:
-            self._prepare()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        owned.drop_folder(self.folder)
+    @property
+    def short(self) -> str:
+        return "redis"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -108,6 +96,9 @@ class RedisServer:
             if running is not None:
                 running.kill()
         self._monitor = self.running = None
+
+    def _end(self) -> None:
+        self.stop()
 
     def empty(self) -> None:
         """Lose all accounts but those of the start, as a node without a disk does; it must be stopped."""

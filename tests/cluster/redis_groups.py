@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from tests.cluster import process
+from tests.cluster import owned, process
 from tests.cluster.redis import BOSS, BOSS_PASSWORD, RedisServer, program
 
 SERVICE = "main"  # what the Sentinels call the group that they watch
@@ -144,7 +143,7 @@ def _cli(node: RedisServer, *args: str) -> str:
 
 @contextlib.contextmanager
 def _sentinel(primary: RedisServer, number: int, quorum: int) -> Iterator[int]:
-    folder, port = Path(tempfile.mkdtemp(prefix="keyward-sentinel-")), process.free_port()
+    folder, port = owned.new_folder("sentinel"), process.free_port()
     uid = process.unprivileged_id()
     assert primary.authority is not None
     pair = primary.authority.server(f"sentinel-{number}", ("127.0.0.1", "localhost"))
@@ -167,7 +166,7 @@ def _sentinel(primary: RedisServer, number: int, quorum: int) -> Iterator[int]:
         with process.serving(server):
             yield port
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        owned.drop_folder(folder)
 
 
 def _sentinel_lines(primary: RedisServer, folder: Path, port: int, quorum: int) -> list[str]:

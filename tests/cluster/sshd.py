@@ -15,10 +15,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.cluster import binaries, debian, owned, process
+from tests.cluster import binaries, debian, process
+from tests.cluster.housed import Housed
 from tests.cluster.progress import progress
 
 _SUITE, _PACKAGES = "bookworm", "openssh-server,sudo,e2fsprogs"
@@ -50,7 +49,7 @@ PrintMotd no
 
 
 @dataclass(slots=True, eq=False)
-class SshServer:
+class SshServer(Housed):
     """A context manager; `stop` and `start` in between make an outage.
 
     Attributes:
@@ -69,26 +68,13 @@ class SshServer:
     def log(self) -> Path:
         return self.folder / "sshd.log"
 
-    def __enter__(self) -> Self:
-        base = ensure()
-        self.folder = owned.new_folder("sshd")
-        try:
-            self._boot(base)
-            self.configure(self.config)
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+    @property
+    def short(self) -> str:
+        return "sshd"
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        if self._host is not None:
-            self._host.kill()
-            self._host = None
-        owned.drop_folder(self.folder)
+    def _prepare(self) -> None:
+        self._boot(ensure())
+        self.configure(self.config)
 
     def start(self) -> None:
         """Start sshd and wait until it answers."""
@@ -113,6 +99,12 @@ class SshServer:
             self.run(
                 "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in sshd:*) kill -9 ${p#/proc/};; esac; done; true"
             )
+
+    def _end(self) -> None:
+        self.stop()
+        if self._host is not None:
+            self._host.kill()
+            self._host = None
 
     def configure(self, lines: str) -> None:
         """Write sshd_config anew; it holds from the next start on."""
