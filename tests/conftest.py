@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from tests import order
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
@@ -18,26 +19,7 @@ pytest_plugins = [
     "tests.cluster.sshd_fixtures",
 ]
 
-# Two files run at once (see the Makefile), each on one worker: what takes minutes begins first, so that none ends alone.
-LONG = (
-    "whole_path/test_no_failed_login",
-    "kills/",
-    "faults/",
-    "restores/",
-    "protocol/test_faults",
-    "demo/test_whole",
-    "whole_path/",
-    "inputs/",
-    "cluster_tests/test_node",
-    "benchmarks/",
-    "engines/",
-)
-
-
-def _rank(item: pytest.Item) -> int:
-    return next((rank for rank, part in enumerate(LONG) if f"tests/{part}" in item.nodeid), len(LONG))
-
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+    items.sort(key=lambda item: -order.seconds(item.path))

@@ -1,0 +1,39 @@
+"""Which file of tests begins first: the longest, so that none of them ends alone when several run at once (see the Makefile).
+
+Their order is shuffled otherwise, and so is that of the tests within each.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+TESTS = Path(__file__).parent
+# Seconds on two processors, where they are many; a folder's hold for each of its other files.
+SECONDS = {
+    "whole_path/test_no_failed_login.py": 330,
+    "kills/test_kills.py": 230,
+    "kills/test_mysql_kills.py": 220,
+    "demo/test_whole.py": 210,
+    "whole_path/test_quiet.py": 150,
+    "whole_path/test_a_set_of_a_thousand.py": 140,
+    "inputs/test_mistakes.py": 135,
+    "protocol/test_faults.py": 130,
+    "faults/test_outages.py": 120,
+    "whole_path/test_mysql_family.py": 105,
+    "whole_path/test_redis_nodes.py": 90,
+    "kills/": 80,
+    "restores/": 70,
+    "faults/": 60,
+    "whole_path/": 40,
+    "inputs/": 40,
+    "benchmarks/": 30,
+    "cluster_tests/": 25,
+    "examples/": 25,
+    "engines/": 20,
+}
+
+
+def seconds(file: Path) -> int:
+    """About how long a file of tests takes; 0 where it is not worth a word."""
+    path = PurePath(file).relative_to(TESTS)
+    return SECONDS.get(path.as_posix(), SECONDS.get(f"{path.parts[0]}/", 0))
