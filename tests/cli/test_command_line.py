@@ -19,6 +19,7 @@ COMMANDS = [
     ["keyring", "init"],
     ["keyring", "rotate"],
     ["keyring", "destroy"],
+    ["takeover"],
     ["target"],
     ["target", "approve"],
     ["version"],

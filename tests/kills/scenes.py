@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -81,6 +83,22 @@ def calm(operator: Operator, lives: Iterable[Life], seconds: float = 1.0) -> Non
     until("its start", lambda: operator.ready)
     keys, since, began = [life.key for life in lives], operator.now(), time.monotonic()
     until("calm", lambda: time.monotonic() - began > seconds and not operator.restless(keys, since, seconds))
+
+
+def take_over_the_store(stage: Stage) -> None:
+    """`keyward takeover` for all of them, again and again: the number that is seen may grow with the first login."""
+
+    def held() -> str:
+        told = keyward_command(stage, "takeover", "--all-namespaces", "--yes")
+        return "" if told.startswith("no Credential") else told
+
+    until_nothing_is_left("the takeover", held)
+
+
+def keyward_command(stage: Stage, *words: str) -> str:
+    """What the command line prints, used with this cluster."""
+    command = [sys.executable, "-m", "keyward", *words, "--kubeconfig", str(stage.api.kubeconfig)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def take_over(stage: Stage, lives: Iterable[Life]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 
 import pytest
 from tests.kills.consumers import Consumers
 from tests.kills.lives import Kin, rotate
 from tests.kills.process import until_nothing_is_left
-from tests.kills.scenes import calm, ready, rotated, stalled, take_over, turn
+from tests.kills.scenes import calm, keyward_command, ready, rotated, stalled, take_over_the_store, turn
 from tests.restores.backup import KEYRING, PARTS, Backup
 
 from keyward.kube.kinds import SECRETS
@@ -49,7 +50,13 @@ def test_restored_elsewhere_it_touches_no_password_before_a_takeover_which_fence
             calm(second, lives)
             assert stage.passwords(lives) == held
         with second.running():
-            take_over(other, lives)
+            shown = keyward_command(other, "takeover", "-n", other.namespace)
+            assert all(
+                re.search(rf" {life.name} +RestoredElsewhere +sequence \d+$", shown, re.MULTILINE) for life in lives
+            )
+            assert f"{len(lives)} would be taken over" in shown
+            stalled(other, lives, "RestoredElsewhere")
+            take_over_the_store(other)
             ready(other, lives)
             for life in lives:
                 other.proves(life)

@@ -187,6 +187,8 @@ class CredentialStatus(Model):
     """Failures since the last success."""
     waiting: Waiting | None = None
     """What is waited for."""
+    takeover: Text = ""
+    """What keyward.dev/takeover has to say to go on here, where another cluster may be alive: see `keyward takeover`."""
 
 
 def _status(found: Any, read: Any) -> CredentialStatus:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import keyward
-from keyward.cli import controller, keyring, target
+from keyward.cli import controller, keyring, takeover, target
 from keyward.errors import KeywardError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("controller")(controller.controller)
+app.command("takeover")(takeover.takeover)
 app.add_typer(keyring.app, name="keyring")
 app.add_typer(target.app, name="target")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from keyward.domain import commands, lineage, nodes, reserving, rotation, settling
+from keyward.domain import commands, doubt, lineage, nodes, reserving, rotation, settling
 from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
 from keyward.domain.model import CauseKind, Observed, Obstacle
@@ -73,6 +73,8 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
     if outcome.rotation.reason in _TOLD:
         until = outcome.rotation.until
         status["waiting"] = {"reason": str(outcome.rotation.reason)} | ({"until": stamp(until)} if until else {})
+    if outcome.rotation.reason in doubt.TEXTS:
+        status["takeover"] = commands.takeover_text(seen, history)
     return status
 
 
