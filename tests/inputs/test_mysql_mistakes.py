@@ -14,7 +14,7 @@ import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
-from tests.whole_path.test_mysql_family import GRANTS, FamilyShop, created
+from tests.whole_path.mysql_shop import GRANTS, FamilyShop, created
 from tests.whole_path.world import Json, until
 
 from keyward.errors import Reason

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-from tests.whole_path.world import Json, Shop, until
+from tests.whole_path.world import Json, Shop
 
 READ_WRITE = [{"database": "orders", "level": "ReadWrite"}]
 
@@ -47,16 +47,12 @@ def hand_over(shop: Shop, credential: str, *logins: tuple[str, str]) -> None:
 
 def published(shop: Shop, name: str) -> dict[str, str]:
     """The first Secret of a Credential."""
-    found: dict[str, str] = until(f"the first Secret of {name}", lambda: shop.secret(name))
-    return found
+    return shop.published(name)
 
 
 def rotated(shop: Shop, name: str, token: str) -> tuple[dict[str, str], dict[str, str]]:
     """Ask for a rotation; the Secret before and after it."""
-    before = shop.secret(name)
-    shop.annotate(name, "rotate", token)
-    after = until(f"a rotation of {name}", lambda: (found := shop.secret(name)) != before and found)
-    return before, after
+    return shop.rotated(name, token)
 
 
 def refused(shop: Shop, secret: dict[str, str]) -> str:

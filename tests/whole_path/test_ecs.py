@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster import process
 from tests.cluster.sshd import SshServer
 from tests.engines.ssh_system import key_pair, public
-from tests.whole_path.clients import Follower, Tally, logins
+from tests.whole_path.consumers import consumers, never_refused, program
 from tests.whole_path.world import Json, Shop, until
 
 CLIENTS, ROTATIONS, GRACE = 4, 11, 3
@@ -59,16 +57,6 @@ class HostShop(Shop):
             "Credential", name, wanted | spec
         )
 
-    def published(self, name: str) -> dict[str, str]:
-        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
-        return found
-
-    def rotated(self, name: str, token: str) -> dict[str, str]:
-        before = self.secret(name)
-        self.annotate(name, "rotate", token)
-        found: dict[str, str] = until(f"a rotation of {name}", lambda: (s := self.secret(name)) != before and s)
-        return found
-
     def keys(self, user: str) -> str:
         return self.server.run(f"cat ~{user}/.ssh/authorized_keys")
 
@@ -92,7 +80,7 @@ def test_a_key_pair_is_published_as_it_is_and_each_rotation_keeps_the_one_before
     assert first["ssh-publickey"].strip() == public(given)
     assert (first["username"], first["host"], first["port"]) == ("deploy-one", "127.0.0.1", str(hosts.server.port))
     assert openssh_lets_in(first, tmp_path)
-    second = hosts.rotated("one", "t1")
+    _, second = hosts.rotated("one", "t1")
     assert openssh_lets_in(second, tmp_path)
     ended = f'from="127.0.0.1" {second["ssh-publickey"].strip()} keyward\n{public(ADMIN)}\n'
     until("the end of the first key", lambda: hosts.keys("deploy-one") == ended)
@@ -124,7 +112,7 @@ def test_a_password_is_published_as_it_is_and_replaced_by_each_rotation(hosts):
     hosts.server.user("deploy-two", "as-it-was")
     hosts.apply(*hosts.credential("two", "deploy-two", "Password", "as-it-was"))
     assert hosts.published("two")["password"] == "as-it-was"
-    after = hosts.rotated("two", "t1")
+    _, after = hosts.rotated("two", "t1")
     assert hosts.server.shadow("deploy-two")[1].startswith("$6$")
     assert after["password"] != "as-it-was"
     assert "ssh-privatekey" not in after
@@ -140,7 +128,7 @@ def test_a_password_of_root_is_proven_by_shadow_and_the_condition_says_so(hosts)
     hosts.server.run("cat > /tmp/line && chpasswd -c SHA512 < /tmp/line && rm /tmp/line", "root:of-a-person\n")
     hosts.apply(hosts.credential("root", "root", "Password", "of-a-person")[0])
     assert hosts.published("root")["password"] == "of-a-person"
-    after = hosts.rotated("root", "t1")
+    _, after = hosts.rotated("root", "t1")
     assert after["password"] != "of-a-person"
     told = until("by what it was proven", lambda: hosts.condition("root", "VerifiedBy"))
     assert told["reason"] == "Shadow"
@@ -186,42 +174,13 @@ def test_no_consumer_is_refused_one_login(hosts, tmp_path):
     hosts.server.user("deploy-busy", None, public(given))
     hosts.apply(*hosts.credential("busy", "deploy-busy", "SSHKey", given.reveal_text()))
     hosts.published("busy")
-    files = [tmp_path / f"busy-{n}.json" for n in range(CLIENTS)]
-    behind = {file: 1.0 * (n % 2) for n, file in enumerate(files)}
-    follower = Follower(hosts.cluster.kubectl_program, hosts.cluster.kubeconfig, behind)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(follower.following(hosts.namespace, "busy"))
-        until("the files", lambda: all(file.exists() for file in files))
-        logs = [stack.enter_context(_client(file)) for file in files]
-        version = follower.after("", 60).version
-        for number in range(ROTATIONS):
-            hosts.annotate("busy", "rotate", f"t{number}")
-            version = follower.after(version, 120).version
-        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
-        tally = _counted(logs)
+    with consumers(hosts, "busy", tmp_path, CLIENTS, lambda file: program("ssh_client", file, "0.2")) as busy:
+        tally = busy.through(ROTATIONS, 120)
     sys.stderr.write(f"SSH: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
-    assert not tally.refused
-    assert not tally.failed
-    assert len(tally.clients) == CLIENTS
-    assert len(tally.versions) == ROTATIONS + 1
+    never_refused(tally, CLIENTS, ROTATIONS)
     until("the end of the last but one", lambda: len(hosts.keys("deploy-busy").splitlines()) == 1)
     records = hosts.server.records() + hosts.log.read_bytes()
-    for edition in follower.editions:
+    for edition in busy.follower.editions:
         # The first lines hold the public half, which is no secret.
         for line in str(edition.document["ssh-privatekey"]).splitlines()[3:-1]:
             assert line.encode() not in records
-
-
-@contextlib.contextmanager
-def _client(file: Path) -> Iterator[Path]:
-    log = file.with_suffix(".log")
-    argv = [sys.executable, "-m", "tests.whole_path.ssh_client", str(file), "0.2"]
-    cwd = Path(__file__).parents[2]
-    with process.serving(
-        process.Server(name="client", argv=argv, ready=lambda: log.stat().st_size > 0, log=log, cwd=cwd)
-    ):
-        yield log
-
-
-def _counted(logs: list[Path]) -> Tally:
-    return Tally([one for log in logs for one in logins(log.stem, log.read_text().splitlines())])

@@ -2,84 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import pymysql
 import pytest
-from tests.cluster import KubectlError, process
-from tests.cluster.mysql_family import FamilyServer
-from tests.whole_path.clients import Follower, Tally, logins
-from tests.whole_path.world import Json, Shop, until
+from tests.cluster import KubectlError
+from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.whole_path.mysql_shop import FamilyShop, client, created
+from tests.whole_path.world import until
 
 ROTATIONS, SINGLE_ROTATIONS, CLIENTS = 12, 3, 5
-GRACE = 2  # seconds; the slowest file comes one behind
-GRANTS = (
-    "CREATE USER rotator IDENTIFIED BY 'rotators-password'",
-    "GRANT CREATE USER ON *.* TO rotator",
-    "GRANT SELECT ON mysql.* TO rotator",
-    "GRANT ALL ON `orders`.* TO rotator WITH GRANT OPTION",
-)
-
-
-class FamilyShop(Shop):
-    """A shop whose server is MySQL or MariaDB."""
-
-    def __init__(self, cluster: Any, server: FamilyServer) -> None:
-        super().__init__(cluster, server, f"rds-{server.name.lower()}")  # type: ignore[arg-type]
-        self.server = server
-
-    def _prepare_server(self) -> None:
-        self.server.database("orders")
-        for statement in GRANTS:
-            self.server.sql(statement)
-
-    def target(self) -> Json:
-        endpoints = [{"host": self.host, "port": self.server.port}]
-        return {
-            "rds": {"engine": self.server.name, "endpoints": endpoints, "tls": {"ca": self.server.ca_pem}},
-            "admin": {"secretRef": {"name": "pg-admin"}},
-            "allowedAccounts": ["orders*"],
-        }
-
-    def logs_in(self, secret: dict[str, str]) -> str:
-        login = ("orders", secret["username"], secret["password"].encode())
-        with self.server.connect(*login) as conn, conn.cursor() as cursor:
-            cursor.execute("SELECT CURRENT_USER()")
-            return str(cursor.fetchone()[0])
-
-    def credential(self, name: str, account: Json, *, mode: str = "Dual", **spec: Any) -> Json:
-        wanted = {
-            "rds": {"targetRef": {"name": "pg"}, "engine": self.server.name, "accountManagement": mode} | account,
-            "rotation": {"interval": "24h", "gracePeriod": "0s"},
-            "projections": [{"secretName": name}],
-        }
-        return self.made("Credential", name, wanted | spec)
-
-    def published(self, name: str) -> dict[str, str]:
-        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
-        return found
-
-    def rotated(self, name: str, token: str) -> tuple[dict[str, str], dict[str, str]]:
-        before = self.secret(name)
-        self.annotate(name, "rotate", token)
-        after = until(f"a rotation of {name}", lambda: (found := self.secret(name)) != before and found)
-        return before, after
-
-    def refused(self, secret: dict[str, str]) -> int:
-        """The number of the server's refusal; 0 if it lets the login in."""
-        try:
-            self.logs_in(secret)
-        except pymysql.OperationalError as error:
-            return int(error.args[0])
-        return 0
-
-
-def created(name: str, level: str = "ReadWrite") -> Json:
-    return {"create": {"name": name, "privileges": [{"database": "orders", "level": level}]}, "databaseName": "orders"}
 
 
 @pytest.fixture(scope="module", params=["mysql", "mariadb"])
@@ -199,55 +131,19 @@ def test_an_account_that_defines_a_view_is_locked_and_not_dropped(shop):
 # --- nobody is refused ---
 
 
-@contextlib.contextmanager
-def consumers(shop: FamilyShop, name: str, folder: Path) -> Iterator[tuple[Follower, list[Path]]]:
-    """Clients with files of their own, of which every other one comes a second late."""
-    files = [folder / f"{name}-{n}.json" for n in range(CLIENTS)]
-    follower = Follower(
-        shop.cluster.kubectl_program, shop.cluster.kubeconfig, {file: 1.0 * (n % 2) for n, file in enumerate(files)}
-    )
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(follower.following(shop.namespace, name))
-        until("the files", lambda: all(file.exists() for file in files))
-        yield follower, [stack.enter_context(_client(file, shop)) for file in files]
-
-
-@contextlib.contextmanager
-def _client(file: Path, shop: FamilyShop) -> Iterator[Path]:
-    log = file.with_suffix(".log")
-    module = [sys.executable, "-m", "tests.whole_path.mysql_client"]
-    argv = [*module, str(file), str(shop.server.authority.ca_file), "0.05"]
-    cwd = Path(__file__).parents[2]
-    server = process.Server(name="client", argv=argv, ready=lambda: log.stat().st_size > 0, log=log, cwd=cwd)
-    with process.serving(server):
-        yield log
-
-
-def _counted(logs: list[Path]) -> Tally:
-    return Tally([one for log in logs for one in logins(log.stem, log.read_text().splitlines())])
-
-
 def test_no_consumer_of_a_pair_is_refused_one_login(shop, tmp_path):
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
     shop.apply(shop.credential("busy", created("orders_busy"), rotation=rotation))
     shop.published("busy")
-    with consumers(shop, "busy", tmp_path) as (follower, logs):
-        version = follower.after("", 10).version
-        for number in range(ROTATIONS):
-            shop.annotate("busy", "rotate", f"t{number}")
-            version = follower.after(version, 30).version
-        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
-        tally = _counted(logs)
+    with consumers(shop, "busy", tmp_path, CLIENTS, client(shop)) as busy:
+        tally = busy.through(ROTATIONS)
     written = shop.server.records()
     assert b"orders_busy_clone" in written
-    assert not [e.version for e in follower.editions if str(e.document["password"]).encode() in written]
+    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
     sys.stderr.write(
         f"{shop.server.name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
     )
-    assert not tally.refused
-    assert not tally.failed
-    assert len(tally.clients) == CLIENTS
-    assert len(tally.versions) == ROTATIONS + 1
+    never_refused(tally, CLIENTS, ROTATIONS)
     assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}
 
 
@@ -260,20 +156,12 @@ def test_no_consumer_of_one_account_that_holds_two_passwords_is_refused_one_logi
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
     shop.apply(shop.credential("overlap", created("orders_overlap"), mode="Overlap", rotation=rotation))
     shop.published("overlap")
-    with consumers(shop, "overlap", tmp_path) as (follower, logs):
-        version = follower.after("", 10).version
-        for number in range(ROTATIONS):
-            shop.annotate("overlap", "rotate", f"t{number}")
-            version = follower.after(version, 30).version
-        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
-        tally = _counted(logs)
+    with consumers(shop, "overlap", tmp_path, CLIENTS, client(shop)) as busy:
+        tally = busy.through(ROTATIONS)
     sys.stderr.write(f"overlap: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
-    assert not tally.refused
-    assert not tally.failed
-    assert len(tally.clients) == CLIENTS
-    assert len(tally.versions) == ROTATIONS + 1
+    never_refused(tally, CLIENTS, ROTATIONS)
     assert {one.user for one in tally.logins} == {"orders_overlap"}
-    passwords = [str(e.document["password"]) for e in follower.editions]
+    passwords = [str(e.document["password"]) for e in busy.follower.editions]
     until("the end of the last but one", lambda: shop.refused(_login("orders_overlap", passwords[-2])) == 1045)
     assert [p for p in passwords if not shop.refused(_login("orders_overlap", p))] == passwords[-1:]
     written = shop.server.records()
@@ -287,12 +175,7 @@ def _login(name: str, password: str) -> dict[str, str]:
 def test_consumers_of_a_single_account_are_refused_so_the_count_can_count(shop, tmp_path):
     shop.apply(shop.credential("alone", created("orders_alone"), mode="Single"))
     shop.published("alone")
-    with consumers(shop, "alone", tmp_path) as (follower, logs):
-        version = follower.after("", 10).version
-        for number in range(SINGLE_ROTATIONS):
-            shop.annotate("alone", "rotate", f"t{number}")
-            version = follower.after(version, 30).version
-        until("the late clients' version", lambda: all(version in _counted([log]).versions for log in logs))
-        tally = _counted(logs)
+    with consumers(shop, "alone", tmp_path, CLIENTS, client(shop)) as alone:
+        tally = alone.through(SINGLE_ROTATIONS)
     assert tally.refused
     assert not tally.failed

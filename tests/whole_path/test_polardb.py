@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,16 +13,16 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 from tests.whole_path.accounts import refused as refused_by_postgresql
-from tests.whole_path.clients import Follower, Tally, logins, outside
-from tests.whole_path.test_mysql_family import FamilyShop
-from tests.whole_path.test_mysql_family import _client as mysql_client
+from tests.whole_path.clients import outside
+from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.whole_path.mysql_shop import FamilyShop
+from tests.whole_path.mysql_shop import client as mysql_client
 from tests.whole_path.world import Json, Shop, until
 
 ROTATIONS, CLIENTS = 10, 4
-GRACE = 2  # seconds; the slowest file comes one behind
 
 
-class PolardbShop(Shop):
+class PolardbShop(Shop, ABC):
     """What both kinds of cluster have in common: a Target of type polardb."""
 
     engine: str
@@ -46,24 +46,25 @@ class PolardbShop(Shop):
         }
         return self.made("Credential", name, wanted | spec)
 
-    def published(self, name: str) -> dict[str, str]:
-        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
-        return found
+    def there(self, name: str) -> set[str]:
+        """The accounts on the server that are of this name, or have something behind it."""
+        return {one for one in self._accounts() if one == name or one.startswith(f"{name}_")}
 
-    def there(self, prefix: str) -> set[str]:
-        """The accounts on the server whose names begin so."""
-        raise NotImplementedError
+    @abstractmethod
+    def _accounts(self) -> Iterator[str]:
+        """All that are on the server."""
 
+    @abstractmethod
     def take(self, name: str) -> None:
         """Somebody makes an account of this name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuses(self, secret: dict[str, str]) -> bool:
-        raise NotImplementedError
+        """Whether the server does not let this login in because of its password."""
 
+    @abstractmethod
     def client(self, file: Path) -> AbstractContextManager[Path]:
         """A consumer that reads this file before each login; its log."""
-        raise NotImplementedError
 
 
 class OnMysql(PolardbShop, FamilyShop):
@@ -74,11 +75,8 @@ class OnMysql(PolardbShop, FamilyShop):
         super().__init__(cluster, server)
         self.namespace = "polardb-mysql"
 
-    def published(self, name: str) -> dict[str, str]:
-        return PolardbShop.published(self, name)
-
-    def there(self, prefix: str) -> set[str]:
-        return {row[0] for row in self.server.sql("SELECT User FROM mysql.user WHERE User LIKE %s", [f"{prefix}%"])}
+    def _accounts(self) -> Iterator[str]:
+        return (row[0] for row in self.server.sql("SELECT User FROM mysql.user"))
 
     def take(self, name: str) -> None:
         self.server.sql(f"CREATE USER {name} IDENTIFIED BY 'theirs'")
@@ -88,7 +86,7 @@ class OnMysql(PolardbShop, FamilyShop):
         return self.refused(secret) == 1045
 
     def client(self, file: Path) -> AbstractContextManager[Path]:
-        return mysql_client(file, self)
+        return mysql_client(self)(file)
 
 
 class OnPostgresql(PolardbShop):
@@ -98,9 +96,8 @@ class OnPostgresql(PolardbShop):
     def __init__(self, cluster: Any, server: Any) -> None:
         super().__init__(cluster, server, "polardb-postgresql")
 
-    def there(self, prefix: str) -> set[str]:
-        found = self.postgres.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE %s", params=[f"{prefix}%"])
-        return {row[0] for row in found}
+    def _accounts(self) -> Iterator[str]:
+        return (row[0] for row in self.postgres.sql("SELECT rolname FROM pg_roles"))
 
     def take(self, name: str) -> None:
         self.postgres.sql(SQL("CREATE ROLE {} LOGIN PASSWORD 'theirs'").format(Identifier(name)))
@@ -139,9 +136,11 @@ def _says(shop: PolardbShop, name: str, reason: str) -> str:
 
 
 def test_a_pair_is_made_published_and_takes_turns(shop):
-    shop.apply(shop.pair("turns", "orders_t"))
+    shop.apply(shop.pair("turns", "orders_p_t"))
     first = shop.published("turns")
-    assert shop.there("orders_t") == {"orders_t", "orders_t_clone"} | ({"orders_t_rights"} if shop.suffix else set())
+    assert shop.there("orders_p_t") == {"orders_p_t", "orders_p_t_clone"} | (
+        {"orders_p_t_rights"} if shop.suffix else set()
+    )
     names, before = [first["username"]], first
     for number in range(3):
         shop.annotate("turns", "rotate", f"t{number}")
@@ -150,7 +149,7 @@ def test_a_pair_is_made_published_and_takes_turns(shop):
         assert not shop.refuses(after)
         names.append(after["username"])
         before = after
-    assert names == ["orders_t", "orders_t_clone", "orders_t", "orders_t_clone"]
+    assert names == ["orders_p_t", "orders_p_t_clone", "orders_p_t", "orders_p_t_clone"]
     assert shop.refuses(first)
     assert f"polardb/{shop.engine}" in shop.cluster.kubectl("get", "credential", "turns", "-n", shop.namespace)
     shown = shop.cluster.kubectl("get", "target", "pg", "-n", shop.namespace)
@@ -158,7 +157,7 @@ def test_a_pair_is_made_published_and_takes_turns(shop):
     assert shop.host in shown
 
 
-@pytest.mark.parametrize("taken", ["orders_x", "orders_y_clone"])
+@pytest.mark.parametrize("taken", ["orders_p_x", "orders_p_y_clone"])
 def test_an_existing_name_is_refused_before_anything_is_made(shop, taken):
     name = taken.removesuffix("_clone")
     shop.take(taken)
@@ -175,15 +174,15 @@ def test_an_existing_name_is_refused_before_anything_is_made(shop, taken):
 def test_a_target_of_another_type_is_named(shop):
     target = shop.target()
     shop.apply(shop.made("Target", "other", {"rds": target.pop("polardb")} | target))
-    wanted = shop.pair("other", "orders_o")
+    wanted = shop.pair("other", "orders_p_o")
     wanted["spec"]["polardb"]["targetRef"] = {"name": "other"}
     shop.apply(wanted)
     assert "spec.polardb.targetRef: Target other is of type rds" in _says(shop, "other", "InvalidSpec")
-    assert not shop.there("orders_o")
+    assert not shop.there("orders_p_o")
 
 
 def test_what_was_made_is_disabled_at_the_end_and_given_back_at_a_return(shop):
-    wanted = shop.pair("gone", "orders_g")
+    wanted = shop.pair("gone", "orders_p_g")
     shop.apply(wanted)
     first = shop.published("gone")
     shop.api.delete("credential", "gone", shop.namespace)
@@ -202,11 +201,11 @@ def _lets_in(shop: PolardbShop, secret: dict[str, str]) -> bool:
 
 @pytest.mark.parametrize("shop", ["postgres"], indirect=True)  # MySQL has no such role
 def test_a_grant_to_the_role_of_both_holds_through_rotations(shop):
-    shop.apply(shop.pair("granted", "orders_r"))
+    shop.apply(shop.pair("granted", "orders_p_r"))
     before = shop.published("granted")
     shop.postgres.sql("CREATE TABLE kept (n int)", database="orders")
     try:
-        shop.postgres.sql("GRANT SELECT ON kept TO orders_r_rights", database="orders")
+        shop.postgres.sql("GRANT SELECT ON kept TO orders_p_r_rights", database="orders")
         for number in range(2):
             shop.annotate("granted", "rotate", f"t{number}")
             before = until("a rotation", lambda before=before: (s := shop.secret("granted")) != before and s)
@@ -221,30 +220,12 @@ def test_a_grant_to_the_role_of_both_holds_through_rotations(shop):
 
 def test_no_consumer_is_refused_one_login(shop, tmp_path):
     rotation = {"interval": "6h", "gracePeriod": f"{GRACE}s"}
-    shop.apply(shop.pair("busy", "orders_b", rotation=rotation))
+    shop.apply(shop.pair("busy", "orders_p_b", rotation=rotation))
     shop.published("busy")
-    files = [tmp_path / f"busy-{n}.json" for n in range(CLIENTS)]
-    behind = {file: 1.0 * (n % 2) for n, file in enumerate(files)}
-    follower = Follower(shop.cluster.kubectl_program, shop.cluster.kubeconfig, behind)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(follower.following(shop.namespace, "busy"))
-        until("the files", lambda: all(file.exists() for file in files))
-        logs = [stack.enter_context(shop.client(file)) for file in files]
-        version = follower.after("", 10).version
-        for number in range(ROTATIONS):
-            shop.annotate("busy", "rotate", f"t{number}")
-            version = follower.after(version, 60).version
-        until("all clients' last version", lambda: all(version in _counted([log]).versions for log in logs))
-        tally = _counted(logs)
+    with consumers(shop, "busy", tmp_path, CLIENTS, shop.client) as busy:
+        tally = busy.through(ROTATIONS)
     sys.stderr.write(
         f"polardb/{shop.engine}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
     )
-    assert not tally.refused
-    assert not tally.failed
-    assert len(tally.clients) == CLIENTS
-    assert len(tally.versions) == ROTATIONS + 1
-    assert {edition.document["username"] for edition in follower.editions} == {"orders_b", "orders_b_clone"}
-
-
-def _counted(logs: list[Path]) -> Tally:
-    return Tally([one for log in logs for one in logins(log.stem, log.read_text().splitlines())])
+    never_refused(tally, CLIENTS, ROTATIONS)
+    assert {edition.document["username"] for edition in busy.follower.editions} == {"orders_p_b", "orders_p_b_clone"}

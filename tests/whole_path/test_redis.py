@@ -10,11 +10,11 @@ import redis
 from redis.exceptions import NoPermissionError
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup
-from tests.whole_path.redis_shop import CLIENTS, RedisShop, consumers, counted, shop
+from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.whole_path.redis_shop import RedisShop, client, shop
 from tests.whole_path.world import until
 
-ROTATIONS = 12
-GRACE = 2  # seconds; the slowest file comes one behind
+ROTATIONS, CLIENTS = 12, 5
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def alone(control_plane, redis_server) -> Iterator[RedisShop]:
         yield found
 
 
-def client(alone: RedisShop, secret: dict[str, str]) -> redis.Redis:
+def session_of(alone: RedisShop, secret: dict[str, str]) -> redis.Redis:
     return alone.group.nodes[0].client(secret["username"], secret["password"])
 
 
@@ -51,7 +51,7 @@ def test_an_applied_credential_becomes_a_secret_and_each_rotation_takes_the_othe
 def test_both_accounts_have_the_rights_of_the_spec_and_no_others(alone):
     alone.apply(alone.credential("reader", "orders_reader", "ReadOnly"))
     for secret in (alone.published("reader"), alone.rotated("reader", "one")[1]):
-        with client(alone, secret) as session:
+        with session_of(alone, secret) as session:
             assert session.get("orders") is None
             for command in (("SET", "orders", "1"), ("FLUSHALL",), ("ACL", "LIST"), ("CONFIG", "GET", "*")):
                 with pytest.raises(NoPermissionError):
@@ -65,7 +65,7 @@ def test_a_changed_privilege_holds_from_the_next_rotation_on(alone):
     wanted["spec"]["redis"]["create"]["privilege"] = "ReadWrite"
     alone.apply(wanted)
     _, after = alone.rotated("wider", "one")
-    with client(alone, after) as session:
+    with session_of(alone, after) as session:
         assert session.set("orders:wider", "1")
 
 
@@ -137,19 +137,11 @@ def test_no_consumer_is_refused_one_login(alone, tmp_path):
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
     alone.apply(alone.credential("busy", "orders_busy", rotation=rotation))
     alone.published("busy")
-    with consumers(alone, "busy", tmp_path) as (follower, logs):
-        version = follower.after("", 60).version
-        for number in range(ROTATIONS):
-            alone.annotate("busy", "rotate", f"t{number}")
-            version = follower.after(version, 60).version
-        until("all clients' last version", lambda: all(version in counted([log]).versions for log in logs))
-        tally = counted(logs)
+    with consumers(alone, "busy", tmp_path, CLIENTS, client(alone)) as busy:
+        tally = busy.through(ROTATIONS)
     written = alone.group.records()
     assert b"orders_busy_clone" in written
-    assert not [e.version for e in follower.editions if str(e.document["password"]).encode() in written]
+    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
     sys.stderr.write(f"Redis: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
-    assert not tally.refused
-    assert not tally.failed
-    assert len(tally.clients) == CLIENTS
-    assert len(tally.versions) == ROTATIONS + 1
+    never_refused(tally, CLIENTS, ROTATIONS)
     assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup, clustered, replicated, watched
-from tests.whole_path.redis_shop import CLIENTS, RedisShop, consumers, counted, shop
+from tests.whole_path.consumers import GRACE, consumers
+from tests.whole_path.redis_shop import RedisShop, client, shop
 from tests.whole_path.world import until
 
-ROTATIONS = 10
-GRACE = 2  # seconds; the slowest file comes one behind
+ROTATIONS, CLIENTS = 10, 5
 LONG = 120.0
 MENDED = 10.0  # seconds, as promised
 
@@ -55,19 +55,13 @@ def rotated_over_its_loss(shop: RedisShop, name: str, token: str, lost: RedisSer
     lost.start()
 
 
-def nobody_is_refused(shop: RedisShop, name: str, folder: Path, events: dict[int, Callable[[str], None]]) -> None:
+def nobody_is_refused(shop: RedisShop, name: str, folder: Path, events: dict[int, Callable[[str], object]]) -> None:
     """Rotations with clients; what `events` has for one of them goes on in its middle."""
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
     shop.apply(shop.credential(name, "orders_busy", rotation=rotation))
     shop.published(name)
-    with consumers(shop, name, folder) as (follower, logs):
-        version = follower.after("", LONG).version
-        for number in range(ROTATIONS):
-            event = events.get(number, lambda token: shop.annotate(name, "rotate", token))
-            event(f"t{number}")
-            version = follower.after(version, LONG).version
-        until("all clients' last version", lambda: all(version in counted([log]).versions for log in logs))
-        tally = counted(logs)
+    with consumers(shop, name, folder, CLIENTS, client(shop)) as busy:
+        tally = busy.through(ROTATIONS, LONG, events)
     sys.stderr.write(
         f"Redis {shop.topology}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused, "
         f"{tally.failed.total()} while a server was down\n"
@@ -80,7 +74,7 @@ def nobody_is_refused(shop: RedisShop, name: str, folder: Path, events: dict[int
     assert shop.logs_in_everywhere(shop.secret(name))
     written = shop.group.records()
     assert b"orders_busy_clone" in written
-    assert not [e.version for e in follower.editions if str(e.document["password"]).encode() in written]
+    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
 
 
 def test_no_consumer_of_a_cluster_is_refused_one_login_over_two_failovers(cluster_of_six, tmp_path):

@@ -46,7 +46,7 @@ def counted(shop: Shop, name: str, **figures: int) -> dict[str, object]:
         return all(seen.get(key) == figure for key, figure in figures.items())
 
     try:
-        until(f"{figures} of set {name}", holds, 30.0)
+        until(f"{figures} of set {name}", holds)
     except AssertionError as error:
         raise AssertionError(f"{error}; its status is {seen}") from None
     return seen

@@ -18,7 +18,7 @@ NAMESPACE = "whole-path"
 OPERATOR_NAMESPACE = "keyward-system"
 
 
-def until(what: str, holds: Callable[[], Any], seconds: float = 60.0, pause: float = 0.1) -> Any:
+def until(what: str, holds: Callable[[], Any], seconds: float = 120.0, pause: float = 0.1) -> Any:
     """What `holds` answers once that is true; polling, because other processes are waited for."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -61,6 +61,18 @@ class Shop:
     def secret(self, name: str) -> dict[str, str]:
         return decoded(self.get("secret", name))
 
+    def published(self, name: str) -> dict[str, str]:
+        """The first Secret of a Credential that projects to its own name."""
+        found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
+        return found
+
+    def rotated(self, name: str, token: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Ask for a rotation; the Secret before and after it."""
+        before = self.secret(name)
+        self.annotate(name, "rotate", token)
+        after = until(f"a rotation of {name}", lambda: (found := self.secret(name)) != before and found)
+        return before, after
+
     def condition(self, name: str, kind: str) -> Json:
         """A condition of a Credential; empty if it has none of that kind."""
         found = ((self.get("credential", name) or {}).get("status") or {}).get("conditions", [])
@@ -101,7 +113,7 @@ class Shop:
             name = item["metadata"]["name"]
             self.api.delete("credential", name, self.namespace)
             self.api.ask("PATCH", place("credential", self.namespace, name), {"metadata": {"finalizers": None}}, MERGE)
-        for kind in ("credentialversions", "secrets", "targets"):
+        for kind in ("credentialsets", "credentialversions", "secrets", "targets"):
             self.api.ask("DELETE", place(kind, self.namespace))
         self.api.close()
 
