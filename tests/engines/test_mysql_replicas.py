@@ -21,11 +21,6 @@ WORDS = {
 }
 
 
-@pytest.fixture(params=["mysql", "mariadb"])
-def server(request: pytest.FixtureRequest) -> FamilyServer:
-    return request.getfixturevalue(request.param)
-
-
 @pytest.fixture
 def replica(server: FamilyServer) -> Iterator[FamilyServer]:
     """It begins where the primary stands now."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pymysql
 from tests.cluster.mysql_family import FamilyServer
-from tests.engines.conformance.stage import Stage, number
+from tests.engines.conformance.stage import Overlapping, Stage, number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege, Transport
 from keyward.engines.mysql.text import literal
@@ -108,13 +108,12 @@ class FamilyStage(Stage):
         return "short"
 
 
-class MysqlStage(FamilyStage):
+class MysqlStage(FamilyStage, Overlapping):
     name = "MySQL"
     server = "mysql"
     at_limit = "m" * 32
     beyond = "n" * 33
     odd = ("ü" * 32,)
-    overlaps = True
 
     def give_second(self, name: str, password: str) -> None:
         self._server.sql(f"ALTER USER {literal(name)}@'%' IDENTIFIED BY {literal(password)} RETAIN CURRENT PASSWORD")

@@ -30,7 +30,7 @@ class Stage(ABC):
         server: name of the fixture whose value the stage is made with.
         at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
         odd: further names that this kind of server may have, beside those that the suite tries on all.
-        overlaps: whether an account can hold two values; then there are `give_second` and `set_by_hand`.
+        overlaps: whether an account can hold two values: see `Overlapping`.
     """
 
     name: str
@@ -118,14 +118,6 @@ class Stage(ABC):
     def stalled(self, name: str) -> AbstractContextManager[None]:
         """While it lasts, no statement that changes this account comes to its end."""
 
-    def give_second(self, _name: str, _password: str) -> None:
-        """Give an account a new value, while its old one goes on to log in."""
-        raise NotImplementedError
-
-    def set_by_hand(self, _name: str, _password: str) -> None:
-        """Give an account a new value in place of its old one."""
-        raise NotImplementedError
-
     # --- how a person looks ---
 
     @abstractmethod
@@ -143,3 +135,17 @@ class Stage(ABC):
     @abstractmethod
     def records(self) -> bytes:
         """Everything that the server wrote down about statements: its logs and its statistics."""
+
+
+class Overlapping(Stage):
+    """A stage whose accounts can hold two values at once."""
+
+    overlaps = True
+
+    @abstractmethod
+    def give_second(self, name: str, password: str) -> None:
+        """Give an account a new value, while its old one goes on to log in."""
+
+    @abstractmethod
+    def set_by_hand(self, name: str, password: str) -> None:
+        """Give an account a new value in place of its old one."""

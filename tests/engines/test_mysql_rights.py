@@ -1,0 +1,145 @@
+"""Rights on MySQL and MariaDB, which have no roles that a pair could act as."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pymysql
+import pytest
+from tests.cluster.mysql_family import FamilyServer
+from tests.engines.conformance import scene as scenes
+from tests.engines.conformance.mysql_family import DATABASE, OTHER
+from tests.engines.conformance.scene import Scene, number
+
+from keyward.engines.base import Level, Login, Privilege
+from keyward.errors import Blocked, Reason
+from keyward.sensitive import Sensitive
+
+
+def _with(scene: Scene, **changes: Any) -> Scene:
+    return replace(scene, accounts=replace(scene.accounts, **changes))
+
+
+def _level(scene: Scene, level: Level, database: str = DATABASE) -> Scene:
+    return _with(scene, privileges=(Privilege(database, level),))
+
+
+def _run(server: FamilyServer, account: str, password: str, *statements: str) -> list[tuple[Any, ...]]:
+    with server.connect(DATABASE, account, password) as conn, conn.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def _grants(server: FamilyServer, account: str, host: str = "%") -> set[str]:
+    lines = {row[0] for row in server.sql(f"SHOW GRANTS FOR '{account}'@'{host}'")}
+    return {line.replace(account, "ACCOUNT").partition(" IDENTIFIED BY")[0] for line in lines}
+
+
+async def _apply_like(scene: Scene, account: str, password: str, like: str) -> None:
+    async with scene.stage.engine.open(scene.place, scene.admin, 10.0) as session:
+        seen = await session.inspect(scene.accounts)
+        await session.check(scene.accounts, seen)
+        await session.apply(replace(scene.change(account, password, seen), like=like), scenes.go)
+
+
+@pytest.mark.parametrize(
+    ("level", "may", "may_not"),
+    [
+        (Level.READ_ONLY, "SELECT * FROM kept", "INSERT INTO kept VALUES (1)"),
+        (Level.DML_ONLY, "INSERT INTO kept VALUES (1)", "CREATE TABLE more (n int)"),
+        (Level.DDL_ONLY, "ALTER TABLE kept COMMENT 'x'", "SELECT * FROM kept"),
+        (Level.READ_WRITE, "CREATE TEMPORARY TABLE t SELECT * FROM kept", "CREATE USER other"),
+    ],
+)
+async def test_a_level_gives_what_it_says_and_no_more(stage, server, level: Level, may: str, may_not: str):
+    scene = _level(scenes.created(stage), level)
+    await scene.apply(scene.first, "one")
+    await scene.verify(scene.first, "one")
+    _run(server, scene.first, "one", may)
+    for refused in (may_not, f"SELECT * FROM `{OTHER}`.kept"):
+        with pytest.raises(pymysql.MySQLError, match="denied"):
+            _run(server, scene.first, "one", refused)
+
+
+async def test_both_accounts_have_the_same_rights_and_no_role(stage, server):
+    scene = scenes.created(stage)
+    await scene.apply(scene.first, "one")
+    assert _grants(server, scene.first) == {
+        line.replace("ACCOUNT_clone", "ACCOUNT") for line in _grants(server, scene.second)
+    }
+
+
+async def test_only_the_account_that_is_set_is_brought_back_to_the_spec(stage, server):
+    scene = scenes.created(stage)
+    await scene.apply(scene.first, "one")
+    await scene.apply(scene.second, "two")
+    wanted = _grants(server, scene.first)
+    for name in scene.accounts.names:
+        server.sql(f"GRANT SELECT ON `{OTHER}`.* TO {name}")
+        server.sql(f"REVOKE INSERT ON `con\\_formance`.* FROM {name}")
+    changed = _grants(server, scene.second)
+    scene = replace(scene, admin=Login("boss", Sensitive("super-secret-of-the-test")))
+    await scene.apply(scene.first, "three")
+    assert _grants(server, scene.first) == wanted
+    assert _grants(server, scene.second) == changed
+
+
+async def test_a_changed_spec_takes_and_gives(stage, server):
+    scene = scenes.created(stage, dual=False)
+    await scene.apply(scene.first, "one")
+    narrow = _level(scene, Level.READ_ONLY)
+    await narrow.apply(scene.first, "two")
+    await narrow.verify(scene.first, "two")
+    with pytest.raises(Blocked) as caught:
+        await scene.verify(scene.first, "two")
+    assert caught.value.reason is Reason.PRIVILEGE_MISSING
+    await scene.apply(scene.first, "three")
+    await scene.verify(scene.first, "three")
+
+
+async def test_an_imported_account_gets_the_rights_of_the_one_in_use(stage, server):
+    scene = scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+    n = number()
+    server.sql(f"CREATE ROLE reader{n}")
+    server.sql(f"CREATE PROCEDURE `{DATABASE}`.p{n}() SELECT 1")
+    server.sql(f"GRANT SELECT (n), UPDATE (n) ON `{DATABASE}`.kept TO {scene.first}")
+    server.sql(f"GRANT EXECUTE ON PROCEDURE `{DATABASE}`.p{n} TO {scene.first} WITH GRANT OPTION")
+    server.sql(f"GRANT reader{n} TO {scene.first}")
+    server.sql(f"GRANT INSERT ON `con\\_formance`.* TO {scene.second}")
+    if server.name == "MySQL":
+        server.sql(f"ALTER USER {scene.first} DEFAULT ROLE reader{n}")
+    else:
+        server.sql(f"SET DEFAULT ROLE reader{n} FOR {scene.first}")
+    before = _grants(server, scene.first)
+    scene = replace(scene, admin=Login("boss", Sensitive("super-secret-of-the-test")))
+    await _apply_like(scene, scene.second, "two", like=scene.first)
+    assert _grants(server, scene.first) == before
+    assert _grants(server, scene.second) == {
+        line.replace(scene.first, "ACCOUNT") for line in {g.replace(scene.second, "ACCOUNT") for g in before}
+    }
+    assert _run(server, scene.second, "two", "SELECT CURRENT_ROLE()")[0][0].startswith(("reader", "`reader"))
+
+
+async def test_a_right_that_the_admin_cannot_give_is_named_before_anything_is_sent(stage, server):
+    scene = _level(scenes.created(stage), Level.READ_ONLY, OTHER)
+    server.sql(f"GRANT SELECT ON `{OTHER}`.* TO {scene.admin.account}")
+    with pytest.raises(Blocked, match="give SELECT, SHOW VIEW on `conXformance`") as caught:
+        await scene.apply(scene.first, "one")
+    assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
+    assert not stage.exists(scene.first)
+
+
+async def test_a_database_that_is_missing_is_named(stage):
+    scene = _level(scenes.created(stage), Level.READ_ONLY, "no'where`")
+    with pytest.raises(Blocked) as caught:
+        await scene.apply(scene.first, "one")
+    assert caught.value.reason is Reason.DATABASE_MISSING
+
+
+async def test_a_level_of_another_kind_of_server_is_refused(stage):
+    scene = _level(scenes.created(stage), Level.DB_OWNER)
+    with pytest.raises(Blocked, match="DBOwner") as caught:
+        await scene.apply(scene.first, "one")
+    assert caught.value.reason is Reason.INVALID_SPEC
