@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,18 +10,14 @@ from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.lives import TALES
 from tests.kills.process import Operator
-from tests.kills.stage import Stage, named
-from tests.kills.sweep import Chronicle, discover
+from tests.kills.stage import Stage, led_on, named
+from tests.kills.sweep import Chronicle, told
 
 
 @pytest.fixture(scope="module")
 def stage(control_plane, postgres) -> Iterator[Stage]:
-    definitions.install(control_plane)
-    with Api(control_plane.kubeconfig) as api:
-        stage = Stage(api, postgres)
-        stage.prepare()
+    with led_on(control_plane, lambda api: Stage(api, postgres)) as stage:
         yield stage
-        stage.leave()
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +33,4 @@ def operator(control_plane, tmp_path_factory) -> Iterator[Operator]:
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = discover(stage, operator, TALES)
-    points = sum(len(found.of(tale, event).points) for tale in TALES for event in tale.swept)
-    sys.stderr.write(f"kills: {points} points of {sum(len(tale.swept) for tale in TALES)} events\n")
-    return found
+    return told(stage, operator, TALES, "PostgreSQL")

@@ -78,7 +78,7 @@ class Consumers:
         """Dual accounts: not one login was refused, and there were some."""
         dual = [life for life in self._lives if life.kin.is_dual]
         assert not [r for life in dual for r in self.refused(life)]
-        assert not self.unanswered
+        assert not self.unanswered, self.unanswered
         assert all(self.logins[life.name] for life in dual), self.logins
 
     async def _run(self) -> None:
@@ -128,7 +128,7 @@ class Consumers:
                 password=secret["password"],
                 sslmode="verify-full",
                 sslrootcert=str(self.ca_file),
-                connect_timeout=5,
+                connect_timeout=20,
                 application_name="consumer",
             )
         except psycopg.Error as error:

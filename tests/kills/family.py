@@ -21,15 +21,12 @@ from tests.kills.lives import (
     LEAK,
     RETURN,
     ROTATION,
-    Event,
     Json,
     Kin,
     Life,
     Tale,
 )
-from tests.kills.process import Operator, until_nothing_is_left
 from tests.kills.stage import ADMIN, DATABASES, PASSWORD, Stage
-from tests.kills.sweep import Chronicle, kill, swept
 from tests.whole_path.mysql_client import REFUSALS
 
 from keyward.engines.mysql import hashing
@@ -106,6 +103,9 @@ class FamilyStage(Stage):
     def __init__(self, api: Api, server: FamilyServer) -> None:
         super().__init__(api, server)  # type: ignore[arg-type]
         self.server = server
+
+    def consumers(self) -> Consumers:
+        return FamilyConsumers(self.api.kubeconfig, self.server.authority.ca_file)
 
     def _databases(self) -> None:
         sql = self.server.sql
@@ -247,27 +247,3 @@ class FamilyConsumers(Consumers):
                 return str(number)
             raise Unanswered from error
         return ""
-
-
-def killed_at_each_point(
-    stage: FamilyStage, operator: Operator, chronicle: Chronicle, tales: Iterable[Tale], event: Event
-) -> None:
-    """Kill once, when of each tale one life stands at each point of the event; start again, and compare."""
-    with swept(stage, operator, chronicle, [(tale, event) for tale in tales if event in tale.swept]) as sweeps:
-        lives = [(sweep, life) for sweep in sweeps for life in sweep.lives.values()]
-        consumers = FamilyConsumers(stage.api.kubeconfig, stage.server.authority.ca_file)
-        with consumers.at_work(life for _, life in lives if event.publishes):
-            kill(sweeps)
-            operator.start()
-            for sweep in sweeps:
-                sweep.until_as_recorded(event)
-            until_nothing_is_left("logins of everybody", consumers.without_a_login)
-        consumers.never_refused()
-        for sweep in sweeps:
-            sweep.values_kept()
-        for sweep, life in lives if event.publishes or event is LEAK else ():
-            stage.proves(life)
-            for refusal in consumers.refused(life):
-                # Whoever took longer than the grace period from reading to logging in was promised nothing.
-                late = refusal.ended - refusal.read > life.grace > 0
-                assert late or (not life.grace and sweep.in_the_gap(refusal, life)), refusal

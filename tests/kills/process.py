@@ -29,7 +29,7 @@ _forks.set_forkserver_preload(
 )
 
 
-def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(what: str, holds: Callable[[], Any], seconds: float = 120.0) -> Any:
     """What `holds` answers once that is true; polling, because other processes are waited for."""
     deadline = time.monotonic() + seconds
     while True:
@@ -44,10 +44,16 @@ def until(what: str, holds: Callable[[], Any], seconds: float = 60.0) -> Any:
 def until_nothing_is_left(what: str, left: Callable[[], Any], seconds: float = 150.0) -> None:
     """Wait until `left` finds nothing any more; what it finds last is told."""
     deadline = time.monotonic() + seconds
-    while found := left():
-        if time.monotonic() > deadline:
+    while True:
+        began = time.monotonic()
+        found = left()
+        if not found:
+            return
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"{what} did not happen within {seconds:g} s; left: {found}")
-        time.sleep(0.2)
+        # To look costs as much as to work: whoever waits takes a third of the time at most.
+        time.sleep(max(0.2, 2 * (now - began)))
 
 
 class Operator:

@@ -52,6 +52,9 @@ class RedisStage(Stage):
         super().__init__(api, server)  # type: ignore[arg-type]
         self.server = server
 
+    def consumers(self) -> Consumers:
+        return RedisConsumers(self.api.kubeconfig, self.server.ca_file)
+
     def _databases(self) -> None:
         self.server.admin(ADMIN, password=PASSWORD)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from psycopg.sql import SQL, Identifier, Literal
+from tests.cluster import Cluster, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api, decoded
+from tests.kills.consumers import Consumers
 from tests.kills.lives import IMPORTED, Kin, Life
 from tests.kills.process import until
 
@@ -42,6 +45,8 @@ class Stage:
             named("EncryptionKey", "default", key),
             named("EncryptionKey", "another", key),
         )
+        for key in ("default", "another"):  # others may have left them with fewer
+            self.api.merge(ENCRYPTION_KEYS, "", key, {"spec": {"allowedNamespaces": ["*"]}})
         self._databases()
 
     def lose_status_of_a_key(self) -> None:
@@ -58,6 +63,10 @@ class Stage:
                 self.postgres.database(name)
                 sql(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(name), Identifier(ADMIN)))
                 sql(SQL("ALTER SCHEMA public OWNER TO {}").format(Identifier(ADMIN)), name)
+
+    def consumers(self) -> Consumers:
+        """Applications that log in here; nobody is at work yet."""
+        return Consumers(self.api.kubeconfig, self.postgres.authority.ca_file)
 
     def life(self, kin: Kin, through: int | None = None) -> Life:
         """A new one: nothing of it is there yet but its surroundings and the accounts that it will import.
@@ -176,6 +185,20 @@ class Stage:
 
     def until_gone(self, life: Life) -> None:
         until(f"the end of {life.name}", lambda: self.api.get(CREDENTIALS, self.namespace, life.name) is None)
+
+
+S = TypeVar("S", bound=Stage)
+
+
+@contextmanager
+def led_on(cluster: Cluster, make: Callable[[Api], S]) -> Iterator[S]:
+    """A stage that is prepared, and left in the end."""
+    definitions.install(cluster)
+    with Api(cluster.kubeconfig) as api:
+        stage = make(api)
+        stage.prepare()
+        yield stage
+        stage.leave()
 
 
 def _order(version: Json) -> tuple[str, int]:

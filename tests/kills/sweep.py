@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tests.kills.consumers import Refusal
-from tests.kills.lives import Event, Life, Tale
+from tests.kills.lives import LEAK, Event, Life, Tale
 from tests.kills.points import NOBODY, Passed, Point
 from tests.kills.process import Operator, until, until_nothing_is_left
 from tests.kills.stage import Stage
@@ -63,6 +64,15 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
     stage.clear(life for lives in twins.values() for life in lives)
     operator.start()
     return chronicle
+
+
+def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str) -> Chronicle:
+    """How these tales go. How many points there are is said."""
+    tales = tuple(tales)
+    found = discover(stage, operator, tales)
+    points = sum(len(found.of(tale, event).points) for tale in tales for event in tale.swept)
+    sys.stderr.write(f"kills of {what}: {points} points of {sum(len(tale.swept) for tale in tales)} events\n")
+    return found
 
 
 def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int) -> object:
@@ -237,6 +247,30 @@ def stand(sweeps: Iterable[Sweep]) -> None:
     until_nothing_is_left("standing at each point", lambda: [one for sweep in sweeps for one in sweep.not_standing()])
     for sweep in sweeps:
         sweep.stored = {life.name: stage.versions(life) for life in sweep.lives.values()}
+
+
+def killed_at_each_point(
+    stage: Stage, operator: Operator, chronicle: Chronicle, tales: Iterable[Tale], event: Event
+) -> None:
+    """Kill once, when of each tale one life stands at each point of the event; start again, and compare."""
+    with swept(stage, operator, chronicle, [(tale, event) for tale in tales if event in tale.swept]) as sweeps:
+        lives = [(sweep, life) for sweep in sweeps for life in sweep.lives.values()]
+        consumers = stage.consumers()
+        with consumers.at_work(life for _, life in lives if event.publishes):
+            kill(sweeps)
+            operator.start()
+            for sweep in sweeps:
+                sweep.until_as_recorded(event)
+            until_nothing_is_left("logins of everybody", consumers.without_a_login)
+        consumers.never_refused()
+        for sweep in sweeps:
+            sweep.values_kept()
+        for sweep, life in lives if event.publishes or event is LEAK else ():
+            stage.proves(life)
+            for refusal in consumers.refused(life):
+                # Whoever took longer than the grace period from reading to logging in was promised nothing.
+                late = refusal.ended - refusal.read > life.grace > 0
+                assert late or (not life.grace and sweep.in_the_gap(refusal, life)), refusal
 
 
 def _identity(version: Json) -> Json:

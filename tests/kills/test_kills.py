@@ -12,13 +12,12 @@ import time
 from functools import partial
 
 import pytest
-from tests.kills.consumers import Consumers
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, TALES, Kin, apply, delete
 from tests.kills.points import NOBODY
 from tests.kills.process import until_nothing_is_left
-from tests.kills.sweep import differences, kill, swept
+from tests.kills.sweep import differences, kill, killed_at_each_point, swept
 
-CASES = [pytest.param(tale, event, id=f"{event.name} of {tale}") for tale in TALES for event in tale.swept]
+EVENTS = tuple(dict.fromkeys(event for tale in TALES for event in tale.swept))
 TURNS = (ROTATION, AGAIN)
 ROTATED = {tale.kin: tale for tale in TALES if ROTATION in tale.events}
 
@@ -53,20 +52,9 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
             assert all(logins)
 
 
-@pytest.mark.parametrize(("tale", "event"), CASES)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, tale, event):
-    with swept(stage, operator, chronicle, [(tale, event)]) as [sweep]:
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
-        with consumers.at_work(sweep.lives.values() if event.publishes else ()):
-            kill([sweep])
-            operator.start()
-            sweep.until_as_recorded(event)
-            until_nothing_is_left("logins of everybody", consumers.without_a_login)
-        sweep.values_kept()
-        consumers.never_refused()
-        for life in sweep.lives.values() if event.publishes else ():
-            stage.proves(life)
-            assert all(sweep.in_the_gap(refusal, life) for refusal in consumers.refused(life))
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
+    killed_at_each_point(stage, operator, chronicle, TALES, event)
 
 
 def test_killed_in_what_it_does_beside_it_misses_nothing(stage, operator, chronicle):
@@ -95,36 +83,40 @@ def _differs(stage, operator, life, end) -> list[str]:
     return differences(end, stage.looks([life])[life.name])
 
 
-@pytest.mark.parametrize("kin", [Kin("dual create"), Kin("single create")], ids=str)
-def test_killed_again_and_again_at_any_moment_of_a_rotation(stage, operator, chronicle, kin):
+def test_killed_again_and_again_at_any_moment_of_a_rotation(stage, operator, chronicle):
     seed = random.randrange(2**32)
     sys.stderr.write(f"seed {seed}\n")
     moments = random.Random(seed)
-    with swept(stage, operator, chronicle, [(ROTATED[kin], ROTATION)]) as [sweep]:
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
-        with consumers.at_work(sweep.lives.values()):
-            sweep.begin()
+    rotations = [(ROTATED[kin], ROTATION) for kin in (Kin("dual create"), Kin("single create"))]
+    with swept(stage, operator, chronicle, rotations) as sweeps:
+        lives = [life for sweep in sweeps for life in sweep.lives.values()]
+        consumers = stage.consumers()
+        with consumers.at_work(lives):
+            for sweep in sweeps:
+                sweep.begin()
             for _ in range(8):
                 time.sleep(moments.uniform(0.1, 1.5))  # any moment is meant
                 operator.kill()
                 operator.start()
-            sweep.until_as_recorded(ROTATION)
+            for sweep in sweeps:
+                sweep.until_as_recorded(ROTATION)
         consumers.never_refused()
-        for life in sweep.lives.values():
+        for life in lives:
             stage.proves(life)
 
 
-@pytest.mark.parametrize(
-    ("kind", "policy"),
-    [("dual create", "Retain"), ("dual create", "Disable"), ("dual create", "Drop"), ("single create", "Disable")],
+RETURNS = (
+    Kin("dual create", "Retain"),
+    Kin("dual create", "Disable"),
+    Kin("dual create", "Drop"),
+    Kin("single create", "Disable"),
 )
-def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
-    stage, operator, chronicle, kind, policy
-):
-    tale = ROTATED[Kin(kind, policy)]
-    with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
-        kill([sweep])
-        lives = sweep.lives.values()
+
+
+def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(stage, operator, chronicle):
+    with swept(stage, operator, chronicle, [(ROTATED[kin], ROTATION) for kin in RETURNS]) as sweeps:
+        kill(sweeps)
+        lives = [life for sweep in sweeps for life in sweep.lives.values()]
         for life in lives:
             delete(stage, life)
         operator.start()
@@ -133,12 +125,18 @@ def test_deleted_after_a_kill_and_made_again_it_goes_on_with_what_was_reserved(
         )
         for life in lives:
             apply(stage, life)
-        until_nothing_is_left("the return", sweep.unready)
-        sweep.values_kept()
-        for point, life in sweep.lives.items():
-            stage.proves(life)
-            look = stage.looks([life])[life.name]
-            reserved = max(v["spec"]["sequence"] for v in sweep.stored[life.name])
-            sequences = [v["sequence"] for v in look["versions"] if v["live"]]
-            assert max(sequences) == (1 if policy == "Drop" else reserved), f"killed at {point}: {look}"
-            assert set(look["roles"]) == set(chronicle.of(tale, ROTATION).end["roles"])
+        until_nothing_is_left("the return", lambda: {k: v for sweep in sweeps for k, v in sweep.unready().items()})
+        for sweep in sweeps:
+            sweep.values_kept()
+            for point, life in sweep.lives.items():
+                _goes_on_with_what_was_reserved(stage, chronicle, sweep, point, life)
+
+
+def _goes_on_with_what_was_reserved(stage, chronicle, sweep, point, life) -> None:
+    stage.proves(life)
+    look = stage.looks([life])[life.name]
+    reserved = max(v["spec"]["sequence"] for v in sweep.stored[life.name])
+    sequences = [v["sequence"] for v in look["versions"] if v["live"]]
+    anew = life.kin.deletion == "Drop"
+    assert max(sequences) == (1 if anew else reserved), f"killed at {point}: {look}"
+    assert set(look["roles"]) == set(chronicle.of(sweep.tale, ROTATION).end["roles"])

@@ -5,17 +5,15 @@ There is no transaction around accounts: a change is several statements, and the
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import definitions
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
-from tests.kills.api import Api
-from tests.kills.family import MARIADB, MYSQL, TALES, FamilyStage, killed_at_each_point
+from tests.kills.family import MARIADB, MYSQL, TALES, FamilyStage
 from tests.kills.lives import CREATION, DELETION, RETURN, ROTATION
-from tests.kills.sweep import Chronicle, discover
+from tests.kills.stage import led_on
+from tests.kills.sweep import Chronicle, killed_at_each_point, told
 
 EVENTS = (CREATION, ROTATION, DELETION, RETURN)
 
@@ -25,20 +23,13 @@ SERVERS = {"mysql": MysqlServer(settings=MYSQL), "mariadb": MariadbServer(settin
 
 @pytest.fixture(scope="module", params=SERVERS)
 def stage(request, control_plane) -> Iterator[FamilyStage]:
-    definitions.install(control_plane)
-    with SERVERS[request.param] as server, Api(control_plane.kubeconfig) as api:
-        stage = FamilyStage(api, server)
-        stage.prepare()
+    with SERVERS[request.param] as server, led_on(control_plane, lambda api: FamilyStage(api, server)) as stage:
         yield stage
-        stage.leave()
 
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = discover(stage, operator, TALES)
-    points = sum(len(found.of(tale, event).points) for tale in TALES for event in tale.swept)
-    sys.stderr.write(f"kills of {stage.server.name}: {points} points\n")
-    return found
+    return told(stage, operator, TALES, stage.server.name)
 
 
 @pytest.mark.parametrize("tale", TALES, ids=str)

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import definitions
 from tests.cluster.mysql import MysqlServer
-from tests.kills.api import Api
-from tests.kills.family import MYSQL, OVERLAPS, FamilyStage, killed_at_each_point
+from tests.kills.family import MYSQL, OVERLAPS, FamilyStage
 from tests.kills.lives import BACK, CREATION, LEAK, ROTATION
-from tests.kills.sweep import Chronicle, discover
+from tests.kills.stage import led_on
+from tests.kills.sweep import Chronicle, killed_at_each_point, told
 
 EVENTS = (CREATION, ROTATION, BACK, LEAK)
 
 
 @pytest.fixture(scope="module")
 def stage(control_plane) -> Iterator[FamilyStage]:
-    definitions.install(control_plane)
-    with MysqlServer(settings=MYSQL) as server, Api(control_plane.kubeconfig) as api:
-        stage = FamilyStage(api, server)
-        stage.prepare()
+    with MysqlServer(settings=MYSQL) as server, led_on(control_plane, lambda api: FamilyStage(api, server)) as stage:
         yield stage
-        stage.leave()
 
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = discover(stage, operator, OVERLAPS)
-    points = sum(len(found.of(tale, event).points) for tale in OVERLAPS for event in tale.swept)
-    sys.stderr.write(f"kills of overlaps: {points} points\n")
-    return found
+    return told(stage, operator, OVERLAPS, "overlaps")
 
 
 def test_undisturbed_one_account_holds_two_values_until_the_grace_is_over(chronicle):

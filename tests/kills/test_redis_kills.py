@@ -5,38 +5,29 @@ It has no place for a mark: whose an account is, and whether a value was sent, s
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import definitions
-from tests.kills.api import Api
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION
-from tests.kills.process import until_nothing_is_left
-from tests.kills.redis import TALES, RedisConsumers, RedisStage
-from tests.kills.sweep import Chronicle, discover, kill, swept
+from tests.kills.redis import TALES, RedisStage
+from tests.kills.stage import led_on
+from tests.kills.sweep import Chronicle, killed_at_each_point, told
 
 EVENTS = (CREATION, ROTATION, AGAIN, DELETION, RETURN)
 
 
 @pytest.fixture(scope="module")
 def stage(control_plane, redis_server) -> Iterator[RedisStage]:
-    definitions.install(control_plane)
-    with Api(control_plane.kubeconfig) as api:
-        stage = RedisStage(api, redis_server)
-        stage.prepare()
+    with led_on(control_plane, lambda api: RedisStage(api, redis_server)) as stage:
         yield stage
-        stage.leave()
 
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = discover(stage, operator, TALES)
+    found = told(stage, operator, TALES, "Redis")
     for record in found.records.values():
         # What a look at the servers adds to the status comes at a moment of its own, or with another of its writes.
         record.points = [point for point in record.points if point.step != "status" or point.nth == 1]
-    points = sum(len(found.of(tale, event).points) for tale in TALES for event in tale.swept)
-    sys.stderr.write(f"kills of Redis: {points} points\n")
     return found
 
 
@@ -57,20 +48,7 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    with swept(stage, operator, chronicle, [(tale, event) for tale in TALES if event in tale.swept]) as sweeps:
-        lives = [life for sweep in sweeps for life in sweep.lives.values()]
-        consumers = RedisConsumers(stage.api.kubeconfig, stage.server.ca_file)
-        with consumers.at_work(lives if event.publishes else ()):
-            kill(sweeps)
-            operator.start()
-            for sweep in sweeps:
-                sweep.until_as_recorded(event)
-            until_nothing_is_left("logins of everybody", consumers.without_a_login)
-        consumers.never_refused()
-        for sweep in sweeps:
-            sweep.values_kept()
-        for life in lives if event.publishes else ():
-            stage.proves(life)
+    killed_at_each_point(stage, operator, chronicle, TALES, event)
 
 
 def test_the_effects_on_the_server_are_points(chronicle):

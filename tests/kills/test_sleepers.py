@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.kills.consumers import Consumers
 from tests.kills.lives import ROTATION, TALES, Kin
 from tests.kills.points import Point
 from tests.kills.process import Operator
@@ -22,7 +21,7 @@ def second(control_plane, tmp_path_factory) -> Operator:
 def test_one_that_wakes_up_two_rotations_late_changes_nothing(stage, operator, second, chronicle, kin):
     tale = next(tale for tale in TALES if tale.kin == kin)
     with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        consumers = stage.consumers()
         stand([sweep])
         # It sleeps within its transaction: whoever else wants these accounts waits for it.
         holder = sweep.lives.pop(Point("apply:send"))

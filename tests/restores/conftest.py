@@ -9,17 +9,13 @@ from tests.cluster import acquire, definitions
 from tests.kills import process
 from tests.kills.api import Api
 from tests.kills.process import Operator
-from tests.kills.stage import Stage
+from tests.kills.stage import Stage, led_on
 
 
 @pytest.fixture(scope="module")
 def stage(control_plane, postgres) -> Iterator[Stage]:
-    definitions.install(control_plane)
-    with Api(control_plane.kubeconfig) as api:
-        stage = Stage(api, postgres)
-        stage.prepare()
+    with led_on(control_plane, lambda api: Stage(api, postgres)) as stage:
         yield stage
-        stage.leave()
 
 
 @pytest.fixture(scope="module")

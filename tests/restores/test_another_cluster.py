@@ -7,7 +7,6 @@ import re
 import sys
 
 import pytest
-from tests.kills.consumers import Consumers
 from tests.kills.lives import Kin, rotate
 from tests.kills.process import until_nothing_is_left
 from tests.kills.scenes import calm, keyward_command, ready, rotated, stalled, take_over_the_store, turn
@@ -28,7 +27,7 @@ def test_restored_elsewhere_it_touches_no_password_before_a_takeover_which_fence
     dice = random.Random(seed)
     with rotated(stage, operator, [kin for kin in KINS for _ in range(2)]) as lives:
         backup = Backup.of(stage, lives)
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        consumers = stage.consumers()
         held = stage.passwords(lives)
         other.api.create(*backup.surroundings)
         if keyring == "first":
