@@ -128,12 +128,6 @@ BROKEN = [
     (o.MYSQL, "spec.rds.create.privileges.0.level", "DBOwner", "MySQL and MariaDB have no DBOwner"),
     (o.MYSQL, "spec.rds.create.privileges.0.schemas", ["s"], "privileges[].schemas, ownerRoles: MySQL and MariaDB"),
     (o.MYSQL, "spec.rds.create.privileges.0.ownerRoles", ["r"], "privileges[].schemas, ownerRoles: MySQL and MariaDB"),
-    (
-        changed(o.MYSQL, "spec.rds.accountManagement", "Single"),
-        "spec.rds.create",
-        {"name": "x", "privileged": True},
-        "spec.rds.create.privileged: is not made for MySQL and MariaDB",
-    ),
     (o.MYSQL, "spec.rds.create.name", "a" * 27, "spec.rds.create.name: must have at most 26 characters for MySQL"),
     (o.MYSQL, "spec.rds.create.name", "root", "and be no name of the server's own"),
     (
@@ -145,8 +139,7 @@ BROKEN = [
     (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "mysql.sys", "accounts[].name: must not end in a space"),
     (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "a ", "accounts[].name: must not end in a space"),
     (o.MYSQL_IMPORTED, "spec.rds.import.accounts.0.name", "a" * 33, "accounts[].name: MySQL has at most 32 characters"),
-    (o.MYSQL_TARGET, "spec.rds.databaseName", "orders", "spec.rds.privilegedRole: are for PostgreSQL"),
-    (o.MYSQL_TARGET, "spec.rds.privilegedRole", "owner", "spec.rds.privilegedRole: are for PostgreSQL"),
+    (o.MYSQL_TARGET, "spec.rds.databaseName", "orders", "spec.rds.databaseName: is for PostgreSQL"),
     (o.MYSQL_TARGET, "spec.rds.endpoints", [{"host": "a"}], "endpoints[].port: MySQL and MariaDB need it"),
     (o.TARGET, "spec.rds.passwordTransport", "Plaintext", "spec.rds.passwordTransport: PostgreSQL takes hashes"),
     (o.CREATED, "spec.rds.create.name", "1a", "spec.rds.create.name: must begin with a-z or _"),
@@ -308,8 +301,9 @@ def test_mariadb_has_longer_names(server):
     parse(Credential, server.try_create(item))
 
 
-def test_what_privileged_needs_is_accepted(server):
-    item = changed(SINGLE, "spec.rds.create", {"name": "x", "privileged": True})
+@pytest.mark.parametrize("single", [SINGLE, changed(o.MYSQL, "spec.rds.accountManagement", "Single")])
+def test_what_privileged_needs_is_accepted(server, single):
+    item = changed(single, "spec.rds.create", {"name": "x", "privileged": True})
     assert parse(Credential, server.try_create(item)).spec.rds.create.privileged
 
 

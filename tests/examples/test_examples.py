@@ -229,7 +229,7 @@ def test_every_type_and_mode_that_works_has_an_example():
     assert shown >= {
         ("KeyValue", "source"),
         ("PlainText", "generate"),
-        ("PostgreSQL", "Single", "create", True),
+        *((engine, "Single", "create", True) for engine in ("PostgreSQL", "MySQL", "MariaDB")),
         ("Redis", "Dual", "create", False),
         ("polardb", "MySQL"),
         ("polardb", "PostgreSQL"),

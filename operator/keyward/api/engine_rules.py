@@ -85,11 +85,6 @@ RULES: Final[tuple[Rule, ...]] = (
         "spec.rds.hosts: PostgreSQL's accounts have none: remove it; pg_hba.conf says from where they log in",
     ),
     _others(
-        "!has(self.create) || !self.create.privileged",
-        lambda r: r.create is None or not r.create.privileged,
-        "spec.rds.create.privileged: is not made for MySQL and MariaDB: give privileges",
-    ),
-    _others(
         f"!has(self.create) || (size(self.create.name) <= {_MOST} && !self.create.name.matches('{_RESERVED}'))",
         lambda r: all(len(n) <= _MOST and not accounts.is_reserved_by_mysql(n) for n in _made(r)),
         f"spec.rds.create.name: must have at most {_MOST} characters for MySQL and MariaDB, and be no name of the server's own",

@@ -74,8 +74,7 @@ class Create(Model):
     ] = ()
     """Rights per database; at least one, unless privileged."""
     privileged: bool = False
-    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges. Only with Single, and
-    only for PostgreSQL."""
+    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges. Only with Single."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

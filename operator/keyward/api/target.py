@@ -89,13 +89,14 @@ class RdsTarget(DatabaseServer):
     """A database server."""
 
     privileged_role: RoleName | None = None
-    """Role that privileged accounts get. Absent: none may be made. PostgreSQL only."""
+    """Role that privileged accounts get, which the server has and which has no rights over the whole of it. Absent: none may be
+    made."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.engine == 'PostgreSQL' || !(has(self.databaseName) || has(self.privilegedRole))",
-            "spec.rds.databaseName, spec.rds.privilegedRole: are for PostgreSQL: remove them",
-            lambda r: r.engine == "PostgreSQL" or (r.database_name is None and r.privileged_role is None),
+            "self.engine == 'PostgreSQL' || !has(self.databaseName)",
+            "spec.rds.databaseName: is for PostgreSQL: remove it",
+            lambda r: r.engine == "PostgreSQL" or r.database_name is None,
         ),
         *server_rules("rds", "MySQL and MariaDB"),
     )

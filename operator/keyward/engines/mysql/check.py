@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from keyward.api import accounts as accounts_api
 from keyward.engines.base import AccountSet, Inspection, Transport
-from keyward.engines.mysql import grants, hashing, rows
+from keyward.engines.mysql import grants, hashing, rows, text
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.rows import Row
@@ -57,6 +57,26 @@ def settable(found: Sequence[Row], accounts: AccountSet, transport: Transport) -
                 f"{', '.join(sorted(hashing.KNOWN))}, or passwordTransport Plaintext"
             )
             raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
+
+
+async def preset(wire: Wire, server: Server, own: Grants, role: str) -> None:
+    """Raise Blocked if the Target's privilegedRole is none, is too powerful, or is not the admin's to give."""
+    named = f"the Target's privilegedRole {role!r}"
+    if not server.has_roles:
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"{named}: MySQL has roles from 8.0 on: update the server")
+    if not await rows.is_role(wire, server, role):
+        text_ = f"{named} is no role on the server: make it with CREATE ROLE, or correct the name"
+        raise Blocked(Reason.INVALID_SPEC, text_)
+    if await rows.is_mighty(wire, server, text.role(role, server)):
+        text_ = f"{named} has, or can put on, rights over the whole server, and is never granted: name another"
+        raise Blocked(Reason.ACCOUNT_RESERVED, text_)
+    if own.roles:
+        return  # as in `admin_may`
+    lacks = []
+    if server.mariadb or not own.holds(grants.SERVER, "ROLE_ADMIN"):
+        lacks.append(f"ADMIN OPTION on role {role!r}: GRANT it to the admin WITH ADMIN OPTION")
+    if lacks:
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks {'; and '.join(lacks)}")
 
 
 async def takes_hashes(wire: Wire, server: Server) -> None:

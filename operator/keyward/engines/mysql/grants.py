@@ -96,8 +96,8 @@ def _as_regex(found: re.Match[str]) -> str:
     return {"_": ".", "%": ".*"}.get(plain, re.escape(plain))
 
 
-def wanted(privileges: Sequence[Privilege], server: Server) -> Grants:
-    """The rights that a created account shall have."""
+def wanted(privileges: Sequence[Privilege], server: Server, role: str | None = None) -> Grants:
+    """The rights that a created account shall have, and the role."""
     found: set[Right] = set()
     for privilege in privileges:
         if privilege.level not in LEVELS:
@@ -106,7 +106,7 @@ def wanted(privileges: Sequence[Privilege], server: Server) -> Grants:
             raise Blocked(Reason.INVALID_SPEC, text_)
         obj = text.database(privilege.database, server)
         found |= {(obj, right) for right in LEVELS[privilege.level]}
-    return Grants(frozenset(found))
+    return Grants(frozenset(found), roles=frozenset({text.role(role, server)} if role else ()))
 
 
 # --- reading ---

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keyward.engines.base import AccountSet, Expectation, Login
-from keyward.engines.mysql import grants, hashing, rows
+from keyward.engines.mysql import grants, hashing, rows, text
 from keyward.engines.mysql.connect import Goal, connect
 from keyward.engines.mysql.flavour import Flavour, Server
 from keyward.engines.mysql.grants import Grants
@@ -46,6 +46,9 @@ async def _log_in(flavour: Flavour, goal: Goal, accounts: AccountSet) -> None:
                 f"the login of account {goal.login.account!r} ends as {who!r}, which is no user@host of this Credential",
             )
         _effective(server, who, accounts, await rows.granted(wire, server, "CURRENT_USER()"))
+        if accounts.preset_role is not None:
+            put_on = (await wire.rows("SELECT CURRENT_ROLE()"))[0][0]
+            _by_default(server, who, accounts.preset_role, str(put_on or "").split(","))
     finally:
         await wire.close()
 
@@ -54,6 +57,15 @@ def _effective(server: Server, who: str, accounts: AccountSet, held: Grants) -> 
     for obj, right in sorted(grants.wanted(accounts.privileges, server).rights):
         if not held.holds(obj, right):
             raise Blocked(Reason.PRIVILEGE_MISSING, f"{who!r} lacks {right} on {obj}")
+
+
+def _by_default(server: Server, who: str, role: str, found: Sequence[str]) -> None:
+    """A role that is granted and not put on gives nothing. MariaDB tells the bare name of the one that is on."""
+    if not {role, text.role(role, server)} & set(found):
+        raise Blocked(
+            Reason.PRIVILEGE_MISSING,
+            f"{who!r} does not put on the privilegedRole {role!r} at a login: make it a default role, or rotate",
+        )
 
 
 async def _elsewhere(flavour: Flavour, goal: Goal, expect: Expectation, admin: Login) -> list[Row]:
@@ -72,7 +84,11 @@ async def _elsewhere(flavour: Flavour, goal: Goal, expect: Expectation, admin: L
             if host != reached:
                 await _stored(there[host], goal)
                 held = await rows.granted(wire, server, there[host].sql)
-                _effective(server, f"{goal.login.account}@{host}", expect.accounts, held)
+                who = f"{goal.login.account}@{host}"
+                _effective(server, who, expect.accounts, held)
+                if expect.accounts.preset_role is not None:
+                    defaults = await rows.default_roles(wire, server, there[host])
+                    _by_default(server, who, expect.accounts.preset_role, defaults)
         return [there[host] for host in hosts if host != reached]
     finally:
         await wire.close()

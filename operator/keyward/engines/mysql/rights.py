@@ -22,7 +22,7 @@ _NONE = Grants()
 
 async def grantable(wire: Wire, server: Server, own: Grants, accounts: AccountSet, found: Sequence[Row]) -> None:
     """Raise Blocked naming each right of a created account that the admin can neither give nor take."""
-    target = grants.wanted(accounts.privileges, server)
+    target = grants.wanted(accounts.privileges, server, accounts.preset_role)
     for name in accounts.names:
         there = rows.by_host(found, name)
         for host in accounts.hosts:
@@ -44,13 +44,18 @@ async def plan(
 
 
 async def _of_spec(wire: Wire, server: Server, change: Change, made: Mapping[str, Sequence[Proof]]) -> list[str]:
-    target = grants.wanted(change.accounts.privileges, server)
+    target = grants.wanted(change.accounts.privileges, server, change.accounts.preset_role)
     new = [proof.row for listed in made.values() for proof in listed]
-    statements = [s for row in new for s in grants.change(row, _NONE, target)]
+    statements = []
+    for row in new:
+        statements += [*grants.change(row, _NONE, target), *_defaults(server, row, sorted(target.roles), [])]
     for host in change.accounts.hosts:
         row = text.account(change.account, host)
         if row not in new:
             statements += grants.change(row, await rows.granted(wire, server, row), target)
+            if target.roles:
+                held = await rows.default_roles(wire, server, Row(change.account, host, "", b""))
+                statements += _defaults(server, row, sorted(target.roles), held)
     return statements
 
 
@@ -75,9 +80,13 @@ async def _default_roles(wire: Wire, server: Server, model: Row, row: Row) -> li
     if not server.has_roles:
         return []
     wanted, held = [await rows.default_roles(wire, server, one) for one in (model, row)]
-    if wanted == held:
+    return _defaults(server, row.sql, wanted, held)
+
+
+def _defaults(server: Server, row: str, wanted: Sequence[str], held: Sequence[str]) -> list[str]:
+    if list(wanted) == list(held):
         return []
     listed = ", ".join(wanted) or "NONE"
     if server.mariadb:
-        return [f"SET DEFAULT ROLE {listed} FOR {row.sql}"]
-    return [f"ALTER USER {row.sql} DEFAULT ROLE {listed}"]
+        return [f"SET DEFAULT ROLE {listed} FOR {row}"]
+    return [f"ALTER USER {row} DEFAULT ROLE {listed}"]

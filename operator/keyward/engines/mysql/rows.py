@@ -104,6 +104,14 @@ async def is_mighty(wire: Wire, server: Server, account: str) -> bool:
     return True  # roles within roles without an end that we would care to see
 
 
+async def is_role(wire: Wire, server: Server, name: str) -> bool:
+    """Whether there is a role of this name. For MySQL that is an account that cannot log in."""
+    if server.mariadb:
+        query = "SELECT 1 FROM mysql.user WHERE User = %s AND Host = '' AND is_role = 'Y'"
+        return bool(await wire.rows(query, [name]))
+    return any(row.host == "%" and row.locked for row in await read(wire, server, [name]))
+
+
 async def default_roles(wire: Wire, server: Server, row: Row) -> list[str]:
     """The roles that a login puts on, as the server writes them."""
     if server.mariadb:

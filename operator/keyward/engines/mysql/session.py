@@ -118,6 +118,8 @@ class Session:
         check.settable(found, accounts, self.goal.place.transport)
         await self._passwords.possible()
         await check.databases_exist(self.wire, accounts)
+        if accounts.preset_role is not None:
+            await check.preset(self.wire, self.server, own, accounts.preset_role)
         if accounts.created:
             await rights.grantable(self.wire, self.server, own, accounts, found)
 

@@ -31,6 +31,11 @@ def account(name: str, host: str) -> str:
     return f"{literal(name)}@{literal(host)}"
 
 
+def role(name: str, server: Server) -> str:
+    """A role as the server lists it among the grants of whoever has it."""
+    return identifier(name) if server.mariadb else f"{identifier(name)}@`%`"
+
+
 def database(name: str, server: Server) -> str:
     """A database as GRANT takes it: without the backslashes, `my_db` would mean `myXdb` as well."""
     name = name.lower() if server.lower_case else name
