@@ -1,17 +1,16 @@
-"""A control plane and a PostgreSQL of these tests' own: they are stopped, and nobody else may notice."""
+"""Tales whose rotations are disturbed, and where they are led."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster import Cluster, acquire, definitions
+from tests.cluster import Cluster
 from tests.cluster.postgres import PostgresServer
 from tests.kills import process
-from tests.kills.api import Api
 from tests.kills.lives import CREATION, ROTATION, Kin, Tale
 from tests.kills.process import Operator
-from tests.kills.stage import Stage
+from tests.kills.stage import Stage, led_on
 from tests.kills.sweep import Chronicle, discover
 
 DUAL, DROPPED, SINGLE, GENERIC = TALES = tuple(
@@ -21,23 +20,20 @@ DUAL, DROPPED, SINGLE, GENERIC = TALES = tuple(
 
 
 @pytest.fixture(scope="module")
-def plane() -> Iterator[Cluster]:
-    with acquire(need_pods=False) as cluster:
-        definitions.install(cluster)
-        yield cluster
+def plane(control_plane) -> Cluster:
+    """The one that all share; whoever stops it has one of its own."""
+    return control_plane
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    with PostgresServer() as server:
-        yield server
+def server(postgres) -> PostgresServer:
+    """As `plane`."""
+    return postgres
 
 
 @pytest.fixture(scope="module")
 def stage(plane, server) -> Iterator[Stage]:
-    with Api(plane.kubeconfig) as api:
-        stage = Stage(api, server)
-        stage.prepare()
+    with led_on(plane, lambda api: Stage(api, server)) as stage:
         yield stage
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 from tests.cluster.proxy import FaultProxy
-from tests.kills.consumers import Consumers
 from tests.kills.lives import Kin, apply, rotate
 from tests.kills.process import until_nothing_is_left
 
@@ -40,7 +39,7 @@ def test_connections_that_are_cut_anywhere_never_lead_to_an_unproven_value(stage
     seed = random.randrange(2**32)
     sys.stderr.write(f"seed {seed}\n")
     dice = random.Random(seed)
-    consumers = Consumers(stage.api.kubeconfig, server.authority.ca_file)
+    consumers = stage.consumers()
     hit = 0
     with consumers.at_work(life for life, _ in lives.values()):
         for number in range(2, ROUNDS + 2):

@@ -21,7 +21,7 @@ from keyward.kube.kinds import CREDENTIALS, SECRETS, TARGETS
 def standing(stage, operator, chronicle, tale: Tale) -> Iterator[tuple[Sweep, Consumers]]:
     """One life stands at each point of its rotation, and consumers log in all the while."""
     with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        consumers = stage.consumers()
         with consumers.at_work(sweep.lives.values()):
             stand([sweep])
             yield sweep, consumers

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.cluster import Cluster, acquire
+from tests.cluster.postgres import PostgresServer
 from tests.faults.conftest import DUAL, GENERIC, SINGLE
 from tests.kills.consumers import Consumers
 from tests.kills.lives import ROTATION, Life, Tale
@@ -20,11 +22,25 @@ OUTAGE = 30.0
 APPLY = ("apply:before", "apply:send", "apply:after")
 
 
+@pytest.fixture(scope="module")
+def plane() -> Iterator[Cluster]:
+    """It is stopped, and nobody else may notice."""
+    with acquire(need_pods=False) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """As `plane`."""
+    with PostgresServer() as server:
+        yield server
+
+
 @contextmanager
 def in_mid_rotation(stage, operator, chronicle, *tales: Tale) -> Iterator[tuple[list[Sweep], Consumers]]:
     """Rotations that stand at every point, and consumers who log in all the while. At the end all is as it should be."""
     with swept(stage, operator, chronicle, [(tale, ROTATION) for tale in tales]) as sweeps:
-        consumers = Consumers(stage.api.kubeconfig, stage.postgres.authority.ca_file)
+        consumers = stage.consumers()
         with consumers.at_work(life for sweep in sweeps for life in sweep.lives.values()):
             stand(sweeps)
             yield sweeps, consumers
