@@ -1,4 +1,4 @@
-"""The whole demo, without a terminal: it plays, sums up, and leaves nothing, however it ends."""
+"""The whole demo, without a terminal: it plays, sums up, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.cluster import plain, remains
-from tests.cluster_tests.helpers import until
 from tests.demo import run
 from tests.demo.run import left
-
-MOMENTS = {
-    "the cluster starts": "c-*/pki",
-    "PostgreSQL is made": "pg-*/data",
-    "MariaDB is made": "mariadb-*/data",
-    "Redis is made": "redis-*/data",
-    "a host is made": "sshd-*/host",
-    "the operator starts": "demo-*/operator.log",
-    "the clients begin": "demo-*/client-*.log",
-}
 
 
 def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(tmp_path):
@@ -60,43 +49,6 @@ def test_without_a_node_processes_log_in_and_it_says_so():
     assert refused == 0
     assert "No pods: none were asked for." in demo.out
     assert left(folder) == []
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_an_interrupt_during_the_start_leaves_nothing(moment):
-    demo = run.start("--no-pods")
-    folder = demo.folder
-    demo.await_sight(MOMENTS[moment])
-    assert left(folder) != []
-    demo.interrupt()
-    assert demo.end() in (130, 0), demo.out + demo.err
-    assert "Traceback" not in demo.err
-    assert left(folder) == []
-
-
-def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_end():
-    demo = run.start("--keep", "--no-pods")
-    folder = demo.folder
-    demo.await_line("v1 → v2")
-    demo.interrupt()
-    demo.await_line(" refused")
-    demo.interrupt()
-    assert demo.end() == 0, demo.err
-    assert demo.counted()[1:] >= (1, 0)
-    assert left(folder) == []
-
-
-def test_a_refused_login_is_counted_and_makes_the_status_1():
-    demo = run.start("--keep", "--no-pods")
-    folder = demo.folder
-    demo.await_line("orders-db logs in")
-    file = next(folder.glob("demo-*/file-orders-db/credential.json"))
-    log = next(folder.glob("demo-*/client-orders-db.log"))
-    file.write_text(file.read_text().replace('"password":"', '"password":"x'))
-    until(lambda: '"28P01"' in log.read_text())
-    demo.interrupt()
-    assert demo.end() == 1, demo.out + demo.err
-    assert demo.counted()[2] >= 1
 
 
 def test_in_a_cluster_that_the_caller_names_it_takes_away_what_it_applied_and_refuses_one_that_has_a_keyward():
