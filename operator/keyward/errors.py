@@ -60,6 +60,7 @@ class Reason(StrEnum):
     ADMIN_SECRET_INVALID = "AdminSecretInvalid"
     ADMIN_LOGIN_REFUSED = "AdminLoginRefused"
     ADMIN_PRIVILEGE_MISSING = "AdminPrivilegeMissing"
+    ADMIN_CYCLE = "AdminCycle"
     LOGIN_REFUSED = "LoginRefused"
     WRONG_IDENTITY = "WrongIdentity"
     PRIVILEGE_MISSING = "PrivilegeMissing"

@@ -82,6 +82,7 @@ BROKEN = [
     ),
     (o.RAM_TARGET, "spec.ram.tls", {"ca": o.PEM}, "are for a ClusterTarget: remove them, or make one"),
     (o.RAM_TARGET, "spec.ram.endpoints", [{"service": "STS", "host": "sts.x"}], "are for a ClusterTarget"),
+    (o.POLARDB_TARGET, "spec.admin.selfChange", True, "spec.admin.selfChange: is for rds"),
     (o.POLARDB_TARGET, "spec.polardb.databaseName", "orders", "spec.polardb.databaseName: is for PostgreSQL"),
     (o.POLARDB_TARGET, "spec.polardb.endpoints", [{"host": "a"}], "spec.polardb.endpoints[].port: MySQL needs 3306"),
     (

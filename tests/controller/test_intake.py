@@ -161,3 +161,15 @@ async def test_a_source_wakes_the_credential_that_its_label_names(intake):
 async def test_what_belongs_to_no_credential_wakes_nobody(intake):
     intake.secret("Added", managed("lost", "6", "lost"))
     assert await waiting(intake) == []
+
+
+async def test_whoever_works_by_an_admin_login_looks_again_when_it_was_written(intake):
+    target = {"metadata": {"name": "pg", "namespace": "shop", "resourceVersion": "1"}}
+    intake.target("Target", "Added", target | {"spec": {"admin": {"secretRef": {"name": "pg-admin"}}}})
+    for name in ("a", "b"):
+        intake.credential("Added", rds(name, f"account_{name}", "1"))
+    await waiting(intake)
+    intake.wrote_secret("shop", view(managed("orders", "3", "a")), "orders")
+    assert await waiting(intake) == []
+    intake.wrote_secret("shop", view(managed("pg-admin", "4", "a")), "pg-admin")
+    assert sorted(await waiting(intake)) == [A, B]

@@ -47,3 +47,33 @@ def test_who_is_gone_is_not_told():
     assert token
     token.release()
     assert told == [C]
+
+
+def test_one_that_wants_a_target_to_itself_waits_for_the_others_and_nobody_begins_before_it():
+    told: list[tuple[str, str]] = []
+    limits = RotationLimits(per_target=4, on_free=told.append)
+    first, second = limits.try_acquire(PG, A), limits.try_acquire(PG, B)
+    assert first
+    assert second
+    assert limits.try_acquire(PG, C, alone=True) is None
+    first.release()
+    assert limits.try_acquire(PG, A) is None, "one that has asked to be alone comes first"
+    assert limits.try_acquire(OTHER)
+    assert told == []
+    second.release()
+    assert told == [C]
+    alone = limits.try_acquire(PG, C, alone=True)
+    assert alone
+    assert limits.try_acquire(PG, B) is None
+    alone.release()
+    assert told == [C, A]
+    assert limits.try_acquire(PG, A)
+    assert limits.try_acquire(PG, B)
+
+
+def test_one_that_wanted_a_target_to_itself_and_went_holds_nobody_up():
+    limits = RotationLimits()
+    assert limits.try_acquire(PG, A)
+    assert limits.try_acquire(PG, C, alone=True) is None
+    limits.forget(C)
+    assert limits.try_acquire(PG, B)

@@ -24,6 +24,7 @@ PREREQUISITES = tuple(
         "rbac",
         "encryption-key",
         "target",
+        "target-admin-pair",
         "target-mysql",
         "target-mariadb",
         "target-polardb-mysql",

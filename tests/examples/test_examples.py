@@ -66,9 +66,14 @@ def _prepare(server: PostgresServer) -> None:
     """What the heads of the examples ask for: the database, the admin, roles to be granted, accounts to be imported."""
     server.admin("rotator", password="change-me", database=server.database("orders"))
     server.sql("CREATE ROLE orders_owner NOLOGIN")
+    asked = _asked_for("admin-pair")
+    for statement in asked:
+        server.sql(statement)
     newest = int(server.sql("SHOW server_version_num")[0][0]) >= 160000
     for file in CREDENTIALS:
         for name, password in manifests.imports(manifests.read(file), "PostgreSQL").items():
+            if any(name in statement for statement in asked):
+                continue
             server.sql(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
         for grant in manifests.grants(file) if newest else ():
             server.sql(grant)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.protocol import test_admins as admins
 from tests.protocol import test_changes as changes
 from tests.protocol import test_faults as faults
 from tests.protocol import test_life_and_return as life
@@ -21,6 +22,7 @@ from tests.world.server import Server
 
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor
+from keyward.domain import admins as domain_admins
 from keyward.domain import (
     deletion,
     doubt,
@@ -52,8 +54,7 @@ class Removal:
 
 
 def guard_of_rotation(name: str, play: Play) -> Removal:
-    guard = getattr(rotation, name)
-    return Removal(name, rotation, "GUARDS", tuple(g for g in rotation.GUARDS if g is not guard), play)
+    return Removal(name, rotation, "GUARDS", tuple(g for g in rotation.GUARDS if g.__name__ != name), play)
 
 
 def guard_of_reserve(name: str, play: Play) -> Removal:
@@ -204,6 +205,19 @@ REMOVALS = [
     guard_of_rotation("go_back", changes.test_going_back_to_the_other_account_of_a_dual_pair_publishes_its_value_again),
     guard_of_rotation(
         "prove_before_projecting", lambda: changes.test_a_deleted_secret_is_back_after_a_restart("dual create")
+    ),
+    guard_of_rotation(
+        "refuse_cycles", admins.test_a_login_that_would_change_itself_is_refused_unless_the_target_allows_it
+    ),
+    guard_of_rotation(
+        "wait_for_the_admin", admins.test_while_the_admin_login_changes_itself_others_wait_and_then_go_on
+    ),
+    guard_of_reserve("hold_for_the_admin", admins.test_the_admins_account_is_not_changed_by_who_does_not_publish_it),
+    patched(
+        "locked_out",
+        domain_admins,
+        never,
+        admins.test_neither_value_of_a_login_that_changes_itself_gets_in_each_is_tried_once_and_a_person_is_called,
     ),
     guard_of_reserve("hold_when_frozen", suspended_rotates_nothing),
     guard_of_reserve("hold_until_projected", a_secret_that_cannot_be_written_keeps_its_value_alive),

@@ -23,7 +23,7 @@ from keyward.engines.base import (
     Removal,
 )
 from keyward.engines.overlap import Ending
-from keyward.errors import Reason, Retry
+from keyward.errors import Blocked, Reason, Retry
 
 if TYPE_CHECKING:
     from tests.world.controller import Process
@@ -141,12 +141,15 @@ class MemoryEngine:
         return server
 
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[Session]:
-        return self._open(place)
+        return self._open(place, admin)
 
     @asynccontextmanager
-    async def _open(self, place: Place) -> AsyncIterator[Session]:
+    async def _open(self, place: Place, admin: Login) -> AsyncIterator[Session]:
         def start() -> Session:
             server = self._server(place.primary)
+            if self._process.world.keeps_admin and not server.would_let_in(admin.account, admin.password.reveal()):
+                server.refused_logins += 1
+                raise Blocked(Reason.ADMIN_LOGIN_REFUSED, "the server refuses the admin login")
             return (Session if server.keeps_marks else UnmarkedSession)(self._process, server)
 
         session = await self._process.read(Side.ENGINE, "open", start)

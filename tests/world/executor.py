@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.world.controller import Process
 from tests.world.views import secret_view
-from tests.world.world import World
+from tests.world.world import World, login_of
 
 from keyward.api import names
 from keyward.controller.effects import Effects
@@ -18,7 +19,7 @@ from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
-from keyward.domain.model import Failures, Mode, Observed, Origin, SourceView, Wish
+from keyward.domain.model import Failures, Mode, Observed, Origin, SourceView, TargetView, Wish
 from keyward.domain.steps import Project, Reserve
 from keyward.domain.writes import Json, SecretContent
 from keyward.engines.base import AccountSet, Login
@@ -91,7 +92,7 @@ class Gatherer:
         if subject is None or subject.wish.uid != run.subject.wish.uid:
             return None
         run.subject, wish = subject, subject.wish
-        run.access = Access(self._p.engine, world.place, Login("admin", Sensitive("admin")))
+        run.access = Access(self._p.engine, world.place, self._admin(wish))
         run.accounts = accounts_of(wish, world.keeps_marks) if wish.logs_in else None
         versions = await self._p.versions.list(wish.namespace, wish.name)
         vault, source = world.stores[self._p.api.cluster], None
@@ -103,7 +104,7 @@ class Gatherer:
             cluster=self._p.api.cluster,
             versions=versions,
             secrets={n: secret_view(s) for n, s in self._p.cache.secrets.items()},
-            target=world.target if wish.logs_in else None,
+            target=self._target(run.access.admin) if wish.logs_in else None,
             source=source,
             imports=imports if wish.imported else {},
             memory=run.memory,
@@ -111,6 +112,27 @@ class Gatherer:
             writable_key=(wish.key, vault.key_version),
             awake_since=self._p.awake_since,
         )
+
+    def _admin(self, wish: Wish) -> Login:
+        """What the admin Secret holds, or would hold while it is not there."""
+        world, api = self._world, self._p.api
+        if not world.keeps_admin:
+            return Login("admin", Sensitive("admin"))
+        secret = api.secrets.get(wish.projections[0].secret_name)
+        if secret is not None:
+            account, value = login_of(secret)
+            return Login(account, Sensitive(value))
+        found = lineage.group(s.version for s in api.versions.values())
+        current = found[wish.lineage].current if wish.lineage in found else None
+        if current is None:
+            return Login(wish.accounts[0], Sensitive(world.imports[wish.accounts[0]]))
+        return Login(current.account, Sensitive(world.stores[api.cluster].peek(api.versions[current.name])))
+
+    def _target(self, admin: Login) -> TargetView | None:
+        target = self._world.target
+        if target is None or target.admin is None:
+            return target
+        return replace(target, admin=replace(target.admin, account=admin.account))
 
     def _failures(self, wish: Wish) -> Failures:
         found = self.status(("shop", wish.name)).get("failures", {})

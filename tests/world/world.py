@@ -51,6 +51,7 @@ class World:
     place: Place = field(default_factory=lambda: Place((Endpoint("pg", 5432),), "app"))
     former_places: list[Place] = field(default_factory=list)  # a step in hand may still speak of them
     target: TargetView | None = None
+    keeps_admin: bool = False  # the Credential's own values are the admin login; else it is somebody else's
     keeps_marks: bool = True
     imports: dict[str, bytes] = field(default_factory=dict)
     source: bytes | None = None

@@ -133,7 +133,11 @@ class Admin(Model):
 
     secret_ref: LocalReference
     """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password, for a cloud account
-    they are accessKeyId and accessKeySecret. In the same namespace; for a ClusterTarget in that of the operator."""
+    they are accessKeyId and accessKeySecret. In the same namespace; for a ClusterTarget in that of the operator. A
+    Credential may project it: then the admin login rotates too."""
+    self_change: bool = False
+    """Whether a Single Credential that projects the admin Secret may change the very account that it logs in with. All other
+    work on the server waits meanwhile. Not needed for Dual, where each account is changed by the other. Only with rds."""
 
 
 class TargetSpec(Model):
@@ -165,6 +169,11 @@ class TargetSpec(Model):
             f"[{', '.join(f'has(self.{block})' for block in _TYPES)}].filter(x, x).size() == 1",
             f"spec: set exactly one of {', '.join(_TYPES[:-1])} and {_TYPES[-1]}",
             lambda t: sum(getattr(t, block) is not None for block in _TYPES) == 1,
+        ),
+        Rule(
+            "!self.admin.selfChange || has(self.rds)",
+            "spec.admin.selfChange: is for rds: remove it",
+            lambda t: not t.admin.self_change or t.rds is not None,
         ),
     )
 

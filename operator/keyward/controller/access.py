@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 from keyward.api import accounts, managed
@@ -19,6 +20,7 @@ from keyward.api.managed import Managed
 from keyward.api.target import ClusterTarget, Target
 from keyward.controller import targets
 from keyward.controller.cache import Cache
+from keyward.controller.objects import number
 from keyward.controller.ports import Access
 from keyward.domain.model import Obstacle, TargetIdentity, TargetView
 from keyward.engines.base import (
@@ -121,7 +123,7 @@ class Targets:
                 )
         return None
 
-    async def view(self, sight: Sight, names: tuple[str, ...]) -> TargetView:
+    async def view(self, sight: Sight, names: tuple[str, ...], admin: AdminSecret) -> TargetView:
         """The Target judged for these accounts; the first use of a Target approves it.
 
         Raises:
@@ -132,7 +134,6 @@ class Targets:
         assert sight.identity is not None
         assert sight.admin is not None
         spec, identity = sight.found.spec, sight.identity
-        admin = await self.admin(sight.admin)
         approved = admin.approved(identity.kind, identity.name)
         if not approved and admin.vouches(identity.digest):
             self.forget(sight.admin)  # if somebody else writes first, it is read anew
@@ -148,15 +149,25 @@ class Targets:
             max_rotations=spec.max_concurrent_rotations,
         )
 
-    async def admin(self, of: targets.AdminOf) -> AdminSecret:
-        """The admin Secret, read anew when the last look is too long ago."""
+    async def admin(self, of: targets.AdminOf) -> AdminSecret | None:
+        """The admin Secret, read anew when the last look is too long ago or it was written since; None if it is not there.
+
+        Raises:
+            Blocked: with ADMIN_SECRET_INVALID.
+        """
         found = self._read.get((of.namespace, of.secret))
-        now = self._clock()
-        if found is not None and timedelta(0) <= now - found[0] < _FRESH:
+        if found is not None and self._is_fresh(*found):
             return found[1]
-        admin = await self._admins.read(of.namespace, of.secret, has_login=of.has_login)
-        self._keep(admin)
+        admin = await self._admins.find(of.namespace, of.secret, has_login=of.has_login)
+        if admin is not None:
+            self._keep(admin)
         return admin
+
+    def _is_fresh(self, read_at: datetime, admin: AdminSecret) -> bool:
+        seen = self._cache.secret(admin.namespace, admin.name)
+        if seen is not None and number(seen.resource_version) > number(admin.resource_version):
+            return False
+        return timedelta(0) <= self._clock() - read_at < _FRESH
 
     def admin_state(self, of: targets.AdminOf | None) -> str:
         """Which admin Secret was read last, by its resourceVersion."""
@@ -171,14 +182,21 @@ class Targets:
     def _keep(self, admin: AdminSecret) -> None:
         self._read[admin.namespace, admin.name] = (self._clock(), admin)
 
-    async def access(self, sight: Sight, engines: Engines) -> Access:
+    def access(self, sight: Sight, engines: Engines, admin: AdminSecret) -> Access:
         """The way to the system. Raises Blocked with ENGINE_UNSUPPORTED."""
-        assert sight.found is not None
         assert sight.place is not None
         assert sight.admin is not None
-        admin = await self.admin(sight.admin)
-        engine = engines(sight.engine)
-        return Access(engine, sight.place, Login(admin.username, admin.password))
+        login = Login(admin.username, admin.password)
+        renew = partial(self._renewed, sight.admin, admin.resource_version)
+        return Access(engines(sight.engine), sight.place, login, renew)
+
+    async def _renewed(self, of: targets.AdminOf, before: str) -> Login | None:
+        """The admin login if it was written since; None if it is still the same."""
+        self.forget(of)
+        admin = await self.admin(of)
+        if admin is None or admin.resource_version == before:
+            return None
+        return Login(admin.username, admin.password)
 
 
 def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:

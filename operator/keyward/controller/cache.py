@@ -151,6 +151,11 @@ class Cache:
         """The Credential that has this Secret: the oldest one that projects into it."""
         return self._eldest(self._by_secret.of((namespace, secret)))
 
+    def target_of(self, key: Key) -> TargetKey | None:
+        """The Target that a Credential names."""
+        claims = self._claims.get(key)
+        return claims.target if claims is not None else None
+
     def rivals(self, key: Key) -> set[Key]:
         """Those that want an account or a Secret that this one wants as well."""
         claims = self._claims.get(key)

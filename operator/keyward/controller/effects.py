@@ -135,7 +135,7 @@ class Effects:
             recorded=None if inspection.keeps_marks else making.ours(version),
         )
         try:
-            marks.judge(claim, _accounts(inspection))
+            marks.judge(claim, _accounts(accounts, inspection))
         except marks.Fenced as fenced:
             run.learn(mark=fenced.mark)
             raise Blocked(
@@ -165,11 +165,10 @@ class Effects:
         access, accounts = _reach(run)
         sent = version.sequence in run.memory.sent
         login = Login(version.account, password)
-        expect = Expectation(accounts, _acts_as(accounts, version), access.admin)
-        proof = Proof(access, login, expect)
+        proof = Proof(access, login, Expectation(accounts, _acts_as(accounts, version)))
         for endpoint in await proof.endpoints():
             try:
-                await proof.at(endpoint)
+                await run.as_admin(lambda at=endpoint: proof.at(at, _reach(run)[0].admin))  # type: ignore[misc]
             except Blocked as error:
                 self._note_refusal(run, version, error, primary=endpoint.role is not Role.REPLICA)
                 if sent:
@@ -207,7 +206,11 @@ class Effects:
 
     async def remove(self, run: Pass, version: Version, action: Action) -> Action:
         """Disable, enable or drop the accounts that are this lineage's by mark or record, and only those."""
-        _, accounts = _reach(run)
+        access, accounts = _reach(run)
+        if access.admin.account in accounts.names and action is not Action.ENABLE:
+            raise Blocked(
+                Reason.ADMIN_CYCLE, "spec.deletion.accounts: is not done to the admin login itself: set Retain"
+            )
         try:
             session = await run.admin()
             inspection = await session.inspect(accounts)
@@ -290,8 +293,8 @@ def _acts_as(accounts: AccountSet, version: Version) -> str | None:
     return accounts.names[0] if version.mode is Mode.DUAL and not accounts.created else None
 
 
-def _accounts(inspection: Inspection) -> dict[str, marks.Account]:
+def _accounts(accounts: AccountSet, inspection: Inspection) -> dict[str, marks.Account]:
     return {
-        name: marks.Account(state.exists, state.can_login, state.superuser, state.mark)
+        name: marks.Account(state.exists, state.can_login, state.superuser and not accounts.admins, state.mark)
         for name, state in inspection.accounts.items()
     }

@@ -8,18 +8,20 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
 from keyward.api import managed, names
 from keyward.api.base import parse
-from keyward.api.credential import Credential
-from keyward.api.encryption_key import EncryptionKey, allows
 from keyward.api.metadata import Metadata
+from keyward.controller import obstacles
 from keyward.controller.access import Engines, Sight, Targets, account_set
+from keyward.controller.admins import Admins
 from keyward.controller.contents import Contents
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor, Means, Stores
+from keyward.controller.obstacles import Obstacles
 from keyward.controller.passes import Pass
 from keyward.controller.platform import Platform
 from keyward.controller.ports import Subject
@@ -44,9 +46,11 @@ from keyward.domain.writes import Json
 from keyward.engines import registry
 from keyward.engines.base import Engine
 from keyward.engines.guard import guarded
-from keyward.errors import Blocked, Reason
+from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.client import METADATA
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES
+from keyward.kube.targets import AdminSecret, missing
+from keyward.sensitive import Sensitive
 
 
 class Gatherer:
@@ -56,8 +60,9 @@ class Gatherer:
         self._p, self._contents, self._engines = platform, contents, engines
         self._cache = platform.intake.cache
         self._targets = Targets(self._cache, platform.admins, platform.settings.namespace, platform.clock)
+        self._admins = Admins(self._cache, platform.settings.namespace, contents.imported, self._opened)
         self._subjects = Subjects(self._cache, self._targets)
-        self._keys: dict[str, tuple[bytes, EncryptionKey]] = {}
+        self._obstacles = Obstacles(self._cache, platform.keeper)
         self._sources: dict[Key, tuple[str, SourceView]] = {}
 
     # --- the subject ---
@@ -103,7 +108,7 @@ class Gatherer:
             nodes=seen,
             memory=run.memory,
             failures=self._failures(key, inputs),
-            obstacle=obstacle or self._own_obstacle(run.subject) or no_source,
+            obstacle=obstacle or self._obstacles.of(run.subject) or no_source,
             frozen=self._p.settings.freeze,
             writable_key=self._p.keeper.writable(wish.key),
             namespace_terminating=await self._terminating(wish),
@@ -122,17 +127,37 @@ class Gatherer:
         assert sight.found is not None
         preset = managed.system(sight.found.spec).privileged_role
         if wanted.privileged and preset is None:
-            return _no_preset(sight), None
+            return obstacles.no_preset(sight), None
         run.accounts = account_set(wanted, preset)
         try:
             if self._failing(run.subject.wish):
                 self._targets.forget(sight.admin)
-            view = await self._targets.view(sight, run.accounts.all_roles)
-            run.access = await self._targets.access(sight, self._engines)
+            admin = await self._admin(run, sight)
+            view = await self._targets.view(sight, run.accounts.all_roles, admin)
+            found_admin = self._admins.view(_key(run), admin, self_change=sight.found.spec.admin.self_change)
+            view = replace(view, admin=found_admin)
+            run.accounts = replace(run.accounts, admins=found_admin.projected and not wanted.created)
+            run.access = self._targets.access(sight, self._engines, admin)
         except Blocked as error:
             found = located.at_field(error, run.subject.wish)
             return Obstacle(found.reason, found.message), None
         return None, view
+
+    async def _admin(self, run: Pass, sight: Sight) -> AdminSecret:
+        assert sight.admin is not None
+        assert sight.identity is not None
+        found = await self._targets.admin(sight.admin)
+        if found is not None:
+            return found
+        if not self._admins.keeps(_key(run), sight.admin):
+            raise missing(sight.admin.namespace, sight.admin.secret)
+        return await self._admins.stand_in(run.subject, sight.admin, sight.identity)
+
+    async def _opened(self, version: Version) -> Sensitive:
+        stored = await self._p.versions.read(version)
+        if stored is None:
+            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {version.name} is not there any more")
+        return await self._p.keeper.open(stored)
 
     def _nodes(self, run: Pass, sight: Sight | None, target: TargetView | None) -> tuple[NodeView, ...] | None:
         """The nodes as they were seen last, where each keeps accounts by itself; from now on they are looked at."""
@@ -235,47 +260,6 @@ class Gatherer:
             return False  # we may not look: the deadline lets go
         return found is None or bool(found["metadata"].get("deletionTimestamp"))
 
-    def _own_obstacle(self, subject: Subject) -> Obstacle | None:
-        if subject.wish.deleting_since is not None:
-            return None  # what is undone needs no key
-        return self._key_obstacle(subject.wish) or _policy_obstacle(subject.credential)
-
-    def _key_obstacle(self, wish: Wish) -> Obstacle | None:
-        key = self._encryption_key(wish.key)
-        if key is None:
-            return Obstacle(
-                Reason.KEY_UNAVAILABLE,
-                f"spec.encryptionKeyName: EncryptionKey {wish.key} is not there: create it, or name another one",
-            )
-        if key.metadata.deletion_timestamp is not None:
-            return Obstacle(
-                Reason.KEY_UNAVAILABLE,
-                f"spec.encryptionKeyName: EncryptionKey {wish.key} is being deleted and wraps nothing new: name another one",
-            )
-        if not allows(key.spec.allowed_namespaces, wish.namespace):
-            return Obstacle(
-                Reason.KEY_NOT_ALLOWED,
-                f"spec.encryptionKeyName: spec.allowedNamespaces of EncryptionKey {wish.key} does not list namespace "
-                f"{wish.namespace}: add it there, or name another key",
-            )
-        if self._p.keeper.writable(wish.key) is None:
-            return Obstacle(
-                Reason.KEY_UNAVAILABLE,
-                f"spec.encryptionKeyName: the keyring lacks EncryptionKey {wish.key}: restore the one that has it; what is "
-                "new is added within a minute",
-                transient=True,
-            )
-        return None
-
-    def _encryption_key(self, name: str) -> EncryptionKey | None:
-        state, known = self._cache.encryption_key_state(name), self._keys.get(name)
-        if state is None:
-            self._keys.pop(name, None)
-            return None
-        if known is None or known[0] != state:
-            known = self._keys[name] = (state, parse(EncryptionKey, self._cache.encryption_key(name) or {}))
-        return known[1]
-
     def _begin_drift(self, run: Pass, wish: Wish) -> None:
         if run.memory.drift_checked_at is None and wish.logs_in:
             # Spread over the interval by the uid, or a restart would log in everywhere at once.
@@ -297,32 +281,17 @@ class Gatherer:
         return found
 
 
+def _key(run: Pass) -> Key:
+    return run.subject.wish.namespace, run.subject.wish.name
+
+
 def _lineage(metadata: Metadata) -> str:
     return metadata.annotations.get(names.ANNOTATION_LINEAGE) or lineage.derive(metadata.uid)
 
 
-def _no_preset(sight: Sight) -> Obstacle:
-    assert sight.identity is not None
-    return Obstacle(
-        Reason.INVALID_SPEC,
-        f"spec.rds.create.privileged: {sight.identity.kind} {sight.identity.name} names no role for privileged accounts: name "
-        "one in its spec.rds.privilegedRole",
-    )
-
-
-def _policy_obstacle(credential: Credential) -> Obstacle | None:
-    if credential.spec.access_policy is None:
-        return None
-    return Obstacle(
-        Reason.ACCESS_POLICY_UNSUPPORTED,
-        "spec.accessPolicy: is not supported yet, and never silently ignored: remove it; the RBAC of the namespace says who "
-        "reads",
-    )
-
-
 def build(platform: Platform) -> Reconciler:
     """The Reconciler of the service."""
-    contents, known = Contents(platform.secrets), platform.intake.cache
+    contents = Contents(platform.secrets)
     executor = Executor(
         Means(
             stores=Stores(platform.versions, platform.credentials, platform.secrets),
@@ -331,8 +300,8 @@ def build(platform: Platform) -> Reconciler:
             contents=contents,
             clock=platform.clock,
             hook=platform.hook,
-            known_lineages=known.version_index.lineages,
-            note_secret=known.note_secret,
+            known_lineages=platform.intake.cache.version_index.lineages,
+            note_secret=platform.intake.wrote_secret,
         )
     )
     gatherer = Gatherer(platform, contents, _engine)

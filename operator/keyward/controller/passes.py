@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from keyward.controller.limits import Token
 from keyward.controller.ports import Access, Subject
 from keyward.domain.model import Memory, Version
 from keyward.engines.base import AccountSet, AdminSession
+from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
+
+T = TypeVar("T")
 
 ADMIN_TIMEOUT = 15.0
 
@@ -36,11 +40,28 @@ class Pass:
     async def admin(self) -> AdminSession:
         """The admin session of this pass, opened when it is first asked for."""
         if self.session is None:
-            assert self.access is not None
-            opened = self.access.engine.open(self.access.place, self.access.admin, ADMIN_TIMEOUT)
-            self.session = await self.stack.enter_async_context(opened)
+            self.session = await self.as_admin(self._open)
             self.reached = True
         return self.session
+
+    async def _open(self) -> AdminSession:
+        assert self.access is not None
+        opened = self.access.engine.open(self.access.place, self.access.admin, ADMIN_TIMEOUT)
+        return await self.stack.enter_async_context(opened)
+
+    async def as_admin(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Work that needs the admin login. Refused, it is done once more if the login was changed since it was read."""
+        try:
+            return await work()
+        except Blocked as error:
+            refused = error.reason is Reason.ADMIN_LOGIN_REFUSED
+            if not (refused and self.access is not None and self.access.renew is not None):
+                raise
+            renewed = await self.access.renew()
+            if renewed is None:
+                raise
+            self.access = replace(self.access, admin=renewed)
+        return await work()
 
     async def drop_session(self) -> None:
         """Close the admin session: what it was held for is done, or it failed."""

@@ -84,6 +84,7 @@ class Access:
     engine: Engine
     place: Place
     admin: Login
+    renew: Callable[[], Awaitable[Login | None]] | None = None  # the admin login as it is now; None: still the same
 
 
 class Teller(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from keyward.controller.ports import Access
@@ -32,12 +33,17 @@ class Proof:
                 found = await engine.nodes(place, self._login)
         return tuple(sorted(found, key=lambda e: e.role is not Role.PRIMARY))
 
-    async def at(self, endpoint: Endpoint) -> None:
+    async def at(self, endpoint: Endpoint, admin: Login | None = None) -> None:
         """Log in there. One that is optional and cannot be used is passed over.
+
+        An admin login that changes itself looks with the very value that is to be proven: its other one may be dead.
 
         Raises:
             Retry, Blocked: as `Engine.verify`; PROPAGATION_TIMEOUT for a node that holds everything back.
         """
+        if admin is not None:
+            is_itself = admin.account == self._login.account
+            self._expect = replace(self._expect, admin=self._login if is_itself else admin)
         try:
             witness = await self._access.engine.verify(self._access.place, endpoint, self._login, self._expect)
         except (Retry, Blocked) as error:

@@ -21,7 +21,7 @@ from keyward.controller.passes import Pass
 from keyward.controller.ports import Clock, CredentialStore, Hook, Subject, Teller
 from keyward.controller.queue import Key
 from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
-from keyward.domain import deletion, drift, located, nodes, projection, reserving, retention, retiring, rotation
+from keyward.domain import admins, deletion, drift, located, nodes, projection, reserving, retention, retiring, rotation
 from keyward.domain import status as summary
 from keyward.domain.model import Identity, Memory, Observed, Version
 from keyward.domain.steps import Apply, Prune, Reserve, Rewrap, Wait
@@ -172,7 +172,8 @@ class Reconciler:
         namespace = seen.wish.namespace if target.identity.kind == "Target" else ""
         place = (target.identity.kind, namespace, target.identity.name)
         key = (seen.wish.namespace, seen.wish.name)
-        run.slot = self._around.limits.try_acquire(place, key, target.max_rotations)
+        alone = admins.changes_itself(seen)
+        run.slot = self._around.limits.try_acquire(place, key, target.max_rotations, alone=alone)
         return run.slot is not None
 
     def _fail(self, run: Pass, turn: Turn, error: KeywardError) -> None:

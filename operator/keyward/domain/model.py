@@ -82,6 +82,10 @@ class TargetIdentity:
     def same_name(self, other: TargetIdentity) -> bool:
         return (self.kind, self.name) == (other.kind, other.name)
 
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
@@ -248,6 +252,20 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminView:
+    """The admin login of a Target, and what it has to do with this Credential."""
+
+    account: str  # whom it logs in as
+    secret: str  # name of the Secret that it is read from
+    projected: bool = False  # this Credential's values go into that Secret
+    self_change: bool = False  # the Target allows that a login changes its own password
+    way_back: tuple[
+        str, ...
+    ] = ()  # more than one Target lies on the way from this Credential back to itself: all of them
+    changing: str = ""  # another Credential, which changes this login by itself and has not published it yet
+
+
+@dataclass(frozen=True, slots=True)
 class TargetView:
     """The Target as the controller found it, judged against this Credential's namespace."""
 
@@ -257,6 +275,7 @@ class TargetView:
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
     max_rotations: int | None = None  # at once; None: as everywhere
+    admin: AdminView | None = None
 
     @property
     def is_approved(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from keyward.domain import commands, doubt, lineage, schedule, settling
+from keyward.domain import admins, commands, doubt, lineage, schedule, settling
 from keyward.domain.model import (
     Cause,
     CauseKind,
@@ -182,6 +182,11 @@ def behind_since(seen: Observed, now: datetime) -> datetime | None:
     return now if since is None or since > now else since
 
 
+def hold_for_the_admin(s: Situation, need: Need) -> Wait | None:
+    """The login by which a Target is worked on is changed by whoever publishes it, and by nobody else."""
+    return None if need.kind is CauseKind.INITIAL else admins.spare_the_admin(s.seen)
+
+
 def hold_for_consumers(s: Situation, need: Need) -> Wait | None:
     """The consumer gate: somebody is known to hold the previous value still."""
     if s.seen.gate is None or commands.is_forced(need.text):
@@ -195,6 +200,7 @@ GUARDS: tuple[ReserveGuard, ...] = (
     hold_until_projected,
     hold_for_grace,
     hold_until_ended,
+    hold_for_the_admin,
     hold_for_consumers,
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from keyward.domain import commands, doubt, lineage, reserving, schedule, settling
+from keyward.domain import admins, commands, doubt, lineage, reserving, schedule, settling
 from keyward.domain.lineage import History
 from keyward.domain.model import AccountsPolicy, Observed, Promotion, RetiredAs, TargetView, Version, Wish
 from keyward.domain.steps import Annotate, Enable, Promote, Retire, Return, Step, Verify, Wait
@@ -135,14 +135,14 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return Wait(
             None,
             Reason.TARGET_SUSPENDED,
-            f"spec.suspend of {_named(target)} is true: nothing is done there until it is false",
+            f"spec.suspend of {target.identity.title} is true: nothing is done there until it is false",
         )
     if not target.is_approved:
         return Wait(
             None,
             Reason.TARGET_NOT_APPROVED,
-            f"spec.{wish.type}.endpoints or {_PROOF.get(wish.type, 'tls')} of {_named(target)}: the admin login was not given "
-            "for what stands there: look at it, and as somebody who may write the admin Secret approve it with: "
+            f"spec.{wish.type}.endpoints or {_PROOF.get(wish.type, 'tls')} of {target.identity.title}: the admin login was not "
+            "given for what stands there: look at it, and as somebody who may write the admin Secret approve it with: "
             f"{_approving(wish, target)}",
             stalled=True,
         )
@@ -151,15 +151,11 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return Wait(
             None,
             Reason.ACCOUNT_NOT_ALLOWED,
-            f"spec.allowedAccounts of {_named(target)} does not cover {', '.join(missing)}: add a pattern there that does, or "
-            "choose other accounts",
+            f"spec.allowedAccounts of {target.identity.title} does not cover {', '.join(missing)}: add a pattern there that "
+            "does, or choose other accounts",
             stalled=True,
         )
     return None
-
-
-def _named(target: TargetView) -> str:
-    return f"{target.identity.kind} {target.identity.name}"
 
 
 def _approving(wish: Wish, target: TargetView) -> str:
@@ -203,6 +199,8 @@ GUARDS: tuple[Guard, ...] = (
     annotate_before_effects,
     back_off,
     respect_target,
+    admins.refuse_cycles,
+    admins.wait_for_the_admin,
     stop_in_doubt,
     give_back_login,
     settle_pending,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyward.domain import doubt
+from keyward.domain import admins, doubt
 from keyward.domain.lineage import History
 from keyward.domain.model import Mode, Observed, Origin, ProjectionWish, Promotion, RetiredAs, Version
 from keyward.domain.steps import Apply, Promote, Retire, Step, Verify, Wait
@@ -95,6 +95,8 @@ def _send_again(s: Situation, version: Version, *, wanted: bool) -> Step | Wait:
             return Verify(current)
         if current.target is not None and current.target.digest != s.digest:
             return other_data(s.seen)
+        if admins.changes_itself(s.seen):
+            return admins.locked_out(s.seen)
     if not wanted:
         return Retire(version, RetiredAs.TAKEN_OVER)
     return _apply(s, version)
@@ -109,7 +111,7 @@ def _apply(s: Situation, version: Version) -> Step | Wait:
     if version.mode is Mode.DUAL and current is not None and current.account == version.account:
         # The account in use is never touched, whatever the records say.
         return Retire(version, RetiredAs.SUPERSEDED)
-    return Apply(version)
+    return admins.spare_the_admin(s.seen) or Apply(version)
 
 
 def _still_wanted(s: Situation, version: Version) -> bool:

@@ -116,6 +116,7 @@ class AccountSet:
         "%",
     )  # where an account is user@host: the hosts of each; one that is not here is a conflict
     key_pair: bool = False  # its values are private keys, not passwords
+    admins: bool = False  # the logins that the Target is worked on by: rights over the server are what they are for
 
     @property
     def all_roles(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -37,6 +37,7 @@ class AdminSecret:
     username: str
     password: Sensitive
     approvals: Mapping[str, tuple[str, ...]]
+    credential: str = ""  # that projects it; empty: somebody else writes it
 
     def approved(self, kind: str, name: str) -> tuple[str, ...]:
         """The digest that is approved now, then those that it succeeds; empty before the first use."""
@@ -72,13 +73,21 @@ class AdminSecrets:
         Raises:
             Blocked: with ADMIN_SECRET_INVALID, naming the Secret and what it lacks.
         """
+        found = await self.find(namespace, name, has_login=has_login)
+        if found is None:
+            raise missing(namespace, name)
+        return found
+
+    async def find(self, namespace: str, name: str, *, has_login: bool = True) -> AdminSecret | None:
+        """The same, or None if there is no such Secret."""
         item = await self._client.get(SECRETS, namespace, name)
         if item is None:
-            raise _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
+            return None
         found = secrets.stored(item)
         username, value = _login(f"{namespace}/{name}", found.data) if has_login else ("", Sensitive(""))
         version = found.metadata["resourceVersion"]
-        return AdminSecret(namespace, name, version, username, value, _approvals(found.metadata, name))
+        approvals = _approvals(found.metadata, name)
+        return AdminSecret(namespace, name, version, username, value, approvals, _keeper(found.metadata))
 
     async def approve(self, admin: AdminSecret, kind: str, name: str, new: str) -> AdminSecret:
         """Put this digest first; what was approved before stays as what it succeeds. Raises Conflict."""
@@ -93,8 +102,18 @@ class AdminSecrets:
         }
         asked = Asked("patch", SECRETS, admin.namespace, admin.name)
         answer = await self._client.merge(asked, patch)
-        version = answer["metadata"]["resourceVersion"]
-        return AdminSecret(admin.namespace, admin.name, version, admin.username, admin.password, approvals)
+        return replace(admin, resource_version=answer["metadata"]["resourceVersion"], approvals=approvals)
+
+
+def missing(namespace: str, name: str) -> Blocked:
+    """There is no such Secret."""
+    return _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
+
+
+def _keeper(metadata: Json) -> str:
+    labels = metadata.get("labels") or {}
+    ours = labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY and labels.get(names.LABEL_LINEAGE)
+    return str(labels.get(names.LABEL_CREDENTIAL, "")) if ours else ""
 
 
 def _login(secret: str, data: Mapping[str, Sensitive]) -> tuple[str, Sensitive]:

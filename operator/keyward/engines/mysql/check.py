@@ -35,7 +35,7 @@ def ordinary(accounts: AccountSet, inspection: Inspection) -> None:
         if accounts_api.is_reserved_by_mysql(name):
             text_ = f"account {name!r} is the server's own; such accounts are never touched"
             raise Blocked(Reason.ACCOUNT_RESERVED, text_)
-        if inspection.accounts[name].superuser:
+        if inspection.accounts[name].superuser and not accounts.admins:
             text_ = f"account {name!r} has rights over the whole server; such accounts are never touched"
             raise Blocked(Reason.ACCOUNT_RESERVED, text_)
 

@@ -264,7 +264,8 @@ def _may_be_set(change: Change) -> None:
     state = change.expected.accounts[change.account]
     if not state.exists and not change.create:
         raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
-    if any(change.expected.accounts[name].superuser for name in change.accounts.names):
+    mighty = any(change.expected.accounts[name].superuser for name in change.accounts.names)
+    if mighty and not change.accounts.admins:
         text_ = "an account has rights over the whole server; such accounts are never touched"
         raise Blocked(Reason.ACCOUNT_RESERVED, text_)
     if state.exists and not state.can_login and not change.enable:

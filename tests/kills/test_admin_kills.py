@@ -1,0 +1,53 @@
+"""SIGKILL at each effect of a change of the very login that makes the change: nobody is locked out.
+
+On a real PostgreSQL and a real MariaDB. What the Secret holds in the end logs in, and it is the admin login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.mariadb import MariadbServer
+from tests.kills.admins import TALES, AdminFamilyStage, PostgresStage
+from tests.kills.family import MARIADB
+from tests.kills.lives import AGAIN, CREATION, ROTATION
+from tests.kills.stage import Stage, led_on
+from tests.kills.sweep import Chronicle, killed_at_each_point, told
+
+CASES = (*(("PostgreSQL", event) for event in (CREATION, ROTATION, AGAIN)), ("MariaDB", ROTATION))
+
+
+@pytest.fixture(scope="module", params=["PostgreSQL", "MariaDB"])
+def stage(request, control_plane, postgres) -> Iterator[Stage]:
+    if request.param == "PostgreSQL":
+        with led_on(control_plane, lambda api: PostgresStage(api, postgres)) as stage:
+            yield stage
+    else:
+        with (
+            MariadbServer(settings=MARIADB) as server,
+            led_on(control_plane, lambda api: AdminFamilyStage(api, server)) as of_family,
+        ):
+            yield of_family
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    return told(stage, operator, TALES, f"admins of {type(stage).__name__}")
+
+
+def test_undisturbed_an_admin_login_is_imported_and_changed(chronicle):
+    for tale in TALES:
+        ends = [chronicle.of(tale, event).end for event in tale.events]
+        first = 2 if tale.kin.is_dual else 1
+        assert [end["credential"]["current"] for end in ends] == [f"v{first + n}" for n in range(len(ends))]
+        for end in ends:
+            assert end["credential"]["conditions"] == {"Ready": "True Projected", "Rotated": "True UpToDate"}
+            assert end["secret"]["owner"] is None, "it outlives its Credential"
+
+
+@pytest.mark.parametrize(
+    ("stage", "event"), CASES, indirect=["stage"], ids=[f"{event.name} on {server}" for server, event in CASES]
+)
+def test_killed_at_any_point_nobody_is_locked_out(stage, operator, chronicle, event):
+    killed_at_each_point(stage, operator, chronicle, TALES, event)
