@@ -85,6 +85,18 @@ ECS = _object(
         "projections": [{"secretName": "web-deploy"}],
     },
 )
+RAM = _object(
+    "Credential",
+    {
+        "ram": {
+            "targetRef": {"kind": "ClusterTarget", "name": "cloud"},
+            "userName": "orders-app",
+            "accessKeysFrom": [{"secretName": "given"}],
+        },
+        "rotation": {"interval": "30d"},
+        "projections": [{"secretName": "orders-app-key"}],
+    },
+)
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 MYSQL_SERVER = {"engine": "MySQL", "endpoints": [{"host": "mysql.db", "port": 3306}]}
 SERVER = {"engine": "PostgreSQL", "endpoints": [{"host": "pg.db"}]}
@@ -174,6 +186,18 @@ REDIS_SET = _object(
         },
     },
 )
+RAM_SET = _object(
+    "CredentialSet",
+    {
+        "targets": {"kind": "ClusterTarget", "names": ["cloud"]},
+        "template": {
+            "spec": {
+                "ram": {"userName": "orders-app", "accessKeysFrom": [{"secretName": "given"}]},
+                "rotation": {"interval": "30d"},
+            }
+        },
+    },
+)
 KEY = _object("EncryptionKey", {"provider": {"local": {}}, "allowedNamespaces": ["*"]})
 AT = "2026-11-24T02:00:00Z"
 VERSION = _object(
@@ -214,6 +238,8 @@ ALL = {
     "redis-target": REDIS_TARGET,
     "ecs": ECS,
     "ecs-target": ECS_TARGET,
+    "ram": RAM,
+    "ram-set": RAM_SET,
     "ram-target": RAM_TARGET,
     "ram-cluster-target": RAM_CLUSTER_TARGET,
     "target": TARGET,

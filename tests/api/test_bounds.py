@@ -34,6 +34,10 @@ def host(number):
     return {"host": f"n{number}"}
 
 
+def given(number):
+    return {"secretName": f"given-{number}"}
+
+
 def named(count):
     return many(count, lambda n: f"n{n}")
 
@@ -51,7 +55,9 @@ M, MT = o.MYSQL, o.MYSQL_TARGET
 R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
 P, PT = o.POLARDB, o.POLARDB_TARGET
 E, ET = o.ECS, o.ECS_TARGET
-A, AT = o.RAM_TARGET, o.RAM_CLUSTER_TARGET
+U, A, AT = o.RAM, o.RAM_TARGET, o.RAM_CLUSTER_TARGET
+WEEKLY = ("0 3 * * 1", "0 3 * * Mon", "5 12 1 * *", "5 12 1 */2 *")
+OFTENER = ("0 3 * * *", "0 */6 * * 1", "0 3 * * 1,4", "0 3 1,15 * *", "0 3 1 * 1", "0 3 */2 * *", "0 3 * * Mon-Fri")
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
 PR = "spec.projections.0"
 TWO_USERS = [o.account("a"), o.account("b")]
@@ -158,6 +164,12 @@ BOUNDS = [
     (ET, "spec.ecs.endpoints", [many(1, host)], [..., [], many(2, host)]),
     (ET, "spec.ecs.endpoints.0.port", [1, 65_535], [0, 65_536]),
     (ET, "spec.ecs.hostKeys", [[o.HOST_KEY], many(8, rsa)], [..., [], many(9, rsa), *([line] for line in NO_HOST_KEYS)]),
+    (U, "spec.ram.userName", ["a", "a" * 64, "A.b_c-1"], ["", "a" * 65, "a b", "a/b", "a@b", "ä"]),
+    (U, "spec.ram.accessKeysFrom", [many(2, given)], [..., [], many(3, given)]),
+    (U, "spec.ram.accessKeysFrom.0.secretName", ["s" * 253], ["", "s" * 254, "S"]),
+    (U, "spec.rotation.interval", ["7d", "168h", "365d"], ["6d", "167h59m", "366d", "6h"]),
+    (U, "spec.rotation", [{"cron": c} for c in WEEKLY], [{"cron": c} for c in OFTENER]),
+    (U, "spec.deletion.accounts", ["Retain"], ["Disable", "Drop"]),
     (A, "spec.ram.provider", ["AlibabaCloud"], ["", "Other"]),
     (A, "spec.ram.regionId", ["cn-hangzhou", "a" * 32], ["", "a" * 33, "CN", "a/b", "a.b"]),
     (AT, "spec.ram.credentials", ["Secret", "DefaultChain"], ["", "Environment"]),

@@ -21,11 +21,18 @@ from keyward.api import (
 )
 from keyward.api.base import Model, parse
 from keyward.api.credential import Credential
+from keyward.api.credential_set import CredentialSet
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.target import ClusterTarget, Target
 from keyward.errors import Blocked, Reason
 
-MODELS = {"Credential": Credential, "Target": Target, "ClusterTarget": ClusterTarget, "EncryptionKey": EncryptionKey}
+MODELS = {
+    "CredentialSet": CredentialSet,
+    "Credential": Credential,
+    "Target": Target,
+    "ClusterTarget": ClusterTarget,
+    "EncryptionKey": EncryptionKey,
+}
 PR = "spec.projections.0"
 SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
 POLAR = "spec.polardb.create.privileges.0"
@@ -34,18 +41,18 @@ WINDOW = {"start": "02:00", "duration": "8d"}
 # object, path, value, a part of the message
 BROKEN = [
     (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
-    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds, polardb, redis and ecs"),
+    (o.GENERATED, "spec", {}, "spec: set exactly one of generic, rds, polardb, redis, ecs and ram"),
     (
         o.GENERATED,
         "spec.rds",
         o.CREATED["spec"]["rds"],
-        "spec: set exactly one of generic, rds, polardb, redis and ecs",
+        "spec: set exactly one of generic, rds, polardb, redis, ecs and ram",
     ),
     (
         o.CREATED,
         "spec.polardb",
         o.POLARDB["spec"]["polardb"],
-        "spec: set exactly one of generic, rds, polardb, redis and ecs",
+        "spec: set exactly one of generic, rds, polardb, redis, ecs and ram",
     ),
     (o.POLARDB, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.POLARDB, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),
@@ -83,6 +90,20 @@ BROKEN = [
     (o.RAM_TARGET, "spec.ram.tls", {"ca": o.PEM}, "are for a ClusterTarget: remove them, or make one"),
     (o.RAM_TARGET, "spec.ram.endpoints", [{"service": "STS", "host": "sts.x"}], "are for a ClusterTarget"),
     (o.POLARDB_TARGET, "spec.admin.selfChange", True, "spec.admin.selfChange: is for rds"),
+    (o.RAM, "spec.rotation.interval", "6d", "spec.rotation.interval: must be between 7d and 365d for ram"),
+    (o.RAM, "spec.rotation", {"cron": "0 3 * * *"}, "spec.rotation.cron: must name one hour of one weekday"),
+    (
+        o.RAM,
+        "spec.deletion",
+        {"accounts": "Disable"},
+        "spec.deletion.accounts: RAM users are neither disabled nor dropped",
+    ),
+    (
+        o.RAM_SET,
+        "spec.template.spec.ram.targetRef",
+        {"name": "x"},
+        "spec.template.spec.ram.targetRef: is filled in for",
+    ),
     (o.POLARDB_TARGET, "spec.polardb.databaseName", "orders", "spec.polardb.databaseName: is for PostgreSQL"),
     (o.POLARDB_TARGET, "spec.polardb.endpoints", [{"host": "a"}], "spec.polardb.endpoints[].port: MySQL needs 3306"),
     (
@@ -174,7 +195,7 @@ BROKEN = [
         o.CREATED,
         "spec.redis",
         o.REDIS["spec"]["redis"],
-        "spec: set exactly one of generic, rds, polardb, redis and ecs",
+        "spec: set exactly one of generic, rds, polardb, redis, ecs and ram",
     ),
     (o.REDIS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.REDIS, "spec.rotation.automatic", False, "spec.rotation.interval: is needed if rotation is automatic"),
@@ -201,7 +222,7 @@ BROKEN = [
     ),
     (o.REDIS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis, ecs and ram"),
     (o.TARGET, "spec.rds", ..., "spec: set exactly one of rds, polardb, redis, ecs and ram"),
-    (o.ECS, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb, redis and ecs"),
+    (o.ECS, "spec.rds", o.CREATED["spec"]["rds"], "spec: set exactly one of generic, rds, polardb, redis, ecs and ram"),
     (o.ECS, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (
         o.ECS,

@@ -18,6 +18,7 @@ FULL = {
     "record": {
         "promoted": {"number": 4, "at": AT},
         "applying": {"at": AT},
+        "issued": {"at": AT, "digest": "ab" * 32},
         "retired": {"as": "Lost", "at": AT},
         "closed": {"at": AT},
         "disabledByUs": {"uid": "u", "at": AT},
@@ -54,6 +55,9 @@ IMMUTABLE = [
     (o.ECS, "spec.ecs.targetRef.name", "other"),
     (o.ECS, "spec.ecs.secretType", "Password"),
     (o.ECS, "spec.ecs.import.accounts.0.name", "other"),
+    (o.RAM, "spec.ram.targetRef.name", "other"),
+    (o.RAM, "spec.ram.targetRef", {"name": "other"}),
+    (o.RAM, "spec.ram.userName", "other"),
     (o.SOURCED, "spec.projections.0.type", "kubernetes.io/basic-auth"),
     (FULL, "spec.sequence", 3),
     (FULL, "spec.lineage", "f" * 32),
@@ -72,6 +76,8 @@ IMMUTABLE = [
     (FULL, "record.promoted.number", 3),
     (FULL, "record.promoted", {"number": 3, "at": AT}),
     (FULL, "record.promoted.at", "2026-11-24T03:00:00Z"),
+    (FULL, "record.issued.digest", "cd" * 32),
+    (FULL, "record.issued", {"at": AT, "digest": "cd" * 32}),
     (FULL, "record.retired.as", "Refused"),
     (FULL, "record.retired", {"as": "Refused", "at": AT}),
     (FULL, "record.closed.at", "2026-11-24T03:00:00Z"),
@@ -109,7 +115,7 @@ def test_it_cannot_be_changed_nor_removed_and_then_set(server, stored, item, pat
 
 
 @pytest.mark.parametrize(
-    ("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.POLARDB, o.REDIS, o.ECS), 2))
+    ("item", "other"), list(itertools.permutations((o.GENERATED, o.CREATED, o.POLARDB, o.REDIS, o.ECS, o.RAM), 2))
 )
 def test_the_type_cannot_become_another(server, stored, item, other):
     live = stored(item)
@@ -145,11 +151,12 @@ def test_what_may_change_changes(server, stored):
 def test_a_version_goes_forward(server, stored):
     live = stored(o.VERSION)
     for path, value in (
+        ("record.applying", {"at": AT}),
         ("envelope", o.ENVELOPE),
+        ("record.issued", {"at": AT, "digest": "ab" * 32}),
         ("wraps", [o.WRAP]),
         ("wraps", [o.WRAP, o.WRAP | {"keyVersion": "2"}]),
         ("wraps", [o.WRAP | {"keyVersion": "2"}]),
-        ("record.applying", {"at": AT}),
         ("record.promoted", {"number": 1, "at": AT}),
         ("record.promoted", {"number": 5, "at": AT, "by": "v2#again"}),
         ("record.disabledByUs", {"uid": "u", "at": AT}),
@@ -160,7 +167,7 @@ def test_a_version_goes_forward(server, stored):
         live = server.replace(changed(live, path, value), dry=False)
     for note in ("disabledByUs", "orphanedAt"):
         live = server.replace(changed(live, f"record.{note}", ...), dry=False)
-    assert set(live["record"]) == {"applying", "promoted", "retired", "closed"}
+    assert set(live["record"]) == {"applying", "issued", "promoted", "retired", "closed"}
     for note in live["record"]:
         with pytest.raises(RefusedError, match="never taken back"):
             server.replace(changed(live, f"record.{note}", ...))

@@ -62,7 +62,7 @@ async def refused(found: StoredVersion) -> Reason:
 
 
 async def test_a_stored_version_opens() -> None:
-    sealed = await KEEPER.seal(VALUE, NEW, "default")
+    sealed = NEW.holding(await KEEPER.seal(VALUE, NEW, "default"))
     assert await KEEPER.open(stored(sealed)) == VALUE
     assert "canary" not in repr(sealed)
 
@@ -81,11 +81,16 @@ async def test_a_stored_version_opens() -> None:
     ],
 )
 async def test_a_version_that_was_moved_or_relabelled_does_not_open(change: dict[str, Any]) -> None:
-    assert await refused(stored(await KEEPER.seal(VALUE, NEW, "default"), **change)) is Reason.CONTEXT_MISMATCH
+    assert (
+        await refused(stored(NEW.holding(await KEEPER.seal(VALUE, NEW, "default")), **change))
+        is Reason.CONTEXT_MISMATCH
+    )
 
 
 async def test_what_a_restore_changes_does_not_keep_it_from_opening() -> None:
-    found = stored(await KEEPER.seal(VALUE, NEW, "default"), cluster="other", resource_version="1", orphaned_at=NOW)
+    found = stored(
+        NEW.holding(await KEEPER.seal(VALUE, NEW, "default")), cluster="other", resource_version="1", orphaned_at=NOW
+    )
     assert await KEEPER.open(found) == VALUE
 
 
@@ -102,7 +107,7 @@ async def test_an_intent_has_no_value_and_no_digest() -> None:
 
 
 async def test_a_rewrap_changes_wraps_only() -> None:
-    sealed = stored(await KEEPER.seal(VALUE, NEW, "default"))
+    sealed = stored(NEW.holding(await KEEPER.seal(VALUE, NEW, "default")))
     rotated = VersionVault(vault(KEYRING.with_new_version("default", counted("2"), NOW)))
     wraps = await rotated.rewrap(sealed, "default")
     assert [(w["key"], w["keyVersion"]) for w in wraps] == [("default", "2")]

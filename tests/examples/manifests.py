@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.cloud.standin import HOST, StandIn
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.redis import RedisServer
@@ -31,13 +32,14 @@ PREREQUISITES = tuple(
         "target-polardb-postgresql",
         "target-redis",
         "target-ecs",
+        "target-ram",
         "cluster-target",
     )
 )
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
 Item = dict[str, Any]
-Servers = Mapping[str, PostgresServer | FamilyServer | RedisServer | SshServer]
+Servers = Mapping[str, PostgresServer | FamilyServer | RedisServer | SshServer | StandIn]
 """By the name of their engine."""
 
 
@@ -59,6 +61,12 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             block = accounts_of(item["spec"])
             assert block is not None
             server = servers[engine_of(item)]
+            if isinstance(server, StandIn):
+                block["endpoints"] = [
+                    {"service": service, "host": HOST, "port": server.port} for service in ("RAM", "STS")
+                ]
+                block["tls"] = {"ca": server.ca_pem}
+                continue
             for endpoint in block["endpoints"]:
                 endpoint |= {"host": "127.0.0.1", "port": server.port}
             if isinstance(server, SshServer):
@@ -89,7 +97,7 @@ def engine_of(item: Item) -> str:
     """The engine of the server that a Target describes or a Credential is for."""
     block = accounts_of(item["spec"])
     assert block is not None
-    default = {"redis": "Redis", "ecs": "Linux"}
+    default = {"redis": "Redis", "ecs": "Linux", "ram": "AlibabaCloud"}
     return str(block.get("engine", next((default[name] for name in default if name in item["spec"]), "PostgreSQL")))
 
 
@@ -104,4 +112,14 @@ def imports(items: list[Item], engine: str) -> dict[str, str]:
         for account in block.get("import", {}).get("accounts", ()):
             reference = account["passwordFrom"]
             found[account["name"]] = secrets[reference["secretName"]][reference.get("key", "password")]
+    return found
+
+
+def access_keys(items: list[Item]) -> dict[str, str]:
+    """The AccessKeys that an example gives, and the admin's of a cloud account: secret by id."""
+    found = {}
+    for secret in of_kind("Secret", items):
+        data = {key.lower(): text for key, text in secret["stringData"].items()}
+        if "accesskeyid" in data:
+            found[data["accesskeyid"]] = data["accesskeysecret"]
     return found

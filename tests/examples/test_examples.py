@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
+from tests.cloud.standin import HOST, StandIn
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
@@ -23,6 +24,8 @@ from tests.examples import manifests
 from tests.examples.manifests import Item
 from tests.whole_path.world import Shop, until
 
+from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
 NAMESPACE = "examples"
@@ -32,8 +35,9 @@ CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential
 
 
 @pytest.fixture(scope="module")
-def servers():
+def servers(tmp_path_factory):
     with (
+        StandIn(tmp_path_factory.mktemp("cloud")) as cloud,
         PostgresServer() as postgres,
         MysqlServer() as mysql,
         MariadbServer() as mariadb,
@@ -45,7 +49,15 @@ def servers():
         _prepare_family(mariadb)
         _prepare_redis(redis)
         _prepare_host(host)
-        yield {"PostgreSQL": postgres, "MySQL": mysql, "MariaDB": mariadb, "Redis": redis, "Linux": host}
+        _prepare_cloud(cloud)
+        yield {
+            "PostgreSQL": postgres,
+            "MySQL": mysql,
+            "MariaDB": mariadb,
+            "Redis": redis,
+            "Linux": host,
+            "AlibabaCloud": cloud,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +114,14 @@ def _prepare_host(server: SshServer) -> None:
     server.keys("keyward", f"{public(admins_key())}\n")
     server.user("deploy")
     server.user("operations", "change-me")
+
+
+def _prepare_cloud(cloud: StandIn) -> None:
+    """The user of the example and the admin, with the AccessKeys that the examples have."""
+    for name, admin, file in (("keyward", True, "target-ram"), ("orders-app", False, "ram")):
+        (key,) = cloud.ram.user(name, admin=admin).keys
+        given = manifests.access_keys(manifests.read(manifests.FOLDER / f"{file}.yaml"))
+        ((key.id, key.secret),) = given.items()
 
 
 def _asked_for(engine: str) -> list[str]:
@@ -177,6 +197,9 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         assert secret["username"] == user
         assert asyncio.run(_host_lets_in(servers["Linux"], user, secret))
         return
+    if "ram" in credential["spec"]:
+        assert _whose(servers["AlibabaCloud"], secret) == credential["spec"]["ram"]["userName"]
+        return
     block = manifests.accounts_of(credential["spec"])
     if block is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
@@ -184,6 +207,14 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         engine, made = manifests.engine_of(credential), block.get("create", {}).get("name")
         suffix = "_rights" if made and engine == "PostgreSQL" else ""
         assert _who(servers[engine], *login) == (made or block["import"]["accounts"][0]["name"]) + suffix
+
+
+def _whose(cloud: StandIn, secret: dict[str, str]) -> str:
+    """The user of the AccessKey in the environment that the Secret makes."""
+    login = Login(secret["ALIBABA_CLOUD_ACCESS_KEY_ID"], Sensitive(secret["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]))
+    endpoint = Endpoint(HOST, cloud.port)
+    place = Place((endpoint,), "", cloud.ca_pem, cloud=CloudApi(endpoint))
+    return asyncio.run(Cloud(place, login, 10.0).whoami()).arn.rpartition("/")[2]
 
 
 async def _host_lets_in(server: SshServer, user: str, secret: dict[str, str]) -> bool:
@@ -226,6 +257,8 @@ def test_every_type_and_mode_that_works_has_an_example():
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
             elif "ecs" in spec:
                 shown.add(("Linux", spec["ecs"]["secretType"]))
+            elif "ram" in spec:
+                shown.add(("AlibabaCloud", "ram"))
             else:
                 kind = "import" if "import" in block else "create"
                 privileged = bool(block.get("create", {}).get("privileged"))
@@ -240,6 +273,7 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("polardb", "PostgreSQL"),
         ("Linux", "SSHKey"),
         ("Linux", "Password"),
+        ("AlibabaCloud", "ram"),
         *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 

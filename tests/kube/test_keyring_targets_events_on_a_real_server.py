@@ -55,7 +55,8 @@ async def test_a_keyring_is_replaced_by_whoever_saw_the_newest(keyring, no_versi
 async def test_no_keyring_is_made_while_any_version_exists(keyring, client, namespace):
     sealer = vault()
     store = KubeVersionStore(client, sealer.digest)
-    await store.create(await sealer.seal(Sensitive("x"), new_version(namespace), "default"))
+    new = new_version(namespace)
+    await store.create(new.holding(await sealer.seal(Sensitive("x"), new, "default")))
     with pytest.raises(Blocked, match="restore it") as error:
         await keyring.create(KEYRING)
     assert error.value.reason is Reason.KEY_UNAVAILABLE

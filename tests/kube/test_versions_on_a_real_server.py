@@ -32,7 +32,7 @@ def store(client, sealer):
 
 
 async def create(store, sealer, new):
-    return await store.create(await sealer.seal(Sensitive("s3cret"), new, "default"))
+    return await store.create(new.holding(await sealer.seal(Sensitive("s3cret"), new, "default")))
 
 
 async def test_a_version_comes_back_as_it_was_written(store, sealer, namespace):

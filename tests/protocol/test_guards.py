@@ -11,22 +11,26 @@ import pytest
 from tests.protocol import test_admins as admins
 from tests.protocol import test_changes as changes
 from tests.protocol import test_faults as faults
+from tests.protocol import test_issuing as issued
 from tests.protocol import test_life_and_return as life
 from tests.protocol import test_overlap as overlap
 from tests.protocol import test_restores as restores
 from tests.protocol import test_two_controllers as races
 from tests.protocol import test_without_marks as unmarked
 from tests.world.faults import Hit, Kind
-from tests.world.scenario import HOUR, INTERVAL, MINUTE, Scenario
+from tests.world.scenario import HOUR, INTERVAL, ISSUED, MINUTE, Scenario
 from tests.world.server import Server
 
 from keyward.controller.effects import Effects
 from keyward.controller.execute import Executor
+from keyward.controller.issuing import Issuing
 from keyward.domain import admins as domain_admins
 from keyward.domain import (
     deletion,
     doubt,
+    issuing,
     lineage,
+    located,
     making,
     marks,
     projection,
@@ -188,6 +192,10 @@ def never(*_args: object, **_kwargs: object) -> None:
     return None
 
 
+async def is_any_orphan(*_: object, **__: object) -> bool:
+    return True
+
+
 REMOVALS = [
     guard_of_rotation("take_up_again", lives_on_after_its_window),
     guard_of_rotation("annotate_before_effects", the_finalizer_is_there_before_the_account),
@@ -256,7 +264,7 @@ REMOVALS = [
     ),
     patched(
         "other_data",
-        settling,
+        located,
         never,
         lambda: changes.test_endpoints_that_lead_to_other_data_get_nothing_applied("dual import", "before"),
     ),
@@ -350,6 +358,57 @@ REMOVALS = [
         settling,
         lambda _seen, _history: False,
         changes.test_the_first_named_of_two_valid_imports_is_current,
+    ),
+    Removal(
+        "withdraw_lost",
+        rotation,
+        "GUARDS",
+        tuple(g for g in rotation.GUARDS if g is not issuing.withdraw_lost),
+        lambda: issued.test_a_key_that_nobody_was_told_of_is_switched_off_deleted_and_one_new_key_is_issued(
+            Kind.KILL_AFTER
+        ),
+    ),
+    patched(
+        "may_be_ours",
+        issuing,
+        lambda _version, _value: True,
+        issued.test_a_key_of_a_person_that_is_older_than_the_intent_and_listed_late_is_never_deleted,
+    ),
+    patched(
+        "strangers",
+        issuing,
+        lambda _known, _values: (),
+        issued.test_a_key_of_a_person_is_never_deleted_and_stops_the_rotation_until_it_goes,
+    ),
+    patched(
+        "_same_system",
+        issuing,
+        lambda _situation: None,
+        lambda: changes.test_endpoints_that_lead_to_other_data_get_nothing_applied(ISSUED, "create v"),
+    ),
+    patched(
+        "is_new",
+        issuing,
+        lambda version, _now: version.issued_at is not None,
+        issued.test_a_new_key_that_a_person_deletes_before_it_is_known_is_replaced,
+    ),
+    patched(
+        "is_new",
+        issuing,
+        lambda _version, _now: False,
+        lambda: issued.test_a_new_key_that_is_refused_at_first_is_asked_for_again_and_kept(restarted=True),
+    ),
+    patched(
+        "_is_orphan",
+        Issuing,
+        is_any_orphan,
+        issued.test_a_key_that_was_used_is_never_deleted_and_stops_the_rotation,
+    ),
+    patched(
+        "note",
+        issuing,
+        lambda _history, ids, at: issuing.Note(tuple(ids), at),
+        issued.test_a_lost_key_that_is_listed_only_later_is_found_all_the_same,
     ),
 ]
 

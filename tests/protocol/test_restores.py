@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.world.scenario import HOUR, INTERVAL, KINDS, MINUTE, NAME, Backup, Scenario, drive
+from tests.world.scenario import HOUR, INTERVAL, ISSUED, KINDS, MINUTE, NAME, Backup, Scenario, drive
 from tests.world.world import Broken
 
 from keyward.errors import Reason
 
 MANAGED = [k for k in KINDS if k != "generic"]
+MENDED = [k for k in MANAGED if k != ISSUED]  # a key whose version is lost is a stranger's: a person deletes it
+STOPPED = (Reason.FENCED.value, Reason.FORKED.value, Reason.UNKNOWN_ACCESS_KEY.value)
 
 
 def ran(kind: str, rotations: int = 1) -> Scenario:
@@ -23,6 +25,8 @@ def ran(kind: str, rotations: int = 1) -> Scenario:
 
 
 def passwords(s: Scenario) -> dict[str, bytes | None]:
+    if s.kind == ISSUED:
+        return {key.id: key.value() for key in s.issuer.keys}
     return {name: account.password for name, account in s.world.server.accounts.items()}
 
 
@@ -111,7 +115,7 @@ def test_takeover_lets_the_new_cluster_go_on_and_fences_the_old_one(kind):
     s.controllers = old
     s.settle(INTERVAL + HOUR)
     assert passwords(s) == held
-    assert Reason.FENCED.value in s.state(s.world.api) or Reason.FORKED.value in s.state(s.world.api)
+    assert any(reason in s.state(s.world.api) for reason in STOPPED)
 
 
 @pytest.mark.parametrize("kind", MANAGED)
@@ -130,7 +134,7 @@ def test_one_takeover_manifest_in_two_clusters_does_not_make_them_fight(kind):
     assert min(counts) <= 4, counts
 
 
-@pytest.mark.parametrize("kind", MANAGED)
+@pytest.mark.parametrize("kind", MENDED)
 def test_one_version_behind_in_the_same_cluster_stops_until_takeover(kind):
     s = ran(kind)
     backup = Backup(*s.world.api.snapshot())
@@ -168,7 +172,7 @@ def test_one_version_behind_and_without_its_secret_never_takes_a_number_that_the
     assert max(numbers) == top, numbers
 
 
-@pytest.mark.parametrize("kind", MANAGED)
+@pytest.mark.parametrize("kind", MENDED)
 def test_a_fork_of_the_same_number_stops_the_one_who_comes_second(kind):
     s = ran(kind)
     backup = Backup(*s.world.api.snapshot())

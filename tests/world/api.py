@@ -157,6 +157,8 @@ class ApiServer:
             promoted=new.promotion,
             absent=new.absent,
             made=new.made,
+            known=new.known,
+            since=new.since,
         )
         self.writes.append(f"create {name}")
         self.versions[name] = StoredVersion(version, new.envelope, new.wraps)
@@ -166,13 +168,18 @@ class ApiServer:
         stored = self.versions.get(judged.name)
         if stored is None or stored.version.resource_version != judged.resource_version:
             raise refused(f"CredentialVersion {judged.name} was changed")
-        before, wraps = stored.version, stored.wraps
+        before, wraps, envelope = stored.version, stored.wraps, stored.envelope
         after = _change(before, change)
+        if change.issued is not None:
+            assert not envelope, "a value is set once"
+            envelope, wraps = change.issued.sealed.envelope, change.issued.sealed.wraps
+            assert change.issued.digest == envelope_digest(envelope)
+            after = replace(after, digest=change.issued.digest, issued_at=change.issued.at, wraps=_wraps(wraps))
         if change.wraps is not None:
             wraps, after = change.wraps, replace(after, wraps=_wraps(change.wraps))
         self.writes.append(f"update {judged.name}")
         after = replace(after, resource_version=self.fresh())
-        self.versions[judged.name] = StoredVersion(after, stored.envelope, wraps)
+        self.versions[judged.name] = StoredVersion(after, envelope, wraps)
         return after
 
     def delete_version(self, judged: Version) -> None:
@@ -281,7 +288,7 @@ def _change(before: Version, change: RecordChange) -> Version:
         assert before.retired is None, "a version is retired once"
         after = replace(after, retired=change.retired[0])
     if change.applying_at is not None:
-        after = replace(after, applying=True)
+        after = replace(after, applying=True, applying_at=change.applying_at)
     if change.closed_at is not None:
         after = replace(after, closed=True)
     if change.disabled_by is not None:

@@ -150,7 +150,7 @@ class MemoryEngine:
             if self._process.world.keeps_admin and not server.would_let_in(admin.account, admin.password.reveal()):
                 server.refused_logins += 1
                 raise Blocked(Reason.ADMIN_LOGIN_REFUSED, "the server refuses the admin login")
-            return (Session if server.keeps_marks else UnmarkedSession)(self._process, server)
+            return server.session(self._process)
 
         session = await self._process.read(Side.ENGINE, "open", start)
         try:

@@ -12,22 +12,25 @@ from tests.world.clock import START
 from tests.world.controller import Process
 from tests.world.executor import Controller
 from tests.world.faults import Faults, Hit, Killed, Outage
+from tests.world.issuer import Issuer
 from tests.world.server import Account
 from tests.world.world import GRACE, World, login_of
 
-from keyward.domain import lineage
+from keyward.domain import access_keys, lineage
 from keyward.domain.lineage import History
 from keyward.domain.model import DeletionWish, Mode, ProjectionWish, ScheduleWish, TargetIdentity, TargetView, Wish
 from keyward.domain.writes import StoredSecret, StoredVersion
+from keyward.sensitive import Sensitive
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 INTERVAL = 6 * HOUR
 NAME = "orders"
 _PLAIN = ("generic", "dual create", "dual import", "single create", "single import")
 OVERLAPS = ("overlap create", "overlap import")
-KINDS = (*_PLAIN, *OVERLAPS)
+ISSUED = "issued import"
+KINDS = (*_PLAIN, *OVERLAPS, ISSUED)
 UNMARKED = tuple(f"{kind} unmarked" for kind in (*_PLAIN[1:], OVERLAPS[0]))  # on a server that has no place for a mark
-EVERY = (*_PLAIN, OVERLAPS[0], UNMARKED[0])
+EVERY = (*_PLAIN, OVERLAPS[0], UNMARKED[0], ISSUED)
 PG = TargetIdentity("Target", "pg", "digest-1", "target-uid")
 
 
@@ -35,20 +38,21 @@ def wish_of(kind: str) -> Wish:
     imported = "import" in kind
     accounts = {"generic": (), "dual create": ("x", "x_clone"), "dual import": ("a", "b")}
     generic, kind = kind == "generic", kind.removesuffix(" unmarked")
-    modes = {"dual": Mode.DUAL, "single": Mode.SINGLE, "overlap": Mode.OVERLAP, "generic": Mode.GENERIC}
+    modes = {"dual": Mode.DUAL, "single": Mode.SINGLE, "generic": Mode.GENERIC}
     return Wish(
         namespace="shop",
         name=NAME,
         uid="",
         generation=1,
-        type="generic" if generic else "rds",
-        mode=modes[kind.partition(" ")[0]],
+        type="generic" if generic else "ram" if kind == ISSUED else "rds",
+        mode=modes.get(kind.partition(" ")[0], Mode.OVERLAP),
         key="default",
         schedule=ScheduleWish(automatic=not generic, interval=INTERVAL),
         projections=(ProjectionWish("orders", "shape-1"),),
         target=None if generic else PG,
         accounts=accounts.get(kind, ("a",) if imported else ("x",)),
         imported=imported,
+        issued=kind == ISSUED,
         grace=GRACE,
         drift_interval=2 * HOUR,
         deletion=DeletionWish(),
@@ -88,10 +92,19 @@ class Scenario:
             self.world.source = b"source-0"
         for server in self.world.network.values():
             server.keeps_marks = self.world.keeps_marks = "unmarked" not in kind
-        if self.wish.imported:
+        if kind == ISSUED:
+            self.world.network = {"pg": Issuer(now=lambda: self.world.clock.real.replace(microsecond=0))}
+            self.world.keeps_marks = False
+            self.world.imports = {name: self.issuer.by_a_person().value() for name in self.wish.accounts}
+        elif self.wish.imported:
             for name, password in self.world.imports.items():
                 self.world.server.accounts[name] = Account(password, can_login=True)
         self.controllers = [self.start(self.world.api)]
+
+    @property
+    def issuer(self) -> Issuer:
+        assert isinstance(self.world.server, Issuer)
+        return self.world.server
 
     def start(self, api: ApiServer) -> Controller:
         return Controller(Process(self.world, api))
@@ -120,7 +133,9 @@ class Scenario:
         self.world.api.delete_credential(NAME)
 
     def at(self, effect: str, act: Callable[[], object]) -> None:
-        """Somebody does this right before the next effect of that name."""
+        """Somebody does this right before the next effect of that name; to issue a value is to apply one."""
+        if self.kind == ISSUED and effect.startswith("apply"):
+            effect = "issue"
         self.world.faults.moments.append((effect, act))
 
     def lose_everything(self) -> Backup:
@@ -225,6 +240,8 @@ class Scenario:
             assert login_of(secret) == (current.account, value)
             for endpoint in self.world.place.endpoints:
                 assert self.world.network[endpoint.host].would_let_in(current.account, value)
+            if self.kind == ISSUED:
+                self.check_keys(value)
             assert all(a.second is None for a in self.world.server.accounts.values())
             ours = {n for n, a in self.world.server.accounts.items() if a.by_us}
             assert ours <= {*self.wish.accounts, f"{self.wish.accounts[0]}_rights"}
@@ -233,6 +250,14 @@ class Scenario:
         assert {v.lineage for v in kept} - ended == {history.lineage}
         wanted = 10 if self.kind == "generic" else 3
         assert len(history.versions) <= wanted, [v.name for v in history.versions]
+
+    def check_keys(self, value: bytes) -> None:
+        """One key that works, the one before it switched off, and none that nobody knows."""
+        current = access_keys.ids(Sensitive(value))[0]
+        assert self.issuer.most_ever <= 2
+        assert [key.id for key in self.issuer.keys if key.active] == [current]
+        rest = [key for key in self.issuer.keys if not key.active]
+        assert all(key.used for key in rest), "an orphan was left behind"
 
 
 def drive(work: Coroutine[Any, Any, datetime | None]) -> datetime | None:

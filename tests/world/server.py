@@ -8,10 +8,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Inspection, Removal
 from keyward.engines.overlap import Ending
 from keyward.errors import Blocked, Conflict, Reason, Rejected
+
+if TYPE_CHECKING:
+    from tests.world.controller import Process
+    from tests.world.engine import Session
 
 
 @dataclass
@@ -48,6 +53,12 @@ class Server:
     refused_logins: int = 0
     keeps_marks: bool = True  # in the same transaction as the change; else: neither
     lock_holder: object | None = None  # without transactions: the session that looked last and is not over
+
+    def session(self, process: Process) -> Session:
+        """What an engine's session on this kind of server is."""
+        from tests.world.engine import Session, UnmarkedSession
+
+        return (Session if self.keeps_marks else UnmarkedSession)(process, self)
 
     def inspect(self, names: tuple[str, ...]) -> Inspection:
         found = {n: self.accounts[n].state() if n in self.accounts else ABSENT for n in names}

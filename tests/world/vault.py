@@ -6,10 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from typing import Any
 
-from keyward.domain.writes import Json, NewVersion, StoredVersion
+from keyward.domain.model import Version
+from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -35,12 +35,12 @@ class ToyVault:
         if not self.available:
             raise Blocked(Reason.KEY_UNAVAILABLE, "the key is not there")
 
-    async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
+    async def seal(self, value: Sensitive, new: NewVersion | Version, key: str) -> SealedValue:
         self._need_key()
         text = base64.b64encode(value.reveal()).decode()
         tag = hashlib.sha256((_context(self.store, new) + text).encode()).hexdigest()
         wrap = {"key": key, "keyVersion": self.key_version, "wrapped": "x"}
-        return replace(new, envelope={"tag": tag, "ciphertext": text}, wraps=(wrap,))
+        return SealedValue({"tag": tag, "ciphertext": text}, (wrap,))
 
     def peek(self, stored: StoredVersion) -> bytes:
         """What this version opens to, for the invariants: no availability, no await."""

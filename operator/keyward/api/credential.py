@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from keyward.api.generic import Generic
 from keyward.api.metadata import Conditions, Failures, Metadata
 from keyward.api.polardb import Polardb
 from keyward.api.projection import Projection
+from keyward.api.ram import Ram
 from keyward.api.rds import Rds
 from keyward.api.redis import Redis
 from keyward.api.rotation import Rotation
@@ -64,13 +66,14 @@ def _generic_unscheduled(spec: Any) -> bool:
     return spec.generic is None or (not rotation.automatic and rotation.interval is None and rotation.cron is None)
 
 
-_TYPES = ("generic", "rds", "polardb", "redis", "ecs")
+_WEEKLY = r"^[0-9]+ +[0-9]+ +([*] +[^ ]+ +[0-7A-Za-z]+|[0-9]+ +[^ ]+ +[*])$"
+_TYPES = ("generic", "rds", "polardb", "redis", "ecs", "ram")
 _ONE_TYPE = f"[{', '.join(f'has(self.{block})' for block in _TYPES)}].filter(x, x).size() == 1"
 _SAME_TYPE = " && ".join(f"has(self.spec.{block}) == has(oldSelf.spec.{block})" for block in _TYPES)
 
 
 class CredentialSpec(Model):
-    """What is wished. Set exactly one of generic, rds, polardb, redis and ecs."""
+    """What is wished. Set exactly one of generic, rds, polardb, redis, ecs and ram."""
 
     description: Text = ""
     """What it is for, at most 256 characters."""
@@ -86,6 +89,8 @@ class CredentialSpec(Model):
     """A pair of accounts on a Redis."""
     ecs: Ecs | None = None
     """The password or the SSH key pair of a user of a Linux host."""
+    ram: Ram | None = None
+    """The AccessKey of a RAM user of a cloud account."""
     rotation: Rotation = Rotation()
     """When the value is replaced."""
     projections: Annotated[
@@ -125,6 +130,21 @@ class CredentialSpec(Model):
             f"({within('self.rotation.interval', timedelta(hours=6), 365 * _DAY)})",
             "spec.rotation.interval: must be between 6h and 365d, for ecs from 1h on",
             lambda s: s.ecs is not None or s.rotation.interval is None or s.rotation.interval >= timedelta(hours=6),
+        ),
+        Rule(
+            f"!has(self.ram) || !has(self.rotation.interval) || ({within('self.rotation.interval', 7 * _DAY, 365 * _DAY)})",
+            "spec.rotation.interval: must be between 7d and 365d for ram",
+            lambda s: s.ram is None or s.rotation.interval is None or s.rotation.interval >= 7 * _DAY,
+        ),
+        Rule(
+            f"!has(self.ram) || !has(self.rotation.cron) || self.rotation.cron.matches('{_WEEKLY}')",
+            "spec.rotation.cron: must name one hour of one weekday, or of one day of the month, for ram: at most every 7d",
+            lambda s: s.ram is None or s.rotation.cron is None or re.match(_WEEKLY, s.rotation.cron) is not None,
+        ),
+        Rule(
+            "!has(self.ram) || !has(self.deletion.accounts) || self.deletion.accounts == 'Retain'",
+            "spec.deletion.accounts: RAM users are neither disabled nor dropped: remove it, or set Retain",
+            lambda s: s.ram is None or s.deletion.accounts in (None, "Retain"),
         ),
         Rule(
             "!has(self.ecs) || !has(self.deletion.accounts) || self.deletion.accounts == 'Retain'",
@@ -189,6 +209,10 @@ class CredentialStatus(Model):
     """What is waited for."""
     takeover: Text = ""
     """What keyward.dev/takeover has to say to go on here, where another cluster may be alive: see `keyward takeover`."""
+    credential_name: Text = ""
+    """ram: the name that the source system gives such a credential."""
+    requests: Annotated[tuple[Text, ...], Field(max_length=8)] = ()
+    """ram: the last calls of the cloud that changed something, each with the cloud's id of it."""
 
 
 def _status(found: Any, read: Any) -> CredentialStatus:
@@ -263,6 +287,8 @@ class Credential(Model):
         Rule(_kept("spec.redis", "create.name"), _TYPE.format("redis.create.name")),
         Rule(_kept("spec.ecs", "targetRef"), _TYPE.format("ecs.targetRef")),
         Rule(_kept("spec.ecs", "secretType"), _TYPE.format("ecs.secretType")),
+        Rule(_kept("spec.ram", "targetRef"), _TYPE.format("ram.targetRef")),
+        Rule(_kept("spec.ram", "userName"), _TYPE.format("ram.userName")),
         Rule(
             "!(has(self.spec.ecs) && has(oldSelf.spec.ecs)) || "
             "self.spec.ecs.__import__.accounts.map(a, a.name) == oldSelf.spec.ecs.__import__.accounts.map(a, a.name)",

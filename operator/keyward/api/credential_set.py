@@ -11,6 +11,7 @@ from keyward.api.credential import CredentialSpec
 from keyward.api.ecs import Ecs
 from keyward.api.metadata import Conditions, Metadata
 from keyward.api.polardb import Polardb
+from keyward.api.ram import Ram
 from keyward.api.rds import Rds, TargetReference
 from keyward.api.redis import Redis
 from keyward.api.values import ObjectName, Text
@@ -39,20 +40,21 @@ class SetTargets(Model):
     )
 
 
+def _filled_in(block: str) -> Rule:
+    return Rule(
+        "!has(self.targetRef)",
+        f"spec.template.spec.{block}.targetRef: is filled in for each Target: remove it",
+        lambda spec: spec.target_ref is None,
+    )
+
+
 class RdsTemplate(Rds):
     """An account on each of the servers, as in spec.rds of a Credential, but for the server."""
 
     target_ref: TargetReference | None = None  # type: ignore[assignment]
     """Is filled in for each Target: leave it out."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        *Rds.rules,
-        Rule(
-            "!has(self.targetRef)",
-            "spec.template.spec.rds.targetRef: is filled in for each Target: remove it",
-            lambda r: r.target_ref is None,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (*Rds.rules, _filled_in("rds"))
 
 
 class PolardbTemplate(Polardb):
@@ -61,14 +63,7 @@ class PolardbTemplate(Polardb):
     target_ref: TargetReference | None = None  # type: ignore[assignment]
     """Is filled in for each Target: leave it out."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        *Polardb.rules,
-        Rule(
-            "!has(self.targetRef)",
-            "spec.template.spec.polardb.targetRef: is filled in for each Target: remove it",
-            lambda p: p.target_ref is None,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (*Polardb.rules, _filled_in("polardb"))
 
 
 class RedisTemplate(Redis):
@@ -77,14 +72,7 @@ class RedisTemplate(Redis):
     target_ref: TargetReference | None = None  # type: ignore[assignment]
     """Is filled in for each Target: leave it out."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        *Redis.rules,
-        Rule(
-            "!has(self.targetRef)",
-            "spec.template.spec.redis.targetRef: is filled in for each Target: remove it",
-            lambda r: r.target_ref is None,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (*Redis.rules, _filled_in("redis"))
 
 
 class EcsTemplate(Ecs):
@@ -93,14 +81,16 @@ class EcsTemplate(Ecs):
     target_ref: TargetReference | None = None  # type: ignore[assignment]
     """Is filled in for each Target: leave it out."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        *Ecs.rules,
-        Rule(
-            "!has(self.targetRef)",
-            "spec.template.spec.ecs.targetRef: is filled in for each Target: remove it",
-            lambda e: e.target_ref is None,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (*Ecs.rules, _filled_in("ecs"))
+
+
+class RamTemplate(Ram):
+    """A RAM user of each of the cloud accounts, as in spec.ram of a Credential, but for the account."""
+
+    target_ref: TargetReference | None = None  # type: ignore[assignment]
+    """Is filled in for each Target: leave it out."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (*Ram.rules, _filled_in("ram"))
 
 
 class TemplateSpec(CredentialSpec):
@@ -114,6 +104,8 @@ class TemplateSpec(CredentialSpec):
     """A pair of accounts on a Redis."""
     ecs: EcsTemplate | None = None
     """The password or the SSH key pair of a user of a Linux host."""
+    ram: RamTemplate | None = None
+    """The AccessKey of a RAM user of a cloud account."""
 
 
 class TemplateMetadata(Model):

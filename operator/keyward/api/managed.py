@@ -14,7 +14,7 @@ from keyward.api.credential import CredentialSpec
 from keyward.api.ecs import KEY_PAIR, Ecs, EcsTarget, ValueReference
 from keyward.api.ecs import PORT as SSH_PORT
 from keyward.api.polardb import Polardb
-from keyward.api.ram import RamTarget
+from keyward.api.ram import Ram, RamTarget
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
 from keyward.api.redis import PORT as REDIS_PORT
 from keyward.api.redis import Redis, RedisTarget
@@ -23,7 +23,7 @@ from keyward.api.tls import Tls
 
 BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT, "ram": ram.PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
-IMPORTING = frozenset({"rds", "ecs"})
+IMPORTING = frozenset({"rds", "ecs", "ram"})
 """The types that take over accounts that exist."""
 
 
@@ -43,10 +43,18 @@ class Managed:
     engine: str = "PostgreSQL"
     hosts: tuple[str, ...] = ()
     key_pair: str = ""  # the algorithm, if its values are private keys
+    access_keys: tuple[str, ...] = ()  # Secrets with the values of now, where the system issues the next ones
+
+    @property
+    def issued(self) -> bool:
+        """Whether the system picks the values."""
+        return bool(self.access_keys)
 
     @property
     def field(self) -> str:
         """Where the accounts are named."""
+        if self.issued:
+            return f"spec.{self.type}.userName"
         return f"spec.{self.type}.create.name" if self.created else f"spec.{self.type}.import.accounts[].name"
 
 
@@ -58,7 +66,9 @@ def of(spec: CredentialSpec) -> Managed | None:
         return _polardb(spec.polardb)
     if spec.redis is not None:
         return _redis(spec.redis)
-    return None if spec.ecs is None else _ecs(spec.ecs)
+    if spec.ecs is not None:
+        return _ecs(spec.ecs)
+    return None if spec.ram is None else _ram(spec.ram)
 
 
 def _rds(rds: Rds) -> Managed:
@@ -108,6 +118,18 @@ def _ecs(ecs: Ecs) -> Managed:
         passwords={user.name: user.password_from for user in users},
         engine="Linux",
         key_pair=ecs.key_algorithm if is_pair else "",
+    )
+
+
+def _ram(user: Ram) -> Managed:
+    return Managed(
+        type="ram",
+        target=user.target_ref,
+        mode="Overlap",
+        names=(user.user_name,),
+        created=False,
+        engine="AlibabaCloud",
+        access_keys=tuple(reference.secret_name for reference in user.access_keys_from),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
+from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
+from keyward.api.values import ObjectName
 
 PORT: Final = 443
 DEFAULT_CHAIN: Final = "DefaultChain"
@@ -17,6 +19,33 @@ RAM: Final = "RAM"
 STS: Final = "STS"
 _HOSTS: Final = {RAM: "ram.aliyuncs.com", STS: "sts.aliyuncs.com"}
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class AccessKeyReference(Model):
+    """A Secret in the same namespace with one AccessKey."""
+
+    secret_name: ObjectName
+    """Name of the Secret; its keys are AccessKeyId and AccessKeySecret."""
+
+
+class Ram(Model):
+    """The AccessKey of a RAM user that exists. Two are valid at once while consumers go over to the new one."""
+
+    target_ref: TargetReference
+    """The cloud account. It cannot be changed: use another Credential."""
+    user_name: UserName
+    """Name of the RAM user, which is never made, disabled or dropped. Each has one Credential. It cannot be changed."""
+    access_keys_from: Annotated[
+        tuple[AccessKeyReference, ...],
+        Field(
+            min_length=1,
+            max_length=2,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["secretName"]},
+        ),
+    ]
+    """Every AccessKey that the user has, read once. The first is published as it is; the second is withdrawn when the first
+    rotation needs its place. One that is wrong is mended by the first rotation, if the Target lists the user in
+    allowUnverifiedImport."""
 
 
 class CloudEndpoint(Model):

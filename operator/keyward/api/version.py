@@ -152,6 +152,15 @@ class At(Model):
     """When."""
 
 
+class Issued(Model):
+    """When the system told the value, and the digest of the envelope that holds it."""
+
+    at: Time
+    """When."""
+    digest: Hex
+    """Digest of the envelope."""
+
+
 class Retired(Model):
     """That this version is of no use, or no longer."""
 
@@ -177,6 +186,8 @@ class Record(Model):
     """That it became current."""
     applying: At | None = None
     """That it may have been sent."""
+    issued: Issued | None = None
+    """That the value was issued by the system after the version was reserved."""
     retired: Retired | None = None
     """That it is of no use, or no longer."""
     closed: At | None = None
@@ -188,7 +199,8 @@ class Record(Model):
     notes: Annotated[dict[str, Annotated[str, StringConstraints(max_length=1_024)]], Field(max_length=8)] = Field(
         default_factory=dict
     )
-    """Notes of the engine: accounts that were absent at the reservation, accounts that were ours then."""
+    """Notes of the engine: accounts that were absent at the reservation, accounts that were ours then; ids of the values that
+    were this Credential's, and the system's time."""
 
 
 def _never_removed(*fields: str) -> str:
@@ -231,13 +243,17 @@ class CredentialVersion(Model):
             "wraps: without a wrapped data key the value is lost: replace it, never remove it",
         ),
         Rule(
-            _never_removed("promoted", "applying", "retired", "closed"),
-            "record: promoted, applying, retired and closed are never taken back",
+            _never_removed("promoted", "applying", "issued", "retired", "closed"),
+            "record: promoted, applying, issued, retired and closed are never taken back",
         ),
         Rule(
             f"{_both('promoted')} || self.record.promoted.number > oldSelf.record.promoted.number || "
             "self.record.promoted == oldSelf.record.promoted",
             "record.promoted.number: a promotion is never lowered or rewritten",
+        ),
+        Rule(
+            f"{_both('issued')} || self.record.issued == oldSelf.record.issued",
+            "record.issued: is written once",
         ),
         Rule(
             f"{_both('retired')} || self.record.retired == oldSelf.record.retired",

@@ -53,7 +53,8 @@ def _accounts(block: Json) -> tuple[str, ...]:
     if created:
         # A single account's clone is claimed as well: somebody may make it dual later.
         return (created, accounts.clone_of(created), accounts.rights_of(created))
-    return tuple(_texts(_dict(block.get("import")).get("accounts"), "name"))
+    user = _text(block.get("userName"))
+    return (user,) if user else tuple(_texts(_dict(block.get("import")).get("accounts"), "name"))
 
 
 def _texts(found: object, field: str) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +20,7 @@ from keyward.controller.passes import Pass
 from keyward.controller.ports import SecretStore, Subject
 from keyward.crypto import generate, key_pairs
 from keyward.crypto.generate import PasswordPolicy
-from keyward.domain import content, fields
+from keyward.domain import access_keys, content, fields
 from keyward.domain.content import Edition, Place
 from keyward.domain.fields import Fields, Server
 from keyward.domain.model import Origin, SecretsPolicy, Version
@@ -82,6 +82,8 @@ class Contents:
         """The password that is given for an account now. Raises Blocked as `value_of` does."""
         wanted = managed.of(subject.credential.spec)
         assert wanted is not None
+        if wanted.issued:
+            return await self._access_keys(subject, wanted.access_keys)
         reference = wanted.passwords[account]
         where = f"spec.{wanted.type}.import.accounts[].passwordFrom"
         data = await self._data(subject, reference.secret_name, where)
@@ -94,6 +96,15 @@ class Contents:
         with _of_secret(where, reference.secret_name):
             given = fields.encode_plain_text(data[key].reveal())
             return key_pairs.normalised(given) if wanted.key_pair else given
+
+    async def _access_keys(self, subject: Subject, secrets: Iterable[str]) -> Sensitive:
+        """Every AccessKey that the user has, as it is given."""
+        where, pairs = "spec.ram.accessKeysFrom", []
+        for name in secrets:
+            data = await self._data(subject, name, where)
+            with _of_secret(where, name):
+                pairs.append(access_keys.given(data))
+        return fields.bounded(access_keys.encode(pairs), "the AccessKeys together")
 
     async def _data(self, subject: Subject, name: str, where: str) -> Mapping[str, Sensitive]:
         found = await self._secrets.read(subject.wish.namespace, name)
@@ -164,6 +175,8 @@ def _fields(run: Pass, version: Version, value: Sensitive) -> Fields:
         return fields.generic(value, plain_text=spec.generic.type == PLAIN_TEXT)
     if spec.ecs is not None:
         return fields.host_user(version.account, value, server_of(run), key_pair=spec.ecs.secret_type == KEY_PAIR)
+    if spec.ram is not None:
+        return fields.access_key(version.account, value)
     return fields.account(version.account, value, server_of(run))
 
 

@@ -15,10 +15,12 @@ from typing import Any, Final, Protocol
 
 from keyward.controller import logs
 from keyward.controller.effects import Bearings, Effects
+from keyward.controller.issuing import Issuing
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
-from keyward.domain import commands, doubt, lineage, making, nodes, ownership, retiring
-from keyward.domain.lineage import History
+from keyward.controller.projecting import Projecting
+from keyward.domain import commands, doubt, issuing, lineage, making, nodes, retiring
+from keyward.domain.issuing import Note
 from keyward.domain.model import Mode, Observed, Origin, PreviousLink, RetiredAs, SecretView, Version
 from keyward.domain.steps import (
     Annotate,
@@ -28,6 +30,8 @@ from keyward.domain.steps import (
     Drop,
     Enable,
     End,
+    Issue,
+    MakeRoom,
     Mend,
     NoteDisabled,
     Orphan,
@@ -41,6 +45,7 @@ from keyward.domain.steps import (
     Rewrap,
     Unproject,
     Verify,
+    Withdraw,
 )
 from keyward.domain.writes import NewVersion, RecordChange, SecretContent
 from keyward.engines.base import Action
@@ -84,9 +89,21 @@ class Means:
     note_secret: Callable[[str, SecretView | None, str], None]  # (namespace, as it is now or None, its name)
 
 
-_NAMED_BY_EFFECTS = (Apply, Verify, Mend, Enable, Disable, Drop, End)  # these have their own named points
+_NAMED_BY_EFFECTS = (
+    Apply,
+    Issue,
+    MakeRoom,
+    Withdraw,
+    Verify,
+    Mend,
+    Enable,
+    Disable,
+    Drop,
+    End,
+)  # these have their own named points
 _TOLD: Final = {  # in the log of ordinary service; all else is there with --verbose
     Apply: "the value was set on the target",
+    Issue: "the target has issued a value, and it is stored",
     Promote: "the version is current",
     Retire: "the version is of no use any more",
     Enable: "the accounts may log in again",
@@ -104,10 +121,17 @@ class Executor:
 
     def __init__(self, means: Means) -> None:
         self._m = means
+        self._issuing = Issuing(means.stores.versions, means.vault, means.hook, means.clock, self._open)
+        self._projecting = Projecting(
+            means.stores.secrets, means.contents.render, means.clock, means.note_secret, self._open
+        )
         self._acts: dict[type, Callable[[Pass, Observed, Any], Awaitable[object]]] = {
             Reserve: self._reserve,
             Annotate: self._annotate,
             Apply: self._apply,
+            MakeRoom: lambda run, seen, step: self._issuing.make_room(run, seen, step.version),
+            Issue: lambda run, seen, step: self._issuing.issue(run, seen, step.version),
+            Withdraw: lambda run, seen, step: self._issuing.withdraw(run, seen, step.version),
             Verify: self._verify,
             Mend: self._mend,
             Promote: lambda _run, _seen, step: self._record(step.version, RecordChange(promotion=step.promotion)),
@@ -118,8 +142,8 @@ class Executor:
             Enable: self._enable,
             Prune: lambda _run, _seen, step: means.stores.versions.delete(step.version),
             Rewrap: self._rewrap,
-            Project: self._project,
-            Unproject: self._unproject,
+            Project: self._projecting.project,
+            Unproject: self._projecting.remove,
             NoteDisabled: self._note_disabled,
             Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
             Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
@@ -172,12 +196,12 @@ class Executor:
     async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
         wish, above = seen.wish, step.previous
         absent: tuple[str, ...] = ()
-        top = _history(seen, step.lineage).highest
+        top = lineage.named(seen, step.lineage).highest
         if wish.logs_in:
             found = (await self._m.effects.check(run, top)).accounts
             absent = () if wish.imported else tuple(sorted(name for name, state in found.items() if not state.exists))
         await self._prove_chain(run, above)
-        value = await self._m.contents.value_of(run, step)
+        value, note = await self._value(run, seen, step)
         new = NewVersion(
             namespace=wish.namespace,
             credential=wish.name,
@@ -192,19 +216,32 @@ class Executor:
             account=step.account,
             accounts=wish.accounts,
             target=wish.target,
-            source_digest=self._digest_of_source(seen, step, value),
+            source_digest=self._digest_of_source(seen, step, value) if value is not None else "",
             previous=PreviousLink(above.sequence, above.digest) if above else None,
             envelope={},
             wraps=(),
             promotion=step.promotion,
             absent=absent,
             made=making.carried(top, absent),
+            known=note.known if note else (),
+            since=note.since if note else None,
         )
-        stored = await self._m.stores.versions.create(await self._m.vault.seal(value, new, wish.key))
+        if value is not None:
+            new = new.holding(await self._m.vault.seal(value, new, wish.key))
+        stored = await self._m.stores.versions.create(new)
         if wish.logs_in:
             run.learn(unsent=run.memory.unsent | {step.sequence})
+        if value is None:
+            return
         # What was stored is opened again before anybody learns it; the server's answer is the object as it now stands.
         run.values[_place(stored.version)] = await self._m.vault.open(stored)
+
+    async def _value(self, run: Pass, seen: Observed, step: Reserve) -> tuple[Sensitive | None, Note | None]:
+        """The value of the next version, None where the system will issue it; and what it notes of values there."""
+        if seen.wish.issued and step.origin is not Origin.IMPORTED:
+            return None, await self._issuing.note(run, seen, step.lineage)
+        value = await self._m.contents.value_of(run, step)
+        return value, await self._issuing.imported(run, value) if seen.wish.issued else None
 
     def _digest_of_source(self, seen: Observed, step: Reserve, value: Sensitive) -> str:
         """By which it is seen later that somebody else's value, the one that is read from a Secret, was changed."""
@@ -241,7 +278,7 @@ class Executor:
     # --- outside ---
 
     async def _apply(self, run: Pass, seen: Observed, step: Apply) -> None:
-        current = _history(seen, step.version.lineage).current
+        current = lineage.named(seen, step.version.lineage).current
         bearings = self._bearings(seen, step.version)
         if current is not None and step.version.mode is Mode.OVERLAP:
             bearings = replace(bearings, keep=await self._open(run, current))
@@ -253,7 +290,7 @@ class Executor:
             run.learn(nodes=None, nodes_changed_at=self._m.clock())
 
     def _bearings(self, seen: Observed, version: Version) -> Bearings:
-        history = _history(seen, version.lineage)
+        history = lineage.named(seen, version.lineage)
         named = commands.takeover_names(seen, commands.highest_seen(seen, history))
         # A takeover that was acted on when this version was reserved speaks for its apply as well.
         handled = version.cause.handled.takeover is not None and doubt.why(seen, history) is None
@@ -266,7 +303,7 @@ class Executor:
         )
 
     async def _end(self, run: Pass, seen: Observed, step: End) -> None:
-        top = _history(seen, step.version.lineage).highest
+        top = lineage.named(seen, step.version.lineage).highest
         assert top is not None
         old, keep = await self._open(run, step.version), await self._open(run, step.current)
         forced = retiring.is_forced(seen, step.current)
@@ -277,7 +314,11 @@ class Executor:
         """Right before the send, where no mark will tell of it: who acts on a version as it was long ago stops here."""
         await self._record(version, RecordChange(applying_at=self._m.clock()))
 
-    async def _verify(self, run: Pass, _seen: Observed, step: Verify) -> None:
+    async def _verify(self, run: Pass, seen: Observed, step: Verify) -> None:
+        if seen.wish.issued:
+            # A refusal of what was just issued may be the system's slowness, and is asked again; later it is one.
+            sent, own = run.memory.sent, {step.version.sequence}
+            run.learn(sent=sent | own if issuing.is_new(step.version, self._m.clock()) else sent - own)
         await self._m.effects.verify(run, step.version, await self._open(run, step.version))
         run.learn(drift_checked_at=self._m.clock())
 
@@ -305,40 +346,6 @@ class Executor:
         done = await self._m.effects.remove(run, version, action)
         run.learn(accounts_removed=True, accounts_kept=done is not action)
 
-    # --- Secrets ---
-
-    async def _project(self, run: Pass, seen: Observed, step: Project) -> None:
-        current = await self._open(run, step.version)
-        previous = await self._open(run, step.previous) if step.previous else None
-        content = self._m.contents.render(run, step, (current, previous), self._m.clock())
-        judged = seen.secrets.get(content.name)
-        written = await (self._create(content) if judged is None else self._replace(content, judged))
-        self._m.note_secret(content.namespace, written, content.name)
-
-    async def _create(self, content: SecretContent) -> SecretView:
-        """A Secret that no watch has shown: only if the name is taken after all is it read, to say by whom."""
-        try:
-            return await self._m.stores.secrets.create(content)
-        except Conflict:
-            there = await self._m.stores.secrets.read(content.namespace, content.name)
-            if there is not None:
-                ownership.judge(there, content)
-            raise
-
-    async def _replace(self, content: SecretContent, judged: SecretView) -> SecretView:
-        there = await self._m.stores.secrets.read(content.namespace, content.name)
-        if there is None:
-            return await self._m.stores.secrets.create(content)
-        ownership.judge(there, content)
-        if judged.resource_version != there.metadata["resourceVersion"]:
-            # One that slept since it planned would put an old value over a newer one.
-            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"Secret {content.name} was changed since it was judged")
-        return await self._m.stores.secrets.replace(content, there)
-
-    async def _unproject(self, _run: Pass, seen: Observed, step: Unproject) -> None:
-        await self._m.stores.secrets.delete(seen.wish.namespace, step.secret)
-        self._m.note_secret(seen.wish.namespace, None, step.secret.name)
-
 
 def _place(version: Version) -> tuple[str, str]:
     return version.name, version.digest
@@ -347,10 +354,6 @@ def _place(version: Version) -> tuple[str, str]:
 def _version_of(step: object) -> dict[str, str]:
     version = getattr(step, "version", None)
     return {"version": version.version_id} if isinstance(version, Version) else {}
-
-
-def _history(seen: Observed, name: str) -> History:
-    return lineage.group(seen.versions).get(name, History(name, ()))
 
 
 def is_projection_problem(step: object, error: Exception) -> bool:

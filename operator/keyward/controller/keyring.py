@@ -18,7 +18,8 @@ from keyward.crypto import keyring_document
 from keyward.crypto.keyring import Keyring
 from keyward.crypto.vault import OnCall, Vault
 from keyward.crypto.versions import VersionVault
-from keyward.domain.writes import Json, NewVersion, StoredVersion
+from keyward.domain.model import Version
+from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.keyring import KeyringStore, StoredKeyring
 from keyward.sensitive import Sensitive
@@ -227,8 +228,8 @@ class KeyKeeper:
         current = self._held.keyring.current(key)
         return None if current is None else (key, str(current.number))
 
-    async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
-        return await self.vault.seal(value, new, key)
+    async def seal(self, value: Sensitive, place: NewVersion | Version, key: str) -> SealedValue:
+        return await self.vault.seal(value, place, key)
 
     async def open(self, stored: StoredVersion) -> Sensitive:
         return await self.vault.open(stored)

@@ -9,7 +9,15 @@ from typing import Any, Protocol
 
 from keyward.api.credential import Credential
 from keyward.domain.model import Identity, Memory, Observed, SecretView, Version, Wish
-from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
+from keyward.domain.writes import (
+    Json,
+    NewVersion,
+    RecordChange,
+    SealedValue,
+    SecretContent,
+    StoredSecret,
+    StoredVersion,
+)
 from keyward.engines.base import Engine, Login, Place
 from keyward.errors import KeywardError, Reason
 from keyward.sensitive import Sensitive
@@ -64,8 +72,8 @@ class Vault(Protocol):
     def store(self) -> str:
         """The store's id."""
 
-    async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
-        """The same version with envelope and wraps."""
+    async def seal(self, value: Sensitive, place: NewVersion | Version, key: str) -> SealedValue:
+        """The value, sealed for this version and no other."""
 
     async def open(self, stored: StoredVersion) -> Sensitive: ...
 

@@ -24,7 +24,7 @@ from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_o
 from keyward.domain import admins, deletion, drift, located, nodes, projection, reserving, retention, retiring, rotation
 from keyward.domain import status as summary
 from keyward.domain.model import Identity, Memory, Observed, Version
-from keyward.domain.steps import Apply, Prune, Reserve, Rewrap, Wait
+from keyward.domain.steps import Apply, Issue, Prune, Reserve, Rewrap, Wait
 from keyward.errors import Blocked, Conflict, KeywardError
 
 _log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Reconciler:
     def _may_begin(self, run: Pass, seen: Observed, step: Any) -> bool:
         """Whether a rotation may begin or go on now. Who may not is told when one of the others has ended."""
         target = seen.target
-        if run.slot is not None or target is None or not isinstance(step, (Reserve, Apply)):
+        if run.slot is not None or target is None or not isinstance(step, (Reserve, Apply, Issue)):
             return True
         namespace = seen.wish.namespace if target.identity.kind == "Target" else ""
         place = (target.identity.kind, namespace, target.identity.name)

@@ -12,14 +12,14 @@ from typing import Any, Final
 from keyward.controller.metrics import Metrics
 from keyward.controller.target_health import OF_A_TARGET, Finding
 from keyward.domain.model import Identity, Memory, Observed, RetiredAs, TargetView, Wish
-from keyward.domain.steps import Apply, Drop, Promote, Release, Reserve, Retire, Verify
+from keyward.domain.steps import Apply, Drop, Issue, MakeRoom, Promote, Release, Reserve, Retire, Verify
 from keyward.errors import KeywardError, Reason, Rejected
 from keyward.kube.events import Ref, Type
 from keyward.kube.kinds import CREDENTIALS
 
 Post = Callable[[Ref, Type, str, str], None]
 Note = Callable[[str, Finding], None]
-_OF_A_ROTATION: Final = frozenset(step.__name__ for step in (Reserve, Apply, Verify, Promote))
+_OF_A_ROTATION: Final = frozenset(step.__name__ for step in (Reserve, Apply, MakeRoom, Issue, Verify, Promote))
 
 
 class Telling:

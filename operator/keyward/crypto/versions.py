@@ -5,14 +5,12 @@ A version's context is rebuilt from its immutable fields each time; nothing is b
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from keyward.crypto.context import DIGEST_SIZE, Context
 from keyward.crypto.envelope import Envelope
 from keyward.crypto.keys import Wrap
 from keyward.crypto.vault import Vault
 from keyward.domain.model import PreviousLink, Version
-from keyward.domain.writes import Json, NewVersion, StoredVersion
+from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -24,10 +22,10 @@ class VersionVault:
         self.vault = vault
         self.store = vault.store
 
-    async def seal(self, value: Sensitive, new: NewVersion, key: str) -> NewVersion:
-        """The same version with envelope and wraps."""
-        sealed = await self.vault.seal(value, context(self.store, new), key)
-        return replace(new, envelope=sealed.envelope.to_dict(), wraps=tuple(w.to_dict() for w in sealed.wraps))
+    async def seal(self, value: Sensitive, place: NewVersion | Version, key: str) -> SealedValue:
+        """The value, sealed for this version and no other."""
+        sealed = await self.vault.seal(value, context(self.store, place), key)
+        return SealedValue(sealed.envelope.to_dict(), tuple(w.to_dict() for w in sealed.wraps))
 
     async def open(self, stored: StoredVersion) -> Sensitive:
         """The value of a stored version; an intent has none and raises Blocked with ENVELOPE_INVALID."""

@@ -7,9 +7,9 @@ where it is known, `GenerateTimestamp`. An AccessKey's id is no secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -62,22 +62,22 @@ def ids(value: Sensitive) -> tuple[str, ...]:
     return tuple(pair.id for pair in decode(value))
 
 
-def given(data: dict[str, Any], secret: str) -> Pair:
+def given(data: Mapping[str, Sensitive]) -> Pair:
     """A key as a Secret gives it.
 
     Raises:
-        Blocked: with SOURCE_INVALID, naming the Secret and what it lacks.
+        Blocked: with SOURCE_INVALID, naming what the Secret lacks.
     """
-    texts = {}
-    for key in (ID, SECRET):
-        text = data[key].reveal().strip() if data.get(key) else b""
-        if not text:
-            raise Blocked(Reason.SOURCE_INVALID, f"Secret {secret} has no key {key!r}: add it there")
-        if not text.isascii() or b"\0" in text:
-            raise Blocked(
-                Reason.SOURCE_INVALID, f"Secret {secret}: {key} is no text that a cloud gives out: correct it"
-            )
-        texts[key] = text.decode()
-    if not _ID.fullmatch(texts[ID]):
-        raise Blocked(Reason.SOURCE_INVALID, f"Secret {secret}: {ID} is not the id of an AccessKey: correct it")
-    return Pair(texts[ID], Sensitive(texts[SECRET]))
+    id_, secret = (_given(data, key) for key in (ID, SECRET))
+    if not _ID.fullmatch(id_):
+        raise Blocked(Reason.SOURCE_INVALID, f"{ID} is not the id of an AccessKey: correct it")
+    return Pair(id_, Sensitive(secret))
+
+
+def _given(data: Mapping[str, Sensitive], key: str) -> str:
+    found = data[key].reveal().strip() if key in data else b""
+    if not found:
+        raise Blocked(Reason.SOURCE_INVALID, f"it has no key {key!r}: add it")
+    if not found.isascii() or b"\0" in found:
+        raise Blocked(Reason.SOURCE_INVALID, f"{key} is not what a cloud gives out: correct it")
+    return found.decode()

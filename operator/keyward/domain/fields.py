@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from keyward.domain import openssh
+from keyward.domain import access_keys, openssh
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -75,12 +75,14 @@ def encode_key_value(values: Mapping[str, bytes]) -> Sensitive:
     if not values:
         raise Blocked(Reason.SOURCE_INVALID, "it has no keys: give it at least one")
     texts = {key: _text(value, f"key {key[:128]!r}") for key, value in values.items()}
-    return _bounded(orjson.dumps(texts, option=orjson.OPT_SORT_KEYS), "the compact JSON of all keys and values")
+    return bounded(
+        Sensitive(orjson.dumps(texts, option=orjson.OPT_SORT_KEYS)), "the compact JSON of all keys and values"
+    )
 
 
 def encode_plain_text(value: bytes) -> Sensitive:
     """Plain text as it is. Raises Blocked as `encode_key_value` does."""
-    return _bounded(_text(value, "the value").encode(), "the value")
+    return bounded(Sensitive(_text(value, "the value")), "the value")
 
 
 def _text(value: bytes, what: str) -> str:
@@ -95,12 +97,13 @@ def _text(value: bytes, what: str) -> str:
     return text
 
 
-def _bounded(value: bytes, what: str) -> Sensitive:
+def bounded(value: Sensitive, what: str) -> Sensitive:
+    """The value, if it is not too long to be kept. Raises Blocked with VALUE_TOO_LARGE."""
     if len(value) > MAX_VALUE:
         raise Blocked(
             Reason.VALUE_TOO_LARGE, f"{what} has {len(value)} bytes, and at most {MAX_VALUE} are kept: shorten it"
         )
-    return Sensitive(value)
+    return value
 
 
 def generic(value: Sensitive, *, plain_text: bool) -> Fields:
@@ -174,6 +177,19 @@ def host_user(name: str, value: Sensitive, server: Server, *, key_pair: bool) ->
     else:
         texts["password"] = value
     return Fields(texts, {"port": port}, frozenset({"known_hosts"}))
+
+
+def access_key(user: str, value: Sensitive) -> Fields:
+    """The fields of a RAM user's AccessKey, under the names that the source system gives them.
+
+    Raises:
+        Blocked: with ENVELOPE_INVALID, if it is not what was sealed for this type.
+    """
+    pair = access_keys.decode(value)[0]
+    texts = {access_keys.ID: Sensitive(pair.id), access_keys.SECRET: pair.secret, "UserName": Sensitive(user)}
+    if pair.generated:
+        texts[access_keys.GENERATED] = Sensitive(pair.generated)
+    return Fields(texts)
 
 
 def dsn(name: str, password: Sensitive, server: Server) -> Sensitive:

@@ -110,6 +110,11 @@ def group(versions: Iterable[Version]) -> dict[str, History]:
     }
 
 
+def named(observed: Observed, lineage: str) -> History:
+    """The lineage of this name, without versions if it has none yet."""
+    return group(observed.versions).get(lineage, History(lineage, ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The live lineage. `retire` names versions of an abandoned one, `annotate` asks for the annotation."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from keyward.domain.model import Wish
+from keyward.domain.steps import Wait
 from keyward.errors import KeywardError, Reason, Retry
 
 Field = Callable[[Wish], str]
@@ -25,8 +26,34 @@ def at_field(error: KeywardError, wish: Wish) -> KeywardError:
     return type(error)(error.reason, message)
 
 
+def imported(wish: Wish, name: str) -> str:
+    """What is wrong with a value that was given and does not log in, and what mends it."""
+    if wish.issued:
+        return (
+            f"spec.{wish.type}.accessKeysFrom: an AccessKey that was read for user {name!r} is not one of that user: correct the "
+            "Secrets that it names"
+        )
+    return (
+        f"spec.{wish.type}.import.accounts: the password that was read for account {name!r} does not log in: correct the Secret "
+        "that passwordFrom names"
+    )
+
+
+def other_data(wish: Wish) -> Wait:
+    """The approved new endpoints lead to a system that does not know the current value."""
+    return Wait(
+        None,
+        Reason.TARGET_HAS_OTHER_DATA,
+        f"{_endpoints(wish)}: the current value does not log in at the new endpoints, so they lead to other data, and nothing is "
+        "applied there: correct them",
+        stalled=True,
+    )
+
+
 def account(wish: Wish) -> str:
     """Where the accounts are named."""
+    if wish.issued:
+        return f"spec.{wish.type}.userName"
     return f"spec.{wish.type}.import.accounts[].name" if wish.imported else f"spec.{wish.type}.create.name"
 
 
@@ -43,20 +70,28 @@ def _database(wish: Wish) -> str:
     return f"spec.{wish.type}.databaseName{created}"
 
 
-_ENDPOINTS: Final = _of_target("spec.{type}.endpoints")
+_PLACE: Final = _of_target("spec.{type}.endpoints")
+_CLOUD: Final = _of_target("spec.{type}")
+
+
+def _endpoints(wish: Wish) -> str:
+    return _CLOUD(wish) if wish.issued else _PLACE(wish)
+
+
 _ADMIN: Final = _of_target("spec.admin.secretRef")
 _FIELDS: Final[Mapping[Reason, Field]] = {
-    Reason.UNREACHABLE: _ENDPOINTS,
-    Reason.NAME_RESOLUTION: _ENDPOINTS,
-    Reason.TIMEOUT: _ENDPOINTS,
-    Reason.TLS_REFUSED: _ENDPOINTS,
-    Reason.WEAK_AUTHENTICATION: _ENDPOINTS,
-    Reason.READ_ONLY_ENDPOINT: _ENDPOINTS,
-    Reason.PROPAGATION_TIMEOUT: _ENDPOINTS,
-    Reason.BUSY: _ENDPOINTS,
-    Reason.UNKNOWN_OUTCOME: _ENDPOINTS,
-    Reason.PASSWORD_REFUSED: _ENDPOINTS,
-    Reason.ENGINE_UNSUPPORTED: _ENDPOINTS,
+    Reason.UNREACHABLE: _endpoints,
+    Reason.NAME_RESOLUTION: _endpoints,
+    Reason.TIMEOUT: _endpoints,
+    Reason.TLS_REFUSED: _endpoints,
+    Reason.WEAK_AUTHENTICATION: _endpoints,
+    Reason.READ_ONLY_ENDPOINT: _endpoints,
+    Reason.PROPAGATION_TIMEOUT: _endpoints,
+    Reason.BUSY: _endpoints,
+    Reason.UNKNOWN_OUTCOME: _endpoints,
+    Reason.PASSWORD_REFUSED: _endpoints,
+    Reason.CLOUD_REFUSED: _endpoints,
+    Reason.ENGINE_UNSUPPORTED: _endpoints,
     Reason.UNKNOWN_CA: _of_target("spec.{type}.tls"),
     Reason.HOST_KEY_CHANGED: _of_target("spec.{type}.hostKeys"),
     Reason.ADMIN_SECRET_INVALID: _ADMIN,
@@ -71,6 +106,7 @@ _FIELDS: Final[Mapping[Reason, Field]] = {
     Reason.ACCOUNT_CLAIMED: account,
     Reason.KEY_FILE_UNUSABLE: account,
     Reason.SECOND_PASSWORD: account,
+    Reason.UNKNOWN_ACCESS_KEY: account,
     Reason.LINEAGE_CONFLICT: account,
     Reason.LOGIN_REFUSED: account,
     Reason.WRONG_IDENTITY: account,

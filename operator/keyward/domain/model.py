@@ -128,6 +128,7 @@ class Version:
     wraps: tuple[tuple[str, str], ...] = ()  # (key, key version)
     promoted: Promotion | None = None
     applying: bool = False
+    applying_at: datetime | None = None
     retired: RetiredAs | None = None
     closed: bool = False
     disabled_by_us: str = ""  # uid of the deleted Credential
@@ -135,6 +136,9 @@ class Version:
     pinned: bool = False  # labelled to be kept by retention
     absent: tuple[str, ...] = ()  # accounts that were not on the target when this was reserved
     made: tuple[str, ...] = ()  # accounts that were ours then, as records tell: see `making`
+    known: tuple[str, ...] = ()  # ids of values that are this Credential's, where the system issues them: see `issuing`
+    since: datetime | None = None  # by the system's clock: an unknown value that is older is nobody's that we know
+    issued_at: datetime | None = None
 
     @property
     def settled(self) -> bool:
@@ -229,6 +233,7 @@ class Wish:
     target: TargetIdentity | None = None  # with the digest of the Target as it is now
     accounts: tuple[str, ...] = ()  # dual: (x, x_clone) or the imported pair, first-named first
     imported: bool = False
+    issued: bool = False  # the system picks the values of versions that are not imported
     grace: timedelta = timedelta(minutes=5)
     suspended: bool = False
     on_drift: DriftPolicy = DriftPolicy.ROTATE
@@ -337,6 +342,9 @@ class Memory:
     unsent: frozenset[int] = frozenset()  # reserved by this process and never sent
     sent: frozenset[int] = frozenset()  # the system confirmed the change
     refused: frozenset[int] = frozenset()  # the system refused the candidate for certain
+    cleared: frozenset[int] = frozenset()  # the account has room for the value of this intent
+    swept: frozenset[int] = frozenset()  # nothing that was issued for this lost intent is left
+    requests: tuple[str, ...] = ()  # calls of a cloud that changed something, with its ids of them, the newest last
     mark: MarkView | None = None
     drift_checked_at: datetime | None = None
     disabled: frozenset[int] = frozenset()  # logins refused because somebody took the account's right to log in

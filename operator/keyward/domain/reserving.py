@@ -35,6 +35,9 @@ GATE: Final = timedelta(seconds=15)  # between two looks at consumers
 GRACE: Final = "the previous value is kept for spec.rotation.gracePeriod"
 
 
+_REPLACED: Final = (RetiredAs.REFUSED, RetiredAs.SUPERSEDED, RetiredAs.TAKEN_OVER, RetiredAs.LOST)
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """Why a version shall be reserved, and from when on."""
@@ -70,7 +73,7 @@ def next_need(s: Situation) -> Need | None:
         return Need(CauseKind.INITIAL, s.now)
     if not wish.logs_in:
         return _generic_need(s)
-    if top.retired in (RetiredAs.REFUSED, RetiredAs.SUPERSEDED, RetiredAs.TAKEN_OVER) or current is None:
+    if top.retired in _REPLACED or current is None:
         # A candidate that replaces another one is due to the same command.
         return Need(CauseKind.REPLACEMENT, s.now, top.cause.text)
     token = commands.rotate_text(s.seen, history)
@@ -139,8 +142,10 @@ def hold_for_grace(s: Situation, need: Need) -> Wait | None:
     current = s.history.current
     if current is None or not s.seen.wish.logs_in or commands.is_forced(need.text):
         return None
-    if s.seen.wish.mode in (Mode.SINGLE, Mode.OVERLAP):
-        return None  # the one has no grace, the other one ends a value only after it: see `hold_until_ended`
+    if s.seen.wish.mode is Mode.SINGLE or (s.seen.wish.mode is Mode.OVERLAP and not s.seen.wish.issued):
+        # The one has no grace, the other one ends a value only after it: see `hold_until_ended`. To issue a value may cost
+        # another one that was given with the first.
+        return None
     if need.kind is CauseKind.INITIAL:
         return None  # an import overwrites nobody's password
     until = grace_ends(s.seen, current, s.now)

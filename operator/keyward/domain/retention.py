@@ -22,14 +22,14 @@ def plan(seen: Observed) -> Prune | Wait:
 
 
 def plan_refused(seen: Observed) -> Prune | Wait:
-    """A refused candidate goes as soon as another one is reserved.
+    """A candidate that was refused or lost goes as soon as another one is reserved.
 
     Where every candidate is refused no pass comes to its end, and they would pile up.
     """
     resolution = lineage.resolve(seen)
     if not isinstance(resolution, Wait) and not resolution.annotate:
         for version in resolution.history.versions[:-1]:
-            if version.retired is RetiredAs.REFUSED:
+            if version.retired in (RetiredAs.REFUSED, RetiredAs.LOST):
                 return Prune(version)
     return Wait(None, "NothingToPrune")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from keyward.domain import admins, commands, doubt, lineage, reserving, schedule, settling
+from keyward.domain import admins, commands, doubt, issuing, lineage, located, reserving, schedule, settling
 from keyward.domain.lineage import History
 from keyward.domain.model import AccountsPolicy, Observed, Promotion, RetiredAs, TargetView, Version, Wish
 from keyward.domain.steps import Annotate, Enable, Promote, Retire, Return, Step, Verify, Wait
@@ -107,10 +107,10 @@ def stop_in_doubt(s: Situation) -> Step | Wait | None:
         return None
     current = s.history.current
     if s.seen.wish.logs_in and (current is None or not s.proven(current)):
-        for candidate in (*filter(None, [current]), *s.history.pending):
+        for candidate in (*filter(None, [current]), *(v for v in s.history.pending if v.digest)):
             if s.proven(candidate):
                 return Promote(candidate, Promotion(s.history.next_number, s.now))
-            if not s.denied(candidate):
+            if not s.denied(candidate) and candidate.sequence not in s.seen.memory.disabled:
                 return Verify(candidate)
     text = commands.takeover_text(s.seen, s.history)
     message = f"{doubt.TEXTS[reason]}; to go on from here, annotate keyward.dev/takeover: {text}"
@@ -190,7 +190,7 @@ def prove_before_projecting(s: Situation) -> Step | Wait | None:
     if not s.denied(current):
         return Verify(current)
     if moved:
-        return settling.other_data(s.seen)
+        return located.other_data(s.seen.wish)
     return None
 
 
@@ -204,6 +204,7 @@ GUARDS: tuple[Guard, ...] = (
     stop_in_doubt,
     give_back_login,
     settle_pending,
+    issuing.withdraw_lost,
     go_back,
     prove_before_projecting,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyward.domain import admins, doubt
+from keyward.domain import admins, doubt, issuing, located
 from keyward.domain.lineage import History
 from keyward.domain.model import Mode, Observed, Origin, ProjectionWish, Promotion, RetiredAs, Version
 from keyward.domain.steps import Apply, Promote, Retire, Step, Verify, Wait
@@ -27,9 +27,13 @@ def plan(s: Situation) -> Step | Wait | None:
         return Promote(version, Promotion(s.history.next_number, s.now))
     if version.origin is Origin.IMPORTED:
         return _settle_import(s, version)
+    if s.seen.wish.issued and not version.digest:
+        return issuing.settle(s, version, wanted=_still_wanted(s, version))
     if s.takeover and doubt.why(s.seen, s.history) is not None:
         # What was taken over may have been sent by the other side: tried once, then its account stays dead.
         return Retire(version, RetiredAs.TAKEN_OVER) if s.denied(version) else Verify(version)
+    if s.seen.wish.issued:
+        return issuing.settle(s, version, wanted=True)
     return _settle_generated(s, version)
 
 
@@ -63,8 +67,7 @@ def _settle_import(s: Situation, version: Version) -> Step | Wait:
     return Wait(
         None,
         Reason.IMPORTED_VALUE_UNVERIFIED,
-        f"spec.{s.seen.wish.type}.import.accounts: the password that was read for account {version.account!r} does not log in: "
-        f"correct the Secret that passwordFrom names; or, to have it reset by the first rotation, add the line "
+        f"{located.imported(s.seen.wish, version.account)}; or, to have it reset by the first rotation, add the line "
         f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}",
         stalled=True,
     )
@@ -94,7 +97,7 @@ def _send_again(s: Situation, version: Version, *, wanted: bool) -> Step | Wait:
         if not s.denied(current):
             return Verify(current)
         if current.target is not None and current.target.digest != s.digest:
-            return other_data(s.seen)
+            return located.other_data(s.seen.wish)
         if admins.changes_itself(s.seen):
             return admins.locked_out(s.seen)
     if not wanted:
@@ -122,18 +125,6 @@ def _still_wanted(s: Situation, version: Version) -> bool:
         return False
     approved = s.seen.target.approved if s.seen.target else ()
     return version.target.digest in {wish.target.digest, *approved}
-
-
-def other_data(seen: Observed) -> Wait:
-    """The approved new endpoints lead to a system that does not know the current value."""
-    name = f"{seen.wish.target.kind} {seen.wish.target.name}" if seen.wish.target else "the Target"
-    return Wait(
-        None,
-        Reason.TARGET_HAS_OTHER_DATA,
-        f"spec.{seen.wish.type}.endpoints of {name}: the current value does not log in at the new endpoints, so they lead to "
-        "other data, and nothing is applied there: correct them",
-        stalled=True,
-    )
 
 
 def importing(seen: Observed, history: History) -> bool:

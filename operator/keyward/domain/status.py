@@ -70,6 +70,8 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         status["lastRotated"] = stamp(current.promoted.at)
     if outcome.failures:
         status["failures"] = outcome.failures
+    if seen.wish.issued:
+        status |= _of_issued(seen, before)
     if outcome.rotation.reason in _TOLD:
         until = outcome.rotation.until
         status["waiting"] = {"reason": str(outcome.rotation.reason)} | ({"until": stamp(until)} if until else {})
@@ -191,6 +193,13 @@ def _of_witness(seen: Observed, since: Since) -> list[Json]:
         return []
     text = f"VerifiedBy={witness}: the system lets nobody in with this value, so the admin compared it with what is stored there"
     return [since.condition("VerifiedBy", True, witness, text, seen.wish.generation)]
+
+
+def _of_issued(seen: Observed, before: Json) -> Json:
+    """The name that the source system gives, and the last calls that changed something there, also of the process before."""
+    told = dict.fromkeys([*before.get("requests", []), *seen.memory.requests])
+    found: Json = {"credentialName": f"acs/ram/user/{seen.wish.accounts[0]}"}
+    return found | ({"requests": list(told)[-4:]} if told else {})
 
 
 def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, str, str]:

@@ -44,6 +44,27 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Withdraw a value that is over, if the account holds as many as it can, before another one is issued for this intent."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Have the value of this intent issued, and store it before anything else is done."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Withdraw what was issued for an intent that was lost."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Verify:
     """Log in with this version on every endpoint; the outcome goes to `Memory`."""
 
@@ -168,6 +189,9 @@ Step = (
     Reserve
     | Annotate
     | Apply
+    | MakeRoom
+    | Issue
+    | Withdraw
     | Verify
     | Mend
     | Promote

@@ -51,6 +51,7 @@ def wish(credential: Credential, target: TargetIdentity | None, server: Server |
         target=target,
         accounts=_accounts(wanted) if wanted else (),
         imported=imported,
+        issued=wanted is not None and wanted.issued,
         grace=spec.rotation.grace_period,
         suspended=spec.rotation.suspend,
         on_drift=DriftPolicy(spec.rotation.on_drift),

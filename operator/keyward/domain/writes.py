@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,29 @@ class NewVersion:
     promotion: Promotion | None = None
     absent: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def holding(self, sealed: SealedValue) -> NewVersion:
+        """The same version with its value."""
+        return replace(self, envelope=sealed.envelope, wraps=sealed.wraps)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """What a vault makes of a value."""
+
+    envelope: Json
+    wraps: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedValue:
+    """The value that the system has issued for an intent: sealed, with the digest of its envelope, and when."""
+
+    sealed: SealedValue
+    digest: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,7 @@ class RecordChange:
 
     promotion: Promotion | None = None
     applying_at: datetime | None = None
+    issued: IssuedValue | None = None
     retired: tuple[RetiredAs, datetime] | None = None
     closed_at: datetime | None = None
     disabled_by: tuple[str, datetime] | None = None  # (uid of the deleted Credential, when)

@@ -77,6 +77,7 @@ def read_stored(item: Json) -> StoredVersion:
 def _read(item: Json) -> Version:
     metadata, spec, record = item["metadata"], item["spec"], item.get("record") or {}
     promoted, retired, disabled = record.get("promoted"), record.get("retired"), record.get("disabledByUs")
+    issued = record.get("issued") or {}
     return Version(
         name=metadata["name"],
         namespace=intern(metadata["namespace"]),
@@ -96,10 +97,11 @@ def _read(item: Json) -> Version:
         target=_target(spec.get("target")),
         source_digest=spec.get("sourceDigest", ""),
         previous=_previous(spec.get("previous")),
-        digest=spec.get("envelopeDigest", "") if item.get("envelope") else "",
+        digest=(spec.get("envelopeDigest") or issued.get("digest", "")) if item.get("envelope") else "",
         wraps=_wraps(tuple((w["key"], w["keyVersion"]) for w in item.get("wraps") or ())),
         promoted=_promotion(promoted) if promoted else None,
         applying=bool(record.get("applying")),
+        applying_at=moment(record["applying"]["at"]) if record.get("applying") else None,
         retired=RetiredAs(retired["as"]) if retired else None,
         closed=bool(record.get("closed")),
         disabled_by_us=disabled["uid"] if disabled else "",
@@ -107,6 +109,9 @@ def _read(item: Json) -> Version:
         pinned=(metadata.get("labels") or {}).get(names.LABEL_KEEP) == "true",
         absent=_list(record, "absent"),
         made=_list(record, "made"),
+        known=_list(record, "known"),
+        since=_since(record),
+        issued_at=moment(issued["at"]) if issued else None,
     )
 
 
@@ -116,6 +121,11 @@ def _list(record: Json, note: str) -> tuple[str, ...]:
     if not notes:
         return ()
     return tuple(map(str, orjson.loads(notes.get(note, "[]"))))
+
+
+def _since(record: Json) -> datetime | None:
+    text = (record.get("notes") or {}).get("since")
+    return moment(text) if text else None
 
 
 def _cause(cause: Json) -> Cause:
@@ -182,9 +192,12 @@ def body(new: NewVersion, digest: str) -> Json:
     record: Json = {}
     if new.promotion is not None:
         record["promoted"] = _promoted(new.promotion)
-    notes = {"absent": new.absent, "made": new.made}
-    if any(notes.values()):
-        record["notes"] = {name: orjson.dumps(value).decode() for name, value in notes.items() if value}
+    lists = {"absent": new.absent, "made": new.made, "known": new.known}
+    notes = {name: orjson.dumps(value).decode() for name, value in lists.items() if value}
+    if new.since is not None:
+        notes["since"] = stamp(new.since)
+    if notes:
+        record["notes"] = notes
     if record:
         item["record"] = record
     return item
@@ -243,6 +256,8 @@ def patch(version: Version, change: RecordChange) -> Json:
         found["record"] = record
     if change.wraps is not None:
         found["wraps"] = list(change.wraps)
+    if change.issued is not None:
+        found |= {"envelope": change.issued.sealed.envelope, "wraps": list(change.issued.sealed.wraps)}
     return found
 
 
@@ -253,6 +268,8 @@ def _forward(change: RecordChange) -> Json:
         record["promoted"] = {"by": None} | _promoted(change.promotion)
     if change.applying_at is not None:
         record["applying"] = {"at": stamp(change.applying_at)}
+    if change.issued is not None:
+        record["issued"] = {"at": stamp(change.issued.at), "digest": change.issued.digest}
     if change.retired is not None:
         record["retired"] = {"as": change.retired[0].value, "at": stamp(change.retired[1])}
     if change.closed_at is not None:
