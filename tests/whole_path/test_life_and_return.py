@@ -105,6 +105,7 @@ def test_accounts_that_own_objects_are_disabled_in_place_of_dropped(shop):
     assert refused(shop, secret) == NO_LOGIN
     assert shop.postgres.sql("SELECT count(*) FROM kept.kept", "orders") == [(0,)]
     until("a warning", lambda: any("orders_owner" in said and "own" in said for said in warnings(shop, "owner")))
+    shop.postgres.sql("DROP SCHEMA kept CASCADE", "orders")
 
 
 def test_imported_accounts_are_retained_unless_asked_otherwise(shop):
