@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from tests.kills.lives import ROTATION, TALES, Kin
+from tests.kills.lives import CREATION, ROTATION, Kin, Tale
 from tests.kills.points import Point
 from tests.kills.process import Operator
 from tests.kills.scenes import calm, ready, turn
-from tests.kills.sweep import stand, swept
+from tests.kills.sweep import Chronicle, stand, swept, told
 
 from keyward.kube.kinds import SECRETS
+
+TALES = tuple(
+    Tale(kin, (CREATION, ROTATION), (ROTATION,)) for kin in (Kin("dual create", "Retain"), Kin("single create"))
+)
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    return told(stage, operator, TALES, "sleepers")
 
 
 @pytest.fixture
@@ -17,9 +26,8 @@ def second(control_plane, tmp_path_factory) -> Operator:
     return Operator(control_plane.kubeconfig, tmp_path_factory.mktemp("second"))
 
 
-@pytest.mark.parametrize("kin", [Kin("dual create", "Retain"), Kin("single create")], ids=str)
-def test_one_that_wakes_up_two_rotations_late_changes_nothing(stage, operator, second, chronicle, kin):
-    tale = next(tale for tale in TALES if tale.kin == kin)
+@pytest.mark.parametrize("tale", TALES, ids=str)
+def test_one_that_wakes_up_two_rotations_late_changes_nothing(stage, operator, second, chronicle, tale):
     with swept(stage, operator, chronicle, [(tale, ROTATION)]) as [sweep]:
         consumers = stage.consumers()
         stand([sweep])
