@@ -7,7 +7,7 @@ from typing import Any
 from tests.inputs.bait import bait
 from tests.inputs.case import POLLED, Case
 from tests.inputs.desk import Desk
-from tests.whole_path.world import Json
+from tests.whole_path.world import Json, until
 
 from keyward.errors import Reason
 
@@ -37,6 +37,7 @@ def _template(name: str, source: str, *says: str) -> Case:
 
 def _claimed(desk: Desk) -> list[Json]:
     desk.apply(desk.values("elder-source", {"word": bait("elder")}, "elder"), desk.generic("elder"))
+    until("the elder's Secret", lambda: desk.secret("elder"))
     return [
         desk.values("younger-source", {"word": bait("younger")}, "younger"),
         desk.generic("younger", projections=[{"secretName": "elder"}]),
