@@ -63,6 +63,11 @@ class PostgresServer(Housed):
     def short(self) -> str:
         return "pg"
 
+    @property
+    def programs(self) -> Path:
+        """The folder of the server's programs."""
+        return binaries()
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         if self.running is None:
@@ -139,7 +144,7 @@ class PostgresServer(Housed):
     def _initdb(self, data: Path, secret: Path) -> None:
         uid = process.unprivileged_id()
         argv = [
-            str(binaries() / "initdb"),
+            str(self.programs / "initdb"),
             "-D",
             str(data),
             "-U",
@@ -187,7 +192,7 @@ class PostgresServer(Housed):
     def _server(self) -> process.Server:
         return process.Server(
             name="PostgreSQL",
-            argv=[str(binaries() / "postgres"), "-D", str(self.folder / "data")],
+            argv=[str(self.programs / "postgres"), "-D", str(self.folder / "data")],
             ready=self._answers,
             log=self.log,
             cwd=self.folder,
@@ -196,7 +201,7 @@ class PostgresServer(Housed):
         )
 
     def _answers(self) -> bool:
-        ready = [str(binaries() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        ready = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(ready, check=False).returncode == 0
 
 

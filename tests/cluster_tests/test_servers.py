@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
-from tests.cluster import mysql, process
+from tests.cluster import mysql, process, unpacked
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 
@@ -48,10 +48,10 @@ def test_its_certificate_is_of_the_tests_own_authority(kind):
 
 
 def test_mysql_is_fetched_and_initialised_once():
-    root = mysql.ensure()
+    root = unpacked.ensure(mysql.PACKAGE)
     assert (root / "data" / "ibdata1").is_file() or _initialise(root)
     began = time.monotonic()
-    assert mysql.ensure() == root
+    assert unpacked.ensure(mysql.PACKAGE) == root
     assert time.monotonic() - began < 0.5
     assert root.name.startswith("mysql-9.")
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from psycopg.sql import SQL, Identifier
+from tests.cluster.newest_postgres import NewestPostgresServer
 from tests.cluster.postgres import PostgresServer
 from tests.engines.conformance.postgresql import PostgresStage
 from tests.engines.conformance.scene import Scene
@@ -17,6 +19,11 @@ from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
 Run = Callable[[str, str, str], list[tuple[object, ...]]]
+
+
+@pytest.fixture(params=["postgres", "newest_postgres"])
+def postgres(request: pytest.FixtureRequest) -> PostgresServer:
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -140,8 +147,40 @@ async def test_an_imported_pair_shares_settings_whatever_its_names_are(
     quoted = names[0].replace('"', '""')
     postgres.sql(f'ALTER ROLE "{quoted}" SET search_path = public, "$user"'.encode())
     scene = replace(scene, accounts=AccountSet(names, created=False))
+    if isinstance(postgres, NewestPostgresServer):
+        await _lacks_the_option(scene, names)
+        for name in names:
+            _give(postgres, name, scene.admin.account)
     await scene.apply(names[1], "two")
     await scene.apply(names[0], "one")
     await scene.verify(names[1], "two")
     await scene.verify(names[0], "one")
     assert run(names[1], "two", "SHOW search_path") == [('public, "$user"',)]
+
+
+async def test_a_privileged_account_gets_the_targets_role(scene: Scene, run: Run, postgres: PostgresServer):
+    n = number()
+    role, boss = f"powers{n}", f"boss{n}"
+    postgres.sql(SQL("CREATE ROLE {}").format(Identifier(role)))
+    scene = replace(scene, accounts=AccountSet((boss,), True, f"{boss}_rights", preset_role=role))
+    if isinstance(postgres, NewestPostgresServer):
+        with pytest.raises(Blocked, match=f"the admin lacks ADMIN OPTION on role '{role}'"):
+            await scene.apply(boss, "one")
+        _give(postgres, role, scene.admin.account)
+    for password in ("one", "two"):
+        await scene.apply(boss, password)
+        await scene.verify(boss, password)
+        assert run(boss, password, f"SELECT pg_has_role(current_user, '{role}', 'USAGE')") == [(True,)]
+
+
+async def _lacks_the_option(scene: Scene, names: tuple[str, ...]) -> None:
+    """Since 16, CREATEROLE alone is no right over a role that somebody else made: it is named, and how to give it."""
+    with pytest.raises(Blocked, match="the admin lacks ADMIN OPTION on role") as caught:
+        await scene.apply(names[1], "two")
+    assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
+    assert "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE" in caught.value.message
+
+
+def _give(postgres: PostgresServer, name: str, admin: str) -> None:
+    grant = SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+    postgres.sql(grant.format(Identifier(name), Identifier(admin)))

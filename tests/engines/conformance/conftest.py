@@ -15,7 +15,7 @@ MODULES: tuple[ModuleType, ...] = tuple(
     if file.stem != "conftest" and not file.stem.startswith("test_")
 )
 STAGES: dict[str, type[Stage]] = {
-    kind.name: kind
+    kind.title or kind.name: kind
     for module in MODULES
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Stage) and hasattr(kind, "name")

@@ -113,3 +113,32 @@ class PostgresStage(Stage):
 
     def _schema(self, account: str) -> str:
         return f"of_{account}"
+
+
+class NewestPostgresStage(PostgresStage):
+    """Since 16, CREATEROLE is a right over the roles that one has ADMIN OPTION on, and over no others."""
+
+    title = "newest PostgreSQL"
+    server = "newest_postgres"
+
+    def __init__(self, server: PostgresServer) -> None:
+        super().__init__(server)
+        self._admins: list[str] = []
+        self._made: list[str] = []
+
+    def admin(self) -> Login:
+        login = super().admin()
+        self._admins.append(login.account)
+        for name in self._made:
+            self._give(name, login.account)
+        return login
+
+    def make(self, name: str, password: str) -> None:
+        super().make(name, password)
+        self._made.append(name)
+        for admin in self._admins:
+            self._give(name, admin)
+
+    def _give(self, name: str, admin: str) -> None:
+        grant = SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        self._server.sql(grant.format(Identifier(name), Identifier(admin)))

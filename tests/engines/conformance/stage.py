@@ -27,6 +27,7 @@ class Stage(ABC):
 
     Attributes:
         name: of the engine, as the registry has it.
+        title: what tells it from another stage of the same engine.
         server: name of the fixture whose value the stage is made with.
         at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
         odd: further names that this kind of server may have, beside those that the suite tries on all.
@@ -34,6 +35,7 @@ class Stage(ABC):
     """
 
     name: str
+    title: str = ""
     server: str
     at_limit: str
     beyond: str
