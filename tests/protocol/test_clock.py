@@ -6,24 +6,26 @@ from datetime import timedelta
 
 import pytest
 from tests.world.faults import Outage, Side
-from tests.world.scenario import HOUR, KINDS, MINUTE, Scenario
+from tests.world.scenario import EVERY, HOUR, INTERVAL, KINDS, MINUTE, ran
 
 MANAGED = [kind for kind in KINDS if kind != "generic"]
 BACK = timedelta(days=2)
 
 
-def ran(kind: str) -> Scenario:
-    s = Scenario(kind)
-    s.apply()
-    s.settle(10 * MINUTE)
-    s.rotate()
-    s.rotate()
-    return s
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_clock_that_is_set_back_rotates_late_at_worst(kind):
+    s = ran(kind)
+    number = s.history.highest.sequence
+    s.world.clock.skew = -timedelta(days=2)
+    s.settle(HOUR)
+    assert s.history.highest.sequence == number
+    s.settle(timedelta(days=2) + 2 * INTERVAL)
+    s.finish()
 
 
 @pytest.mark.parametrize("kind", MANAGED)
 def test_a_rotation_that_is_asked_for_waits_the_grace_and_not_until_the_clock_has_caught_up(kind):
-    s = ran(kind)
+    s = ran(kind, 2)
     s.apply(rotate="first")
     s.settle(10 * MINUTE)
     value = s.value()
@@ -34,7 +36,7 @@ def test_a_rotation_that_is_asked_for_waits_the_grace_and_not_until_the_clock_ha
 
 
 def test_the_grace_after_a_write_of_the_future_is_kept_whole():
-    s = ran("dual create")
+    s = ran("dual create", 2)
     s.apply(rotate="first")
     s.settle(HOUR)
     s.apply(rotate="second")
@@ -49,7 +51,7 @@ def test_the_grace_after_a_write_of_the_future_is_kept_whole():
 
 @pytest.mark.parametrize("kind", MANAGED)
 def test_a_failure_of_the_future_is_tried_again_at_once(kind):
-    s = ran(kind)
+    s = ran(kind, 2)
     value = s.value()
     s.world.faults.outages = (Outage(Side.ENGINE, s.world.clock.real, s.world.clock.real + 3 * HOUR),)
     s.apply(rotate="now")
@@ -62,7 +64,7 @@ def test_a_failure_of_the_future_is_tried_again_at_once(kind):
 
 
 def test_a_drift_login_of_the_future_is_followed_by_the_next_one():
-    s = ran("single create")
+    s = ran("single create", 2)
     s.settle(3 * HOUR)
     s.world.clock.skew -= BACK
     s.world.excused = set(s.wish.accounts)

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 from tests.protocol import test_admins as admins
 from tests.protocol import test_changes as changes
+from tests.protocol import test_commands as commands
 from tests.protocol import test_faults as faults
+from tests.protocol import test_imports as imports
 from tests.protocol import test_issuing as issued
 from tests.protocol import test_life_and_return as life
+from tests.protocol import test_lost_alone as lost
 from tests.protocol import test_overlap as overlap
+from tests.protocol import test_refusals as refusals
 from tests.protocol import test_restores as restores
 from tests.protocol import test_two_controllers as races
 from tests.protocol import test_without_marks as unmarked
 from tests.world.faults import Hit, Kind
-from tests.world.scenario import HOUR, INTERVAL, ISSUED, MINUTE, Scenario
+from tests.world.scenario import HOUR, INTERVAL, ISSUED, MINUTE, Scenario, ran
 from tests.world.server import Server
 
 from keyward.controller.effects import Effects
@@ -87,7 +91,7 @@ def lives_on_after_its_window() -> None:
 
 
 def suspended_rotates_nothing() -> None:
-    s = changes.ran("dual create")
+    s = ran("dual create")
     number = s.history.highest.sequence
     s.edit(suspended=True)
     s.settle(3 * INTERVAL)
@@ -95,7 +99,7 @@ def suspended_rotates_nothing() -> None:
 
 
 def a_secret_that_cannot_be_written_keeps_its_value_alive() -> None:
-    s = changes.ran("dual create")
+    s = ran("dual create")
     for controller in s.controllers:
         controller.p.refuses_secrets = True
     s.settle(4 * INTERVAL)
@@ -103,7 +107,7 @@ def a_secret_that_cannot_be_written_keeps_its_value_alive() -> None:
 
 
 def rotated_now_twice_within_the_grace() -> None:
-    s = changes.ran("dual create")
+    s = ran("dual create")
     for text in ("a", "b", "c"):
         s.apply(rotate=text)
         s.settle(MINUTE)
@@ -111,7 +115,7 @@ def rotated_now_twice_within_the_grace() -> None:
 
 
 def an_outage_is_not_hammered() -> None:
-    s = changes.ran("dual create")
+    s = ran("dual create")
     faults._break_now(s, faults.Side.ENGINE, 8 * 3600)
     before = len(s.world.api.writes)
     s.settle(8 * HOUR)
@@ -142,7 +146,7 @@ def the_finalizer_is_there_before_the_account() -> None:
 
 
 def restarted_while_the_value_was_changed_by_hand() -> None:
-    s = changes.ran("single create")
+    s = ran("single create")
     s.world.server.accounts["x"].password = b"by hand"
     s.world.forget_secret("orders")
     del s.world.api.secrets["orders"]
@@ -155,7 +159,7 @@ def the_account_in_use_is_never_touched() -> None:
     """Whatever the records say: a pending version of the account that current has."""
     from dataclasses import replace
 
-    s = changes.ran("dual create")
+    s = ran("dual create")
     s.at("apply", lambda: _forge_account(s, replace))
     s.rotate()
     s.settle(HOUR)
@@ -174,11 +178,11 @@ def _forge_account(s: Scenario, replace: Any) -> None:
 
 
 def a_refused_login_never_promotes() -> None:
-    changes.test_a_candidate_that_the_policy_refuses_is_abandoned_and_another_one_reserved("single create")
+    refusals.test_a_candidate_that_the_policy_refuses_is_abandoned_and_another_one_reserved("single create")
 
 
 def retired_values_are_pruned_and_the_needed_ones_kept() -> None:
-    s = changes.ran("dual create", 3)
+    s = ran("dual create", 3)
     s.finish()
     previous = s.history.previous
     assert previous is not None
@@ -210,9 +214,11 @@ REMOVALS = [
         "give_back_login", lambda: life.test_disabled_accounts_are_given_back_to_the_one_who_returns("dual create")
     ),
     guard_of_rotation("settle_pending", killed_between_reserve_and_promotion),
-    guard_of_rotation("go_back", changes.test_going_back_to_the_other_account_of_a_dual_pair_publishes_its_value_again),
     guard_of_rotation(
-        "prove_before_projecting", lambda: changes.test_a_deleted_secret_is_back_after_a_restart("dual create")
+        "go_back", commands.test_going_back_to_the_other_account_of_a_dual_pair_publishes_its_value_again
+    ),
+    guard_of_rotation(
+        "prove_before_projecting", lambda: lost.test_a_deleted_secret_is_back_after_a_restart("dual create")
     ),
     guard_of_rotation(
         "refuse_cycles", admins.test_a_login_that_would_change_itself_is_refused_unless_the_target_allows_it
@@ -272,7 +278,7 @@ REMOVALS = [
         "is_dead",
         lineage.History,
         lambda _self, _version: False,
-        changes.test_going_back_to_a_dead_value_is_refused_in_words_and_changes_nothing,
+        commands.test_going_back_to_a_dead_value_is_refused_in_words_and_changes_nothing,
     ),
     patched(
         "expect",
@@ -357,7 +363,7 @@ REMOVALS = [
         "import_incomplete",
         settling,
         lambda _seen, _history: False,
-        changes.test_the_first_named_of_two_valid_imports_is_current,
+        imports.test_the_first_named_of_two_valid_imports_is_current,
     ),
     Removal(
         "withdraw_lost",

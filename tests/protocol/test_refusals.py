@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.world.scenario import HOUR, ISSUED, KINDS, MINUTE, Scenario
+from tests.world.scenario import EVERY, HOUR, INTERVAL, ISSUED, KINDS, MINUTE, Scenario, ran
 
 MANAGED = [kind for kind in KINDS if kind not in ("generic", ISSUED)]  # what a system picks it does not refuse
 
@@ -29,4 +29,35 @@ def test_a_policy_that_refuses_everything_is_asked_ever_more_seldom_and_said(kin
     s.world.server.policy = lambda _password: True
     s.settle(timedelta(minutes=20))
     assert s.value() != value
+    s.finish()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY if kind != "generic"])
+def test_a_candidate_that_the_policy_refuses_is_abandoned_and_another_one_reserved(kind):
+    s = ran(kind)
+    refused = [f"generated-{s.world.generated + 1}".encode()]
+    s.world.server.policy = lambda password: password not in refused
+    s.rotate()
+    s.settle(HOUR)
+    s.world.server.policy = lambda _password: True
+    s.finish()
+    assert refused[0] not in [p for _, p in s.world.server.learnt]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY if kind not in ("generic", ISSUED)])
+def test_a_refusal_after_an_unknown_outcome_keeps_a_value_that_had_taken(kind):
+    from tests.world.faults import Faults, Hit, Kind
+
+    s = ran(kind)
+    index = len(s.world.faults.trace)
+    s.world.faults = Faults((Hit(Kind.ANSWER_LOST, index + 1),), trace=s.world.faults.trace)
+    taken = f"generated-{s.world.generated + 1}".encode()
+    s.at("apply", lambda: None)
+    s.settle(INTERVAL - 20 * MINUTE)
+    learnt = len(s.world.server.learnt)
+    s.world.server.policy = lambda _password: len(s.world.server.learnt) <= learnt
+    s.settle(HOUR)
+    assert s.value() == taken
+    assert not any(v.retired for v in s.history.versions)
+    s.world.server.policy = lambda _password: True
     s.finish()

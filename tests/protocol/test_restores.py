@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.world.scenario import HOUR, INTERVAL, ISSUED, KINDS, MINUTE, NAME, Backup, Scenario, drive
+from tests.world.scenario import HOUR, INTERVAL, ISSUED, KINDS, MINUTE, NAME, Backup, Scenario, drive, ran
 from tests.world.world import Broken
 
 from keyward.errors import Reason
@@ -13,15 +13,6 @@ from keyward.errors import Reason
 MANAGED = [k for k in KINDS if k != "generic"]
 MENDED = [k for k in MANAGED if k != ISSUED]  # a key whose version is lost is a stranger's: a person deletes it
 STOPPED = (Reason.FENCED.value, Reason.FORKED.value, Reason.UNKNOWN_ACCESS_KEY.value)
-
-
-def ran(kind: str, rotations: int = 1) -> Scenario:
-    s = Scenario(kind)
-    s.apply()
-    s.settle(10 * MINUTE)
-    for _ in range(rotations):
-        s.rotate()
-    return s
 
 
 def passwords(s: Scenario) -> dict[str, bytes | None]:

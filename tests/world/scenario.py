@@ -260,6 +260,16 @@ class Scenario:
         assert all(key.used for key in rest), "an orphan was left behind"
 
 
+def ran(kind: str, rotations: int = 1) -> Scenario:
+    """One that was created and has rotated so often."""
+    s = Scenario(kind)
+    s.apply()
+    s.settle(10 * MINUTE)
+    for _ in range(rotations):
+        s.rotate()
+    return s
+
+
 def drive(work: Coroutine[Any, Any, datetime | None]) -> datetime | None:
     """Run to the end what never really waits."""
     try:
