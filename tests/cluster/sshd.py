@@ -20,7 +20,7 @@ from tests.cluster import binaries, debian, process
 from tests.cluster.housed import Housed
 from tests.cluster.progress import progress
 
-_SUITE, _PACKAGES = "bookworm", "openssh-server,sudo,e2fsprogs"
+_SUITE, _PACKAGES = "bookworm", "openssh-server,sudo,e2fsprogs,libpam-pwquality"
 _RECIPE = hashlib.sha256(repr((_SUITE, _PACKAGES, os.uname().machine)).encode()).hexdigest()[:12]
 # The overlay's upper half is in memory: what a test makes immutable or fills up cannot outlive it.
 _BOOT = """
@@ -33,6 +33,12 @@ mount -t proc proc "$2/root/proc"
 mount -t tmpfs -o mode=755,size=16m tmpfs "$2/root/run"
 mkdir -p "$2/root/run/sshd"
 exec chroot "$2/root" /bin/sh -c 'echo up; exec sleep infinity'
+"""
+# A refused password is told at once, not after the seconds that PAM waits to slow down who guesses.
+_AT_ONCE = "sed -i 's/pam_unix.so nullok/& nodelay/' /etc/pam.d/common-auth"
+# Answers whatever the client asks a person.
+_ASKPASS = """#!/bin/sh
+printf '%s\\n' "$KEYWARD_TEST_VALUE"
 """
 _CONFIG = """
 UsePAM yes
@@ -74,6 +80,7 @@ class SshServer(Housed):
 
     def _prepare(self) -> None:
         self._boot(ensure())
+        self.run(_AT_ONCE)
         self.configure(self.config)
 
     def start(self) -> None:
@@ -158,6 +165,38 @@ class SshServer(Housed):
         where = f"{self.folder}/host/root{path}"
         argv = ["nsenter", "-t", self._first(), "--mount", "--", "mount", "-t", "tmpfs", "-o", options, "tmpfs", where]
         subprocess.run(argv, check=True)
+
+    def path(self, inside: str) -> Path:
+        """A file of the host, as this machine reaches it."""
+        return Path(f"/proc/{self._first()}/root{inside}")
+
+    def lets_in(self, name: str, *, key: bytes | None = None, password: str = "") -> bool:
+        """Whether OpenSSH's own client is let in, with a private key or else with a password."""
+        with tempfile.TemporaryDirectory() as folder:
+            known, private, asked = (Path(folder, name) for name in ("known", "private", "asked"))
+            known.write_text("".join(f"* {line}\n" for line in self.host_keys()), encoding="ascii")
+            private.touch(0o600)
+            private.write_bytes(key or b"")
+            asked.touch(0o700)
+            asked.write_text(_ASKPASS, encoding="ascii")
+            options = [
+                f"UserKnownHostsFile={known}",
+                "IdentitiesOnly=yes",
+                "IdentityAgent=none",
+                "NumberOfPasswordPrompts=1",
+            ]
+            options += [f"PreferredAuthentications={'password' if key is None else 'publickey'}"]
+            argv = ["ssh", "-F", "none", "-i", str(private), "-p", str(self.port)]
+            argv += [word for option in options for word in ("-o", option)]
+            answers = {"SSH_ASKPASS": str(asked), "SSH_ASKPASS_REQUIRE": "force", "KEYWARD_TEST_VALUE": password}
+            answer = subprocess.run(
+                [*argv, f"{name}@127.0.0.1", "exit 0"],
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | answers,
+            )
+            return answer.returncode == 0
 
     def shadow(self, name: str) -> list[str]:
         """The fields of a user's line in /etc/shadow."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import subprocess
-import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 
 import asyncssh
 from tests.cluster.sshd import SshServer
@@ -137,39 +133,8 @@ class HostUser:
 
     def logs_in(self, value: Sensitive) -> bool:
         """Whether OpenSSH's own client is let in with this private key."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "key")
-            path.touch(0o600)
-            path.write_bytes(value.reveal())
-            known = Path(folder, "known")
-            known.write_text("".join(f"* {key}\n" for key in self.server.host_keys()), encoding="ascii")
-            options = ("BatchMode=yes", f"UserKnownHostsFile={known}", "IdentitiesOnly=yes", "IdentityAgent=none")
-            argv = ["ssh", "-F", "none", "-i", str(path), "-p", str(self.server.port)]
-            argv += [word for option in options for word in ("-o", option)]
-            answer = subprocess.run(
-                [*argv, f"{self.name}@127.0.0.1", "exit 0"], capture_output=True, check=False, stdin=subprocess.DEVNULL
-            )
-            return answer.returncode == 0
+        return self.server.lets_in(self.name, key=value.reveal())
 
-    async def password_works(self, password: str) -> bool:
-        """Whether sshd lets an ordinary client in with this password."""
-        known = asyncssh.import_known_hosts("".join(f"* {key}\n" for key in self.server.host_keys()))
-        try:
-            conn = await asyncio.wait_for(
-                asyncssh.connect(
-                    "127.0.0.1",
-                    self.server.port,
-                    username=self.name,
-                    password=password,
-                    known_hosts=known,
-                    client_keys=None,
-                    agent_path=None,
-                    config=None,
-                    preferred_auth="password",
-                ),
-                30,
-            )
-        except asyncssh.PermissionDenied:
-            return False
-        conn.abort()
-        return True
+    def password_works(self, password: str) -> bool:
+        """Whether OpenSSH's own client is let in with this password."""
+        return self.server.lets_in(self.name, password=password)

@@ -34,3 +34,19 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     """A real server of one kind."""
     kind = STAGES[request.param]
     return kind(request.getfixturevalue(kind.server))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What means nothing on a kind of server is not run on it; its stage says why."""
+    out = [item for item in items if _is_unfit(item)]
+    if out:
+        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+
+
+def _is_unfit(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or item.path.parent != Path(__file__).parent:
+        return False
+    named = item.callspec.params.get("stage") if hasattr(item, "callspec") else None
+    kind = STAGES.get(named) if isinstance(named, str) else None
+    return kind is not None and not kind.unfit.keys().isdisjoint({item.originalname, item.path.stem})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,6 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
-from keyward.sensitive import Sensitive
 
 Send = Callable[[], Awaitable[None]]
 GOOD = "Go0d-enough-for-any-policy"
@@ -70,7 +70,7 @@ class Scene:
         marked = {*absent, account} if self.accounts.created else {account}
         return Change(
             account=account,
-            password=Sensitive(password),
+            password=self.stage.value(password),
             accounts=self.accounts,
             expected=seen,
             comments=dict.fromkeys(sorted(marked), MARK),
@@ -79,7 +79,7 @@ class Scene:
 
     async def verify(self, account: str, password: str, *, endpoint: Endpoint | None = None) -> None:
         expect = Expectation(self.accounts, self.stage.acts_as(self.accounts, account), self.admin)
-        login = Login(account, Sensitive(password))
+        login = Login(account, self.stage.value(password))
         await self.stage.engine.verify(self.place, endpoint or self.place.primary, login, expect)
 
     async def remove(self, action: Action) -> Action:
@@ -90,10 +90,12 @@ class Scene:
 
 
 def created(stage: Stage, *, dual: bool = True) -> Scene:
-    """Accounts that are not there yet."""
+    """Accounts that are not there yet; where the engine makes none, ones whose value nobody knows."""
     name = f"app{number()}"
     names = (name, f"{name}_clone") if dual else (name,)
     admin = stage.admin()
+    for one in () if stage.creates else names:
+        stage.make(one, secrets.token_hex(16))
     return Scene(stage, stage.place(), admin, stage.made(admin, *names))
 
 

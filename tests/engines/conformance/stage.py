@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.cluster import pki
 
 from keyward.engines import registry
 from keyward.engines.base import AccountSet, Engine, Login, Place
+from keyward.errors import Reason
+from keyward.sensitive import Sensitive
 
 _numbers = itertools.count(1)
 
@@ -31,7 +38,10 @@ class Stage(ABC):
         server: name of the fixture whose value the stage is made with.
         at_limit: a name as long as the server keeps it whole, and `beyond`, one character longer.
         odd: further names that this kind of server may have, beside those that the suite tries on all.
+        creates: whether the engine makes accounts. Where it makes none, a person has made them, with a value that nobody knows.
         overlaps: whether an account can hold two values: see `Overlapping`.
+        patience: seconds in which this server answers for certain, and which a test can wait for.
+        unfit: tests, or modules of them, that mean nothing on this kind of server, and why. They are not run on it.
     """
 
     name: str
@@ -40,7 +50,10 @@ class Stage(ABC):
     at_limit: str
     beyond: str
     odd: tuple[str, ...] = ()
+    creates: bool = True
     overlaps: bool = False
+    patience: float = 1.0
+    unfit: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def __init__(self, server: Any) -> None:
@@ -71,9 +84,25 @@ class Stage(ABC):
     def powerless(self) -> Login:
         """A login that may connect and nothing else."""
 
+    def stranger(self, folder: Path) -> tuple[Place, Reason]:
+        """The server as somebody describes it who has another one in mind, and the reason by which that is told."""
+        authority = pki.authority(folder / "other")
+        return replace(self.place(), ca_pem=authority.ca_file.read_text()), Reason.UNKNOWN_CA
+
+    def value(self, text: str | bytes) -> Sensitive:
+        """The value that the suite calls by this text: of most servers the text itself, as a password."""
+        return Sensitive(text)
+
+    def trace(self, text: str) -> bytes:
+        """What would betray this value, wherever it stands."""
+        return text.encode()
+
     @abstractmethod
     def made(self, admin: Login, *names: str) -> AccountSet:
-        """Accounts that the engine is to create, with rights that this admin can give and `take_right` can take."""
+        """Accounts that the engine is to create, with rights that this admin can give and `take_right` can take.
+
+        Where it creates none: those that a person made, as `imported`.
+        """
 
     def imported(self, *names: str) -> AccountSet:
         """Accounts that a person made."""

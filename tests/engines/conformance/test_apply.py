@@ -131,6 +131,7 @@ async def test_nothing_is_sent_if_the_last_question_is_answered_with_no(stage: S
     with pytest.raises(Retry, match="lease"):
         await scene.apply(scene.first, "one", send=no)
     assert await scene.inspect() == seen
+    assert not stage.logs_in(scene.first, "one")
 
 
 async def test_a_change_that_is_cancelled_before_it_is_sent_changes_nothing(stage: Stage):
@@ -141,12 +142,14 @@ async def test_a_change_that_is_cancelled_before_it_is_sent_changes_nothing(stag
         await asyncio.Event().wait()
 
     scene = scenes.created(stage)
+    before = await scene.inspect()
     task = asyncio.create_task(scene.apply(scene.first, "one", send=hang))
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not any(stage.exists(name) for name in scene.accounts.all_roles)
+    assert await scene.inspect() == before
+    assert not stage.logs_in(scene.first, "one")
 
 
 @pytest.mark.parametrize("others", [0, 1])

@@ -36,7 +36,7 @@ async def test_any_name_is_quoted(stage: Stage, odd: str):
     bystander = f"bystander{number()}"
     stage.make(bystander, "kept")
     names = (f"{odd}{number()}", f"{number()}{odd}")
-    if not stage.can_be(odd):
+    if not all(stage.can_be(name) for name in names):
         await _refused(scenes.Scene(stage, stage.place(), stage.admin(), stage.imported(*names)))
         return
     scene = scenes.imported(stage, *names)
@@ -45,6 +45,13 @@ async def test_any_name_is_quoted(stage: Stage, odd: str):
     await scene.verify(scene.second, "two")
     await scene.verify(scene.first, "one")
     assert stage.logs_in(bystander, "kept")
+
+
+async def test_names_that_this_kind_of_server_alone_may_have_are_names_too(stage: Stage):
+    for name in stage.odd:
+        scene = scenes.imported(stage, name)
+        await scene.apply(name, "one")
+        await scene.verify(name, "one")
 
 
 async def _refused(scene: scenes.Scene) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from tests.cluster import pki, process
+from tests.cluster import process
 from tests.cluster.proxy import FaultProxy
 from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.scene import Scene
@@ -54,10 +54,12 @@ async def test_an_unknown_admin_is_named(stage: Stage):
 
 async def test_an_admin_without_rights_is_told_so_before_anything_is_sent(stage: Stage):
     scene = replace(scenes.created(stage), admin=stage.powerless())
+    there = stage.exists(scene.first)
     with pytest.raises(Blocked) as caught:
         await scene.apply(scene.first, "one", send=_never)
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
-    assert not stage.exists(scene.first)
+    assert stage.exists(scene.first) is there
+    assert not stage.logs_in(scene.first, "one")
 
 
 async def _never() -> None:
@@ -140,12 +142,11 @@ async def test_a_session_that_was_cut_is_not_opened_again_behind_our_back(stage:
                 await session.inspect(scene.accounts)
 
 
-async def test_an_unknown_ca_is_named_and_gets_no_password(stage: Stage, tmp_path):
-    stranger = pki.authority(tmp_path / "other").ca_file.read_text()
-    scene = scenes.created(stage)
-    scene = replace(scene, place=replace(scene.place, ca_pem=stranger))
-    assert await _of_open(scene) == (Blocked, Reason.UNKNOWN_CA)
-    assert await _of_login(scene) == (Blocked, Reason.UNKNOWN_CA)
+async def test_a_server_that_is_not_the_one_that_was_described_is_named_and_gets_no_password(stage: Stage, tmp_path):
+    place, reason = stage.stranger(tmp_path)
+    scene = replace(scenes.created(stage), place=place)
+    assert await _of_open(scene) == (Blocked, reason)
+    assert await _of_login(scene) == (Blocked, reason)
 
 
 async def test_a_certificate_for_another_name_is_refused(stage: Stage):

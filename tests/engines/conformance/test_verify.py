@@ -31,7 +31,8 @@ async def test_a_wrong_password_is_a_refused_login(scene: Scene, password):
 
 
 async def test_an_account_that_is_not_there_is_a_refused_login(stage: Stage):
-    assert await _refusal(scenes.created(stage)) is Reason.LOGIN_REFUSED
+    accounts = stage.imported(f"absent{scenes.number()}")
+    assert await _refusal(Scene(stage, stage.place(), stage.admin(), accounts)) is Reason.LOGIN_REFUSED
 
 
 async def test_a_login_that_ends_as_somebody_else_is_a_wrong_identity(scene: Scene):

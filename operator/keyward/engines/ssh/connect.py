@@ -110,10 +110,13 @@ async def _connect(way: Way, client: _Client) -> asyncssh.SSHClientConnection:
 
 def _text(login: Login) -> str:
     try:
-        return login.password.reveal_text()
+        text = login.password.reveal_text()
     except ValueError:
-        pass
-    raise Blocked(Reason.LOGIN_REFUSED, "the value is not valid UTF-8")
+        text = "\0"
+    if "\0" not in text:
+        return text
+    # sshd ends the connection at such a one, and that would look like a network that has to be tried again.
+    raise Blocked(Reason.LOGIN_REFUSED, "the value is not valid UTF-8, or has a NUL in it")
 
 
 def _pins(host_keys: tuple[str, ...]) -> asyncssh.SSHKnownHosts:

@@ -30,8 +30,13 @@ async def verify(way: Way, expect: Expectation, probes: Probes) -> str | None:
     elif not values.is_key(way.login.password):
         raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is no private key")
     held = probes.held(way.endpoint)
-    if held is not None and not await _stands_there(way, expect):
-        raise held
+    if held is not None:
+        stands = await _stands_there(way, expect)
+        if stands is None:
+            raise held
+        if not stands:
+            text = f"the value of user {way.login.account!r} is not the one on the host, as the admin finds it there"
+            raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: {text}")
     try:
         conn = await connect.attempt(way)
     except Asked as asked:
@@ -78,21 +83,22 @@ async def _by_shadow(shell: Shell, user: User, way: Way) -> None:
     raise Blocked(Reason.LOGIN_REFUSED, text)
 
 
-async def _stands_there(way: Way, expect: Expectation) -> bool:
-    """Whether the admin finds this very value on the host, so that a login is no guess."""
+async def _stands_there(way: Way, expect: Expectation) -> bool | None:
+    """Whether the admin finds this very value on the host, so that a login is no guess; None if that cannot be told."""
     shell = await _admin(way, expect)
     if shell is None:
-        return False
+        return None
     try:
         user = await look.user(shell, way.login.account)
-        if user is None:
-            return False
+        state = look.state_of(user, key_pair=expect.accounts.key_pair)
+        if user is None or not state.can_login or state.expired:
+            return None
         if not expect.accounts.key_pair:
-            return matches(await stored_hash(shell, user.name), way.login.password) is True
+            return matches(await stored_hash(shell, user.name), way.login.password) if user.local else None
         key = values.public_key(way.login.password)
         return lines.holds((await keyfile.read(shell, user, key)).content or b"", key) == 1
     except KeywardError:
-        return False
+        return None
     finally:
         await shell.close()
 
