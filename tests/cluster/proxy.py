@@ -25,6 +25,7 @@ class FaultProxy:
         mute: forward what the client says, then end the connection at the server's next answer: the lost answer.
         answers_left: that many answers more, then as `mute`.
         refuse: end each new connection at once.
+        says: what each new connection is told before it is ended at once, in place of the server.
         delay: seconds before each piece is forwarded.
     """
 
@@ -35,6 +36,7 @@ class FaultProxy:
     mute: bool = False
     answers_left: int | None = None
     refuse: bool = False
+    says: bytes = b""
     delay: float = 0.0
     _listener: socket.socket = field(init=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
@@ -65,7 +67,8 @@ class FaultProxy:
         while not self._ended.is_set():
             try:
                 client, _ = self._listener.accept()
-                if self.refuse:
+                if self.refuse or self.says:
+                    client.sendall(self.says)
                     _end(client)
                     continue
                 server = socket.create_connection(self.target, timeout=5)

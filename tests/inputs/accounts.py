@@ -70,6 +70,19 @@ def _not_reserved(desk: Desk) -> None:
     desk.annotate("mighty", "rotate", "now")
 
 
+def _switched_off(desk: Desk) -> list[Json]:
+    objects = _imported("switched-off", bait("right"))(desk)
+    desk.postgres.sql("ALTER ROLE orders_switched_off NOLOGIN")
+    return objects
+
+
+def _switch_on(desk: Desk) -> None:
+    healed = desk.postgres.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'orders_switched_off'")
+    assert healed == [(False,)], "it was healed"
+    desk.postgres.sql("ALTER ROLE orders_switched_off LOGIN")
+    desk.annotate("switched-off", "rotate", "now")
+
+
 def _no_source(desk: Desk) -> list[Json]:
     objects = _imported("no-old-password", bait("right"))(desk)
     desk.api.delete("secret", "no-old-password-old", desk.namespace)
@@ -121,6 +134,13 @@ CASES = (
         ("spec.rds.import.accounts", "'orders_mighty'", "REPLICATION", "never touched"),
         _reserved,
         _not_reserved,
+    ),
+    Case(
+        "switched-off",
+        Reason.ACCOUNT_DISABLED,
+        ("spec.rds.import.accounts", "'orders_switched_off'", "NOLOGIN", "give the right back"),
+        _switched_off,
+        _switch_on,
     ),
     Case(
         "no-old-password",

@@ -31,6 +31,7 @@ class Desk(Shop):
         self.audit = cluster.audit_log
         self.log = postgres.folder / f"operator-{namespace}.log"
         self.borrowed = ExitStack()
+        self.held = self.borrowed.enter_context(ExitStack())  # connections that leave no room
         self.servers: dict[str, PostgresServer] = {}
         self.proxies: dict[str, FaultProxy] = {}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.cluster.sshd import SshServer
 from tests.engines.ssh_system import admins_key, key_pair, public
 from tests.inputs.bait import bait
-from tests.inputs.case import Case
+from tests.inputs.case import POLLED, Case
 from tests.inputs.desk import Desk
 from tests.whole_path.world import Json
 
@@ -24,13 +24,19 @@ def _host(desk: Desk) -> SshServer:
     return server
 
 
-def _on(desk: Desk, name: str, server: SshServer, kind: str, value: str) -> list[Json]:
-    """A Credential on a Target of its own name, which leads to this host."""
-    target = {
-        "ecs": {"endpoints": [{"host": "127.0.0.1", "port": server.port}], "hostKeys": list(server.host_keys())},
+def _target(desk: Desk, name: str, server: SshServer, *host_keys: str) -> Json:
+    """One that leads to this host, which proves itself with these keys, or else with its own."""
+    keys = host_keys or server.host_keys()
+    spec = {
+        "ecs": {"endpoints": [{"host": "127.0.0.1", "port": server.port}], "hostKeys": list(keys)},
         "admin": {"secretRef": {"name": f"{name}-admin"}},
         "allowedAccounts": [USER],
     }
+    return desk.made("Target", name, spec)
+
+
+def _on(desk: Desk, name: str, server: SshServer, kind: str, value: str) -> list[Json]:
+    """A Credential on a Target of its own name, which leads to this host."""
     account = {"name": USER, "passwordFrom": {"secretName": f"{name}-given", "key": "value"}}
     wanted = {
         "ecs": {"targetRef": {"name": name}, "secretType": kind, "import": {"accounts": [account]}},
@@ -40,7 +46,7 @@ def _on(desk: Desk, name: str, server: SshServer, kind: str, value: str) -> list
     return [
         desk.plain_secret(f"{name}-admin", {"username": "keyward", "ssh-privatekey": admins_key().reveal_text()}),
         desk.plain_secret(f"{name}-given", {"value": value}, labels={"keyward.dev/source-for": name}),
-        desk.made("Target", name, target),
+        _target(desk, name, server),
         desk.made("Credential", name, wanted),
     ]
 
@@ -73,7 +79,22 @@ def _nobody(desk: Desk, name: str) -> Begun:
     return _on(desk, name, server, "Password", password), lambda: server.run("mv /root/kept /etc/sudoers.d/keyward")
 
 
-def _case(name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk, str], Begun]) -> Case:
+def _another_key(desk: Desk, name: str) -> Begun:
+    server, value = _host(desk), key_pair()
+    server.user(USER, None, public(value))
+    *given, _, wanted = _on(desk, name, server, "SSHKey", value.reveal_text())
+
+    def correct() -> None:
+        assert b"Accepted" not in server.log.read_bytes(), "somebody logged in"
+        desk.apply(_target(desk, name, server))
+        desk.approve(name)
+
+    return [*given, _target(desk, name, server, public(key_pair())), wanted], correct
+
+
+def _case(
+    name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk, str], Begun], soon: float = 20.0
+) -> Case:
     """`begin` answers what is applied, and what mends it; then it is asked for again."""
     mending: dict[Desk, Callable[[], object]] = {}
 
@@ -85,13 +106,20 @@ def _case(name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Des
         mending[desk]()
         desk.annotate(name, "rotate", "now")
 
-    return Case(name, reason, says, arrange, mend)
+    return Case(name, reason, says, arrange, mend, soon)
 
 
 CASES = (
     _case("host-user", Reason.ACCOUNT_MISSING, (FIELD, "user 'deploy' is not on the host", "create it"), _missing),
     _case("host-locked", Reason.ACCOUNT_DISABLED, (FIELD, "user 'deploy'", "locked"), _locked),
     _case("host-modes", Reason.KEY_FILE_UNUSABLE, (FIELD, "StrictModes", "chmod go-w"), _open_to_others),
+    _case(
+        "host-key",
+        Reason.HOST_KEY_CHANGED,
+        ("spec.ecs.hostKeys of Target host-key", "none of those in hostKeys", "compare it on the host's console"),
+        _another_key,
+        POLLED,
+    ),
     _case(
         "host-sudo",
         Reason.ADMIN_PRIVILEGE_MISSING,

@@ -8,7 +8,7 @@ from typing import Any
 from tests.cluster.redis import BOSS, BOSS_PASSWORD, RedisServer
 from tests.cluster.redis_groups import replicated
 from tests.inputs.bait import bait
-from tests.inputs.case import Case
+from tests.inputs.case import POLLED, Case
 from tests.inputs.desk import Desk
 from tests.inputs.targets import LOGIN
 from tests.whole_path.world import Json
@@ -51,7 +51,11 @@ def _server(desk: Desk, **settings: str) -> RedisServer:
 
 
 def _case(
-    name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk], tuple[list[Json], Callable[[], object]]]
+    name: str,
+    reason: Reason,
+    says: tuple[str, ...],
+    begin: Callable[[Desk], tuple[list[Json], Callable[[], object]]],
+    soon: float = 20.0,
 ) -> Case:
     """`begin` answers what is applied, and what mends it; then it is asked for again."""
     mending: dict[Desk, Callable[[], object]] = {}
@@ -64,7 +68,7 @@ def _case(
         mending[desk]()
         desk.annotate(name, "rotate", "now")
 
-    return Case(name, reason, says, arrange, mend)
+    return Case(name, reason, says, arrange, mend, soon)
 
 
 def _too_old(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
@@ -92,6 +96,19 @@ def _no_cluster(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
     server, name = _server(desk), "redis-no-cluster"
     server.admin()
     return _on(desk, name, server, "Cluster"), lambda: desk.apply(_target(desk, name, server, "Standalone"))
+
+
+def _another_kind(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    server, name = _server(desk), "redis-other"
+    server.admin()
+    secret, target, credential = _on(desk, name, server)
+    target["spec"]["redis"]["endpoints"][0]["port"] = desk.postgres.port
+
+    def correct() -> None:
+        desk.apply(_target(desk, name, server, "Standalone"))
+        desk.approve(name)
+
+    return [secret, target, credential], correct
 
 
 def _few_rights(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
@@ -122,6 +139,13 @@ CASES = (
     _case("redis-replica", Reason.INVALID_SPEC, ("spec.redis", "is a replica", "name its primary"), _a_replica),
     _case(
         "redis-no-cluster", Reason.INVALID_SPEC, ("no node of a cluster", "correct spec.redis.topology"), _no_cluster
+    ),
+    _case(
+        "redis-other",
+        Reason.UNREACHABLE,
+        (ENDPOINTS.format("redis-other"), "the server closed it", "another kind of server"),
+        _another_kind,
+        POLLED,
     ),
     _case(
         "redis-rights",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from psycopg.sql import SQL, Identifier
 from tests.cluster import pki
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.process import free_port
 from tests.cluster.proxy import FaultProxy
+from tests.cluster.replica import Replica
 from tests.inputs.bait import bait
 from tests.inputs.case import POLLED, Case
 from tests.inputs.desk import Desk
@@ -52,6 +55,29 @@ def _ask_for_scram(desk: Desk) -> None:
     rules.write_text(rules.read_text().replace(" password\n", " scram-sha-256\n"))
     server.sql("SELECT pg_reload_conf()")
     desk.annotate("clear-text", "rotate", "now")
+
+
+def _standby(desk: Desk) -> list[Json]:
+    server = desk.servers["standby"] = desk.borrowed.enter_context(Replica(primary=desk.postgres))
+    return on("standby", endpoint={"port": server.port})(desk)
+
+
+def _promote(desk: Desk) -> None:
+    desk.servers["standby"].sql("SELECT pg_promote()")
+    desk.annotate("standby", "rotate", "now")
+
+
+def _crowded(desk: Desk) -> list[Json]:
+    server, objects = _server(desk, "crowded", settings={"max_connections": "8"})
+    with suppress(psycopg.OperationalError):
+        while True:  # but for those that are kept for superusers
+            desk.held.enter_context(server.connect("orders", "rotator", LOGIN["password"]))
+    return objects
+
+
+def _make_room(desk: Desk) -> None:
+    desk.held.close()
+    desk.annotate("crowded", "rotate", "now")
 
 
 def _closed(desk: Desk) -> list[Json]:
@@ -149,6 +175,20 @@ CASES = (
         (FOUND.format("clear-text"), "weaker authentication", "nothing was sent", "pg_hba.conf"),
         lambda desk: _server(desk, "clear-text", auth="password")[1],
         _ask_for_scram,
+    ),
+    Case(
+        "standby",
+        Reason.READ_ONLY_ENDPOINT,
+        (FOUND.format("standby"), "read-only", "correct"),
+        _standby,
+        _promote,
+    ),
+    Case(
+        "crowded",
+        Reason.BUSY,
+        (FOUND.format("crowded"), "no connection left", "raise max_connections"),
+        _crowded,
+        _make_room,
     ),
     Case(
         "no-rights",

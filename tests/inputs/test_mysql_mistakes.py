@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,11 +15,13 @@ import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
+from tests.cluster.proxy import FaultProxy
 from tests.whole_path.mysql_shop import GRANTS, FamilyShop, created
 from tests.whole_path.world import Json, until
 
 from keyward.errors import Reason
 
+OTHER = {"MySQL": "MariaDB", "MariaDB": "MySQL"}
 SERVERS: dict[str, type[FamilyServer]] = {"MySQL": MysqlServer, "MariaDB": MariadbServer}
 BAIT = "Bait-a-password-8c21"
 POLICY = {
@@ -37,6 +40,7 @@ class Desk(FamilyShop):
         self._kind, self._stack = kind, stack
         self.others: dict[str, FamilyServer] = {}
         self.held = ExitStack()  # connections that leave no room
+        self.front = stack.enter_context(FaultProxy(("127.0.0.1", self.server.port)))
 
     def lets_in(self, name: str) -> bool:
         secret, server = self.secret(name), self.others.get(name, self.server)
@@ -137,6 +141,33 @@ def _crowded(desk: Desk) -> list[Json]:
     return [desk.plain_secret("crowded-admin", login), target, credential]
 
 
+def _blocked(desk: Desk) -> list[Json]:
+    """The server itself counts no connections from this machine to itself, so its words are said in its place."""
+    said = struct.pack("<BH", 0xFF, 1129) + b"Host '127.0.0.1' is blocked because of many connection errors"
+    desk.front.says = struct.pack("<I", len(said)) + said
+    secret, target, credential = desk.on("blocked")
+    target["spec"]["rds"]["endpoints"][0]["port"] = desk.front.port
+    return [secret, target, credential]
+
+
+def _unblock(desk: Desk) -> None:
+    desk.front.says = b""
+
+
+def _another_kind(desk: Desk) -> list[Json]:
+    secret, target, credential = desk.on("another-kind")
+    for one in (target, credential):
+        one["spec"]["rds"]["engine"] = OTHER[desk.server.name]
+    return [secret, target, credential]
+
+
+def _its_own_kind(desk: Desk) -> None:
+    _, target, credential = desk.on("another-kind")
+    desk.api.delete("credential", "another-kind", desk.namespace)
+    until("its end", lambda: desk.get("credential", "another-kind") is None)
+    desk.apply(target, credential)
+
+
 def _strict(desk: Desk) -> list[Json]:
     server = desk.another("strict")
     server.sql(POLICY[server.name])
@@ -184,6 +215,20 @@ CASES = (
         ("spec.rds.endpoints of Target crowded", "no connection left", "max_user_connections"),
         _crowded,
         lambda desk: desk.held.close(),
+    ),
+    Case(
+        "blocked",
+        Reason.BUSY,
+        ("spec.rds.endpoints of Target blocked", "blocks this host", "flush-hosts"),
+        _blocked,
+        _unblock,
+    ),
+    Case(
+        "another-kind",
+        Reason.ENGINE_UNSUPPORTED,
+        ("spec.rds", "Target says", "but the server is", "correct its engine"),
+        _another_kind,
+        _its_own_kind,
     ),
     Case(
         "strict",

@@ -99,7 +99,7 @@ async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
             **_settings(goal),
         )
     except psycopg.Error as error:
-        return errors.of_connection(error, admin=goal.admin, database=goal.database)
+        return errors.of_connection(error, admin=goal.admin, account=goal.login.account, database=goal.database)
 
 
 def _settings(goal: Goal) -> dict[str, Any]:

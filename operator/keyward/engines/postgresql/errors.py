@@ -125,7 +125,7 @@ _CONNECT: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = tuple
             r"is not permitted to log in",
             Blocked,
             Reason.ACCOUNT_DISABLED,
-            "the account may not log in (NOLOGIN): give the right back on the server",
+            "account {account!r} may not log in (NOLOGIN): give the right back on the server",
         ),
         (
             r"no pg_hba\.conf entry|pg_hba\.conf rejects",
@@ -187,12 +187,12 @@ _CONNECT: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = tuple
 )
 
 
-def of_connection(error: psycopg.Error, *, admin: bool, database: str) -> KeywardError:
+def of_connection(error: psycopg.Error, *, admin: bool, account: str, database: str) -> KeywardError:
     """The error of a connection that was not made; whose login it was decides what a refusal means."""
     text = str(error)
     for pattern, kind, reason, message in _CONNECT:
         if re.search(pattern, text, re.IGNORECASE):
-            said = message.format(database=database)
+            said = message.format(account=account, database=database)
             return _as_admin(reason, said) if admin and kind is Blocked else kind(reason, said)
     return Retry(Reason.UNREACHABLE, "the connection failed for a reason that is not known: see the server's log")
 

@@ -107,5 +107,8 @@ def _by_text(error: Exception) -> KeywardError:
         if re.search(pattern, text, re.IGNORECASE):
             return kind(reason, message)
     if isinstance(error, said.ConnectionError | OSError):
-        return Retry(Reason.UNREACHABLE, "the connection was lost, or the server closed it (maxclients?)")
+        return Retry(
+            Reason.UNREACHABLE,
+            "the connection was lost, or the server closed it: see maxclients, and whether another kind of server listens there",
+        )
     return Retry(Reason.INTERNAL_ERROR, f"the server's answer is none that is known ({type(error).__name__})")
