@@ -142,7 +142,7 @@ BOUNDS = [
     (R, "spec.rotation.interval", ["6h", "365d"], ["5h59m59s", "8760h1s"]),
     (R, "spec.redis.targetRef.kind", ["Target", "ClusterTarget"], ["Server"]),
     (R, "spec.redis.targetRef", [{"name": "a" * 253}], [..., {}, {"name": "a" * 254}]),
-    (R, "spec.redis.accountManagement", ["Dual"], ["Single", "Overlap", ""]),
+    (R, "spec.redis.accountManagement", ["Dual", "Overlap"], ["Single", ""]),
     (R, "spec.redis.create", [{"name": "a", "privilege": "ReadOnly"}], [..., {"name": "a"}, {"privilege": "ReadOnly"}]),
     (R, "spec.redis.create.name", ["a", "a" * 94, "orders_1", "default_"], ["", "a" * 95, "1a", "A", "a-b", "ä", "default"]),
     (R, "spec.redis.create.privilege", ["ReadWrite", "ReadOnly"], ["", "DBOwner", "DMLOnly", "readonly"]),

@@ -22,12 +22,14 @@ from keyward.engines.base import (
     Role,
     Topology,
 )
+from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, PerNodeSession, Stored
 from keyward.engines.redis.engine import Redis
 from keyward.sensitive import Sensitive
 
 ADMIN = Login("rotator", Sensitive("rotators-password"))
 PAIR = AccountSet(("app", "app_clone"), created=True, privileges=(Privilege("0", Level.READ_WRITE),))
+HOLDER = replace(PAIR, names=("app",), overlap=True)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,26 @@ class System:
         async with self.engine.open(self.place, ADMIN, 5.0) as session:
             assert isinstance(session, PerNodeSession)
             return await session.mend(Mending(PAIR, stored), go)
+
+    # --- one account that holds two values ---
+
+    async def hold(self, password: str, keep: str | None = None) -> None:
+        async with self.engine.open(self.place, ADMIN, 5.0) as session:
+            seen = await session.inspect(HOLDER)
+            await session.check(HOLDER, seen)
+            kept = Sensitive(keep) if keep else None
+            await session.apply(Change("app", Sensitive(password), HOLDER, seen, {}, create=True, keep=kept), go)
+
+    async def end(self, old: str, keep: str) -> None:
+        async with self.engine.open(self.place, ADMIN, 5.0) as session:
+            assert isinstance(session, OverlapSession)
+            seen = await session.inspect(HOLDER)
+            await session.end(Ending("app", HOLDER, seen, Sensitive(old), Sensitive(keep)), go)
+
+    async def mend_holder(self, stored: Stored) -> tuple[str, ...]:
+        async with self.engine.open(self.place, ADMIN, 5.0) as session:
+            assert isinstance(session, PerNodeSession)
+            return await session.mend(Mending(HOLDER, {"app": stored}), go)
 
     def optional(self, *nodes: RedisServer) -> System:
         ports = {node.port for node in nodes}

@@ -13,6 +13,7 @@ from tests.engines.redis_system import ADMIN, PAIR, System, system_of
 from keyward.domain.model import NodeView
 from keyward.engines.base import Endpoint, Login, Topology
 from keyward.engines.pernode import NodeWatch, Stored
+from keyward.errors import Retry
 from keyward.sensitive import Sensitive
 
 ONE, TWO = Sensitive("one"), Sensitive("two")
@@ -104,6 +105,49 @@ async def test_an_account_that_somebody_switched_off_on_one_node_stays_off(pair:
     pair.group.nodes[1].run("ACL", "SETUSER", "app", "off")
     assert await pair.mend(**NOW) == ()
     assert pair.holding("app", "one") == 1
+
+
+@pytest.fixture
+async def holder() -> AsyncIterator[System]:
+    """A primary and a replica where one account holds two values."""
+    with replicated(replicas=1) as group:
+        system = system_of(group, Topology.REPLICATED)
+        await system.hold("one")
+        await system.hold("two", keep="one")
+        yield system
+
+
+def _held(system: System) -> tuple[int, int]:
+    return system.holding("app", "one"), system.holding("app", "two")
+
+
+async def test_a_node_that_returns_empty_gets_both_values_that_one_account_holds(holder: System):
+    assert _held(holder) == (2, 2)
+    _emptied(holder.group.nodes[1])
+    await holder.mend_holder(Stored(settled=TWO, beside=ONE))
+    assert _held(holder) == (2, 2)
+
+
+async def test_a_value_that_was_ended_is_not_brought_back_by_a_node_that_missed_it(holder: System):
+    holder.group.nodes[0].run("ACL", "SETUSER", "app", "<one")
+    assert await holder.mend_holder(Stored(settled=TWO)) == (f"127.0.0.1:{holder.group.nodes[1].port}",)
+    assert _held(holder) == (0, 2)
+
+
+async def test_a_value_that_is_pending_beside_the_one_in_use_counts_where_a_node_holds_both(holder: System):
+    holder.group.nodes[1].run("ACL", "SETUSER", "app", "<two")
+    await holder.mend_holder(Stored(settled=ONE, pending=TWO))
+    assert _held(holder) == (2, 2)
+
+
+async def test_the_older_value_ends_on_every_node_and_a_node_that_is_away_holds_its_end_up(holder: System):
+    holder.group.nodes[1].stop()
+    with pytest.raises(Retry):
+        await holder.end("one", "two")
+    assert _held(holder) == (1, 1)
+    holder.group.nodes[1].start()
+    await holder.end("one", "two")
+    assert _held(holder) == (0, 2)
 
 
 async def test_any_password_is_no_password(pair: System):

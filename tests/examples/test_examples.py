@@ -269,6 +269,7 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("PlainText", "generate"),
         *((engine, "Single", "create", True) for engine in ("PostgreSQL", "MySQL", "MariaDB")),
         ("Redis", "Dual", "create", False),
+        ("Redis", "Overlap", "create", False),
         ("polardb", "MySQL"),
         ("polardb", "PostgreSQL"),
         ("Linux", "SSHKey"),

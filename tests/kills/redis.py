@@ -18,7 +18,9 @@ TALES = (
     Tale(Kin("dual create", "Retain"), (CREATION, ROTATION, AGAIN), (CREATION, ROTATION, AGAIN)),
     Tale(Kin("dual create", "Disable"), _LIFE, (DELETION, RETURN)),
     Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
+    Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION, AGAIN), (CREATION, ROTATION, AGAIN)),
 )
+GRACE = 4  # seconds, of who holds two values
 
 
 class RedisLife(Life):
@@ -28,7 +30,11 @@ class RedisLife(Life):
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        return (self.role, f"{self.role}_clone")
+        return (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
+
+    @property
+    def grace(self) -> int:
+        return 0 if self.kin.is_dual else GRACE
 
     def surroundings(self, ca_pem: str) -> list[Json]:
         found = super().surroundings(ca_pem)
@@ -42,7 +48,8 @@ class RedisLife(Life):
         spec = super()._spec()
         del spec["rds"]
         create = {"name": self.role, "privilege": "ReadWrite"}
-        return spec | {"redis": {"targetRef": {"name": self.name}, "create": create}}
+        mode = "Dual" if self.kin.is_dual else "Overlap"
+        return spec | {"redis": {"targetRef": {"name": self.name}, "accountManagement": mode, "create": create}}
 
 
 class RedisStage(Stage):
@@ -65,7 +72,11 @@ class RedisStage(Stage):
 
     def looks(self, lives: Iterable[Life]) -> dict[str, Json]:
         """Those of `Stage`, but for what a look at the nodes says, which comes some seconds later."""
-        found = super().looks(lives)
+        lives = list(lives)
+        found, stored = super().looks(lives), self.roles()
+        for life in lives:
+            hashes = (stored.get(life.role) or (False, None, None))[2] or ""
+            found[life.name]["two passwords"] = found[life.name]["waits"] = " " in hashes
         for look in found.values():
             if look["credential"] is not None:
                 look["credential"]["conditions"].pop("NodesCurrent", None)

@@ -43,7 +43,8 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
             assert not any(role["login"] for role in accounts)
             continue
         assert found["credential"]["conditions"] == {"Ready": "True Projected", "Rotated": "True UpToDate"}
-        assert [role["login"] for role in accounts] == [True, True]
+        assert [role["login"] for role in accounts] == [True] * (2 if tale.kin.is_dual else 1)
+        assert not found["two passwords"]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
@@ -54,5 +55,7 @@ def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, opera
 def test_the_effects_on_the_server_are_points(chronicle):
     names = {point.name for point in chronicle.of(TALES[0], CREATION).points}
     assert {"apply:before", "apply:send"} < names
+    holder = next(tale for tale in TALES if tale.kin.kind == "overlap create")
+    assert {"apply:send", "end:before", "end:send"} < {point.name for point in chronicle.of(holder, ROTATION).points}
     dropping = next(tale for tale in TALES if tale.kin.deletion == "Drop")
     assert "drop:send" in {point.name for point in chronicle.of(dropping, DELETION).points}

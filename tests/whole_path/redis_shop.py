@@ -30,9 +30,12 @@ class RedisShop(Shop):
             "allowedAccounts": ["orders*"],
         }
 
-    def credential(self, name: str, account: str, privilege: str = "ReadWrite", **spec: Any) -> Json:
+    def credential(
+        self, name: str, account: str, privilege: str = "ReadWrite", *, mode: str = "Dual", **spec: Any
+    ) -> Json:
+        create = {"name": account, "privilege": privilege}
         wanted = {
-            "redis": {"targetRef": {"name": "pg"}, "create": {"name": account, "privilege": privilege}},
+            "redis": {"targetRef": {"name": "pg"}, "accountManagement": mode, "create": create},
             "rotation": {"interval": "24h", "gracePeriod": "0s"},
             "projections": [{"secretName": name}],
         }

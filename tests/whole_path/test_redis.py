@@ -14,7 +14,7 @@ from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.redis_shop import RedisShop, client, shop
 from tests.whole_path.world import until
 
-ROTATIONS, CLIENTS = 12, 5
+ROTATIONS, OVERLAPPING, CLIENTS = 12, 10, 5
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +145,43 @@ def test_no_consumer_is_refused_one_login(alone, tmp_path):
     sys.stderr.write(f"Redis: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
     never_refused(tally, CLIENTS, ROTATIONS)
     assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}
+
+
+def test_one_account_that_holds_two_values_is_never_refused_and_holds_one_after_the_grace(alone, tmp_path):
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    alone.apply(alone.credential("holder", "orders_holder", mode="Overlap", rotation=rotation))
+    first = alone.published("holder")
+    with consumers(alone, "holder", tmp_path, CLIENTS, client(alone)) as busy:
+        tally = busy.through(OVERLAPPING)
+    written = alone.group.records()
+    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
+    sys.stderr.write(
+        f"Redis overlap: {len(tally.logins)} logins in {OVERLAPPING} rotations, {len(tally.refused)} refused\n"
+    )
+    never_refused(tally, CLIENTS, OVERLAPPING)
+    assert {one.user for one in tally.logins} == {"orders_holder"}
+    server = alone.group.nodes[0]
+    until("the end of the value before", lambda: len(hashes(server, "orders_holder")) == 1)
+    assert not alone.logs_in_everywhere(first)
+    assert alone.logs_in_everywhere(alone.secret("holder"))
+    assert not server.exists("orders_holder_clone")
+
+
+def test_a_leaked_value_of_one_account_ends_at_once_and_somebody_elses_is_never_ended(alone):
+    rotation = {"interval": "24h", "gracePeriod": "10m"}
+    alone.apply(alone.credential("leaked", "orders_leaked", mode="Overlap", rotation=rotation))
+    alone.published("leaked")
+    before, after = alone.rotated("leaked", "one#force")
+    until("its end", lambda: not alone.logs_in_everywhere(before))
+    assert alone.logs_in_everywhere(after)
+    server = alone.group.nodes[0]
+    server.run("ACL", "SETUSER", "orders_leaked", ">theirs")
+    alone.annotate("leaked", "rotate", "two#force")
+    until("SecondPassword", lambda: "SecondPassword" in str(alone.get("credential", "leaked").get("status")))
+    assert server.logs_in("orders_leaked", "theirs")
+    assert alone.logs_in_everywhere(after)
+
+
+def hashes(server: RedisServer, account: str) -> list[str]:
+    line = next(line for line in server.run("ACL", "LIST") if str(line).split(" ")[1] == account)
+    return [rule for rule in str(line).split(" ") if rule.startswith("#")]

@@ -99,7 +99,7 @@ def _redis(redis: Redis) -> Managed:
         type="redis",
         target=redis.target_ref,
         mode=redis.account_management,
-        names=(name, accounts.clone_of(name)),
+        names=(name, accounts.clone_of(name)) if redis.account_management == "Dual" else (name,),
         created=True,
         # Of every database of the server: rights of Redis know no difference between them.
         privileges=(Privilege(database="*", level=redis.create.privilege),),

@@ -17,10 +17,10 @@ _CREATED = re.compile(accounts.CREATED_IN_REDIS)
 
 
 class RedisCreate(Model):
-    """The accounts that are made for this Credential: name and name_clone, with the same rights."""
+    """The accounts that are made for this Credential: name and, with Dual, name_clone, with the same rights."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=accounts.MAX_CREATED_IN_REDIS)]
-    """Name of the first account; name_clone is the second. At most 94 of a-z, 0-9 and _, a letter first."""
+    """Name of the account; Dual makes name_clone as well. At most 94 of a-z, 0-9 and _, a letter first."""
     privilege: Literal["ReadWrite", "ReadOnly"]
     """ReadWrite: every command on data, but none that rules the server. ReadOnly: those that read. Both on all keys."""
 
@@ -39,12 +39,13 @@ class RedisCreate(Model):
 
 
 class Redis(Model):
-    """A pair of accounts that takes turns, on a Redis, alone, replicated or a cluster."""
+    """An account, or a pair that takes turns, on a Redis, alone, replicated or a cluster."""
 
     target_ref: TargetReference
     """The system. It cannot be changed: use another Credential."""
-    account_management: Literal["Dual"] = "Dual"
-    """Dual rotates between two accounts without one refused login. It is the only mode of this type."""
+    account_management: Literal["Dual", "Overlap"] = "Dual"
+    """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
+    password during the grace period."""
     create: RedisCreate
     """Have the accounts made. Accounts that exist are not taken over."""
 

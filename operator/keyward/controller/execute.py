@@ -307,7 +307,10 @@ class Executor:
         assert top is not None
         old, keep = await self._open(run, step.version), await self._open(run, step.current)
         forced = retiring.is_forced(seen, step.current)
-        await self._m.effects.end(run, top, (old, keep), self._bearings(seen, top), forced=forced)
+        try:
+            await self._m.effects.end(run, top, (old, keep), self._bearings(seen, top), forced=forced)
+        finally:
+            run.learn(nodes=None, nodes_changed_at=self._m.clock())
         await self._record(step.version, RecordChange(retired=(RetiredAs.ENDED, self._m.clock())))
 
     async def _applying(self, version: Version) -> None:
@@ -323,7 +326,11 @@ class Executor:
         run.learn(drift_checked_at=self._m.clock())
 
     async def _mend(self, run: Pass, seen: Observed, step: Mend) -> None:
-        stored = {version.account: Stored(settled=await self._open(run, version)) for version in step.settled}
+        stored: dict[str, Stored] = {}
+        for version in step.settled:
+            value, current = await self._open(run, version), stored.get(version.account)
+            # The second one of the same account is the one before current, which is not ended yet.
+            stored[version.account] = Stored(settled=value) if current is None else replace(current, beside=value)
         for version in step.pending:
             known = stored.get(version.account, Stored())
             stored[version.account] = replace(known, pending=await self._open(run, version))

@@ -156,6 +156,11 @@ class _OverlapSession(_Session):
 
 
 @dataclass(frozen=True, slots=True)
+class _PerNodeOverlapSession(_PerNodeSession, _OverlapSession):
+    """Each node keeps accounts for itself, and they hold two values."""
+
+
+@dataclass(frozen=True, slots=True)
 class _IssuingSession(_OverlapSession):
     @property
     def _inner(self) -> IssuingSession:
@@ -187,7 +192,7 @@ def _kind(session: AdminSession) -> type[_Session]:
     if isinstance(session, IssuingSession):
         return _IssuingSession
     if isinstance(session, PerNodeSession):
-        return _PerNodeSession
+        return _PerNodeOverlapSession if isinstance(session, OverlapSession) else _PerNodeSession
     return _OverlapSession if isinstance(session, OverlapSession) else _Session
 
 

@@ -25,6 +25,7 @@ class Stored:
 
     settled: Sensitive | None = None
     pending: Sensitive | None = None
+    beside: Sensitive | None = None  # overlap: the value before `settled`, which is not ended yet
 
 
 @dataclass(frozen=True, slots=True)

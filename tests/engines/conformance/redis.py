@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from tests.cluster.redis import RedisServer, hashed
 from tests.engines.conformance.redis_front import Front
-from tests.engines.conformance.stage import Stage, number
+from tests.engines.conformance.stage import Overlapping, number
 
 from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege
 from keyward.sensitive import Sensitive
@@ -18,7 +18,7 @@ _fronts: dict[int, Front] = {}
 _READER = ("~*", "&*", "-@all", "+@read", "+@connection", "+acl|whoami")
 
 
-class RedisStage(Stage):
+class RedisStage(Overlapping):
     name = "Redis"
     server = "redis_server"
     at_limit = "r" * 128
@@ -58,6 +58,12 @@ class RedisStage(Stage):
 
     def make_mighty(self, name: str) -> None:
         self._set(name, "reset", "on", hashed("mighty"), "~*", "+@all")
+
+    def give_second(self, name: str, password: str) -> None:
+        self._set(name, hashed(password))
+
+    def set_by_hand(self, name: str, password: str) -> None:
+        self._set(name, "resetpass", hashed(password))
 
     def forbid(self, name: str) -> None:
         self._set(name, "off")

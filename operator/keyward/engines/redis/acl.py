@@ -32,14 +32,14 @@ async def delete(member: Member, accounts: Iterable[str]) -> None:
     await member.node.ask("ACL", "DELUSER", *accounts, doing="run ACL DELUSER")
 
 
-async def prove(member: Member, account: str, wanted: str) -> None:
-    """Read back that this hash, and no other, opens the account.
+async def prove(member: Member, account: str, hashes: Iterable[str]) -> None:
+    """Read back that these hashes, and no other, open the account.
 
     Raises:
         Retry: WRITTEN_BY_ANOTHER if it does not.
     """
     found = (await users_of(member, [account]))[account]
-    if found is None or not found.enabled or not found.holds(wanted):
+    if found is None or not found.enabled or not found.holds(*hashes):
         text = f"account {account!r} was changed by somebody else at the same moment"
         raise errors.at(member.endpoint, Retry(Reason.WRITTEN_BY_ANOTHER, text))
 

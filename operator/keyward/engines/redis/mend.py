@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyward.engines.base import BeforeSend
 from keyward.engines.pernode import Mending, Stored
-from keyward.engines.redis import acl, lock, persist, rules, users
+from keyward.engines.redis import acl, lock, overlap, persist, rules
 from keyward.engines.redis.nodes import Member, Nodes
 from keyward.engines.redis.users import User
 
@@ -27,8 +27,7 @@ async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> tuple
     async def give(member: Member) -> None:
         for account, hashes in lacks[str(member.endpoint)].items():
             await acl.set_user(member, account, rules.of_created(mending.accounts, hashes, member.info.version))
-            for one in hashes:
-                await acl.prove(member, account, one)
+            await acl.prove(member, account, hashes)
         await persist.persist(member)
 
     await concerned.each(give)
@@ -48,11 +47,11 @@ def _lack(node: str, mending: Mending, found: Found) -> dict[str, tuple[str, ...
 def _wanted(stored: Stored, found: list[User | None]) -> tuple[str, ...] | None:
     """The hashes that every node is to have of one account; None if that is not for us to say."""
     there = [user for user in found if user is not None]
-    for value in (stored.pending, stored.settled):
-        if value is not None and any(user.holds(users.hash_of(value)) for user in there):
-            return (users.hash_of(value),)
+    for hashes in overlap.rightly(stored):
+        if any(user.holds(*hashes) for user in there):
+            return hashes
     if not there and stored.settled is not None:
-        return (users.hash_of(stored.settled),)
+        return overlap.settled(stored)
     if all(not user.hashes and not user.any_password for user in there):
         return ()  # the second account before its first value
     return None

@@ -7,15 +7,16 @@ of one account is taken together: it exists if one has it, and it may log in onl
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
+from keyward.engines.overlap import Ending
 from keyward.engines.pernode import Mending
-from keyward.engines.redis import acl, errors, lock, names, persist, rules, users
+from keyward.engines.redis import acl, errors, lock, names, overlap, persist, rules, users
 from keyward.engines.redis.connect import all_of
 from keyward.engines.redis.mend import mend
 from keyward.engines.redis.nodes import Member, Nodes
@@ -49,7 +50,7 @@ class _Sending:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Implements `PerNodeSession`."""
+    """Implements `PerNodeSession` and `OverlapSession`."""
 
     nodes: Nodes
     admin: str
@@ -65,6 +66,10 @@ class Session:
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         sending = _Sending()
         await self._within(self._apply(change, before_send, sending), sending)
+
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        sending = _Sending()
+        await self._within(self._end_old(ending, before_send, sending), sending)
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         sending = _Sending()
@@ -120,22 +125,50 @@ class Session:
         _may_be_set(change)
         made = [n for n in change.accounts.all_roles if not change.expected.accounts[n].exists and n != change.account]
         await self._locked((*made, change.account), change.expected)
+        hashes = await self._hashes(change)
         await before_send()
-        wanted = users.hash_of(change.password)
 
         async def send(member: Member) -> None:
             for name in made:
                 await acl.set_user(member, name, rules.of_created(change.accounts, (), member.info.version))
                 sending.taken = True
-            await acl.set_user(member, change.account, _rules_of(change, wanted, member))
+            await acl.set_user(member, change.account, _rules_of(change, hashes, member))
             sending.taken = True
-            await acl.prove(member, change.account, wanted)
+            await acl.prove(member, change.account, hashes)
             await persist.persist(member)
 
         await self._send(send, sending)
         if change.terminate_sessions:
-            with suppress(KeywardError):
-                await self.nodes.each(lambda m: m.node.ask("CLIENT", "KILL", "USER", change.account))
+            await self._end_sessions(change.account)
+
+    async def _hashes(self, change: Change) -> tuple[str, ...]:
+        """All that the account is to hold: the full set goes to each node in one command."""
+        new = users.hash_of(change.password)
+        if not change.accounts.overlap:
+            return (new,)
+        found = await self._found(change.account)
+        return overlap.hashes(change.account, found, new, users.hash_of(change.keep) if change.keep else None)
+
+    async def _found(self, account: str) -> list[User | None]:
+        return [of[account] for of in await self.nodes.each(lambda member: acl.users_of(member, [account]))]
+
+    async def _end_sessions(self, account: str) -> None:
+        with suppress(KeywardError):
+            await self.nodes.each(lambda m: m.node.ask("CLIENT", "KILL", "USER", account))
+
+    async def _end_old(self, ending: Ending, before_send: BeforeSend, sending: _Sending) -> None:
+        lacking = self.nodes.lacking()
+        if lacking is not None:
+            raise lacking  # the old value would go on to log in there
+        await self._locked([ending.account], ending.expected)
+        old, keep = users.hash_of(ending.old), users.hash_of(ending.keep)
+        found = zip(self.nodes.members, await self._found(ending.account), strict=True)
+        todo = {str(m.endpoint): overlap.ending(ending.account, user, old, keep) for m, user in found}
+        if any(todo.values()):
+            await before_send()
+            await self._send(lambda member: _end_one(member, ending.account, todo, sending), sending)
+        if ending.terminate_sessions:
+            await self._end_sessions(ending.account)
 
     async def _remove(self, removal: Removal, before_send: BeforeSend, sending: _Sending) -> Action:
         present = [n for n in removal.accounts.names if removal.expected.accounts[n].exists]
@@ -195,6 +228,14 @@ async def _end(member: Member, accounts: list[str], action: Action, sending: _Se
     await persist.persist(member)
 
 
+async def _end_one(member: Member, account: str, todo: Mapping[str, tuple[str, ...]], sending: _Sending) -> None:
+    rules_of_node = todo[str(member.endpoint)]
+    if rules_of_node:
+        await acl.set_user(member, account, rules_of_node)
+        sending.taken = True
+        await persist.persist(member)
+
+
 # --- judging ---
 
 
@@ -210,10 +251,10 @@ def _together(found: list[User | None], is_link: bool) -> AccountState:
     )
 
 
-def _rules_of(change: Change, wanted: str, member: Member) -> tuple[str, ...]:
+def _rules_of(change: Change, hashes: tuple[str, ...], member: Member) -> tuple[str, ...]:
     if change.accounts.created:
-        return rules.of_created(change.accounts, (wanted,), member.info.version)
-    return ("on", *rules.of_password((wanted,))) if change.enable else rules.of_password((wanted,))
+        return rules.of_created(change.accounts, hashes, member.info.version)
+    return ("on", *rules.of_password(hashes)) if change.enable else rules.of_password(hashes)
 
 
 def _may_be_set(change: Change) -> None:

@@ -30,9 +30,13 @@ class User:
     def __repr__(self) -> str:
         return f"User(enabled={self.enabled})"
 
-    def holds(self, password_hash: str) -> bool:
-        """Whether this password, and nothing but it, opens the account."""
-        return self.hashes == {password_hash} and not self.any_password
+    def holds(self, *hashes: str) -> bool:
+        """Whether these passwords, and nothing but them, open the account."""
+        return self.hashes == set(hashes) and not self.any_password
+
+    def lets_in(self, password_hash: str) -> bool:
+        """Whether this password is one of those that open the account."""
+        return password_hash in self.hashes and not self.any_password
 
 
 def parse(answer: Any) -> User | None:

@@ -73,7 +73,7 @@ async def _why(way: Way, endpoint: Endpoint, admin: Login) -> KeywardError | Non
     if here is not None and not here.enabled:
         return Blocked(Reason.ACCOUNT_DISABLED, f"{endpoint}: account {account!r} is off")
     elsewhere = [user for user in found.values() if user is not None]
-    if way.place.topology is not Topology.STANDALONE and any(user.holds(wanted) for user in elsewhere):
+    if way.place.topology is not Topology.STANDALONE and any(user.lets_in(wanted) for user in elsewhere):
         text = f"{endpoint} does not hold the value of account {account!r} that other nodes hold"
         return Retry(Reason.PROPAGATION_TIMEOUT, text)
     return None
