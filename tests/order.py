@@ -24,6 +24,7 @@ SECONDS = {
     "whole_path/test_admins.py": 90,
     "whole_path/test_canaries.py": 80,
     "whole_path/test_redis_nodes.py": 80,
+    "whole_path/test_ram.py": 80,
     "kills/test_admin_kills.py": 90,
     "kills/": 70,
     "restores/": 70,

@@ -170,6 +170,29 @@ def test_what_one_target_trusts_is_trusted_for_no_other_in_a_process_of_its_own(
     assert not answer.stderr
 
 
+CHAIN = """
+import asyncio, sys
+from pathlib import Path
+from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.base import CloudApi, Endpoint, Login, Place
+from keyward.sensitive import Sensitive
+
+endpoint = Endpoint("127.0.0.1", int(sys.argv[1]))
+place = Place((endpoint,), "", Path(sys.argv[2]).read_text(), cloud=CloudApi(endpoint, default_chain=True))
+print(asyncio.run(Cloud(place, Login("", Sensitive("")), 5.0, chain=True).whoami()).arn)
+"""
+
+
+def test_the_default_chain_finds_the_operators_own_login(cloud):
+    key = cloud.ram.user("operators-own", admin=True).keys[0]
+    login = {"ALIBABA_CLOUD_ACCESS_KEY_ID": key.id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": key.secret}
+    argv = [sys.executable, "-W", "error", "-c", CHAIN, str(cloud.port), str(cloud.authority.ca_file)]
+    environment = {**os.environ, **login, "PYTHONPATH": str(ROOT / "operator")}
+    answer = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
+    assert answer.stdout.strip().endswith(":user/operators-own")
+    assert not answer.stderr
+
+
 async def test_the_sdk_logs_nothing(cloud, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     cloud.faults.append(Fault("ListAccessKeys", "Lost"))

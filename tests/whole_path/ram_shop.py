@@ -78,6 +78,10 @@ class CloudShop(Shop):
         }
         return [*given, self.made("Credential", name, wanted | spec)]
 
+    def named(self, kind: str) -> dict[str, Json]:
+        """All objects of a kind in the namespace, by name."""
+        return {item["metadata"]["name"]: item for item in self.api.items(kind, self.namespace)}
+
     def published(self, name: str) -> dict[str, str]:
         found: dict[str, str] = until(f"the first Secret of {name}", lambda: self.secret(name))
         return found
