@@ -10,27 +10,12 @@ from pathlib import Path
 
 from tests.inputs.desk import Desk
 from tests.whole_path.running import Operator, limited, running
-from tests.whole_path.world import until
 
 
 @dataclass(slots=True)
 class Rigging:
     operator: Operator
     folder: Path
-
-    @contextmanager
-    def held_at(self, point: str) -> Iterator[None]:
-        """The body runs while whoever comes to this point stands there; it begins when somebody does."""
-        order, held = self.folder / f"hold {point}", self.folder / f"held {point}"
-        order.touch()
-        try:
-            yield
-        finally:
-            order.unlink()
-            held.unlink(missing_ok=True)
-
-    def await_held(self, point: str) -> None:
-        until(f"somebody at {point}", (self.folder / f"held {point}").exists, 30)
 
     def set_clock(self, off: timedelta) -> None:
         """How far its clock is off from now on."""
