@@ -46,6 +46,7 @@ OVERLAPS = (
     # Within a grace that does not end: what stands in the second place is current, and has to change places first.
     Tale(Kin("overlap create for long", "Drop"), (CREATION, ROTATION, BACK, LEAK), (BACK, LEAK)),
 )
+POLARDB = Tale(Kin("dual create of polardb", "Drop"), (CREATION, ROTATION, DELETION), (CREATION, ROTATION, DELETION))
 GRACE = 4  # seconds
 # Many sessions stand still at once, and each password costs as little as the server allows.
 MYSQL = {"max-connections": "300", "caching-sha2-password-digest-rounds": "5000"}
@@ -97,6 +98,27 @@ class FamilyLife(Life):
         return rds | {"create": {"name": self.role, "privileges": privileges}, "hosts": list(self.hosts)}
 
 
+@dataclass(slots=True)
+class PolardbLife(FamilyLife):
+    """See `Life`. The cluster is a server of MySQL."""
+
+    @property
+    def role(self) -> str:
+        return f"p{self.name.rpartition('-')[2]}k"  # a cluster's names are short
+
+    def surroundings(self, ca_pem: str) -> list[Json]:
+        found = FamilyLife.surroundings(self, ca_pem)
+        (target,) = (item for item in found if item["kind"] == "Target")
+        target["spec"]["polardb"] = target["spec"].pop("rds")
+        target["spec"]["allowedAccounts"] = ["p*"]
+        return found
+
+    def _spec(self) -> Json:
+        spec = FamilyLife._spec(self)
+        rds = spec.pop("rds")
+        return spec | {"polardb": {key: rds[key] for key in ("targetRef", "engine", "databaseName", "create")}}
+
+
 class FamilyStage(Stage):
     """See `Stage`."""
 
@@ -118,7 +140,12 @@ class FamilyStage(Stage):
 
     def _born(self, kin: Kin, name: str, through: int) -> Life:
         port, database = self.server.port, self._a_database
-        return FamilyLife(kin, name, self.namespace, database, port, through, engine=self.server.name)
+        born = PolardbLife if kin == POLARDB.kin else FamilyLife
+        return born(kin, name, self.namespace, database, port, through, engine=self.server.name)
+
+    @property
+    def tales(self) -> tuple[Tale, ...]:
+        return (*TALES, POLARDB) if self.server.name == "MySQL" else TALES
 
     def _have_accounts(self, life: Life) -> None:
         for number, account in enumerate(life.accounts):
@@ -169,13 +196,15 @@ class FamilyStage(Stage):
     def _rows(self) -> list[tuple[str, str, Json]]:
         """Each user@host, in the order of their hosts."""
         if self.server.name == "MariaDB":
-            rows = self.server.sql("SELECT User, Host, Priv FROM mysql.global_priv WHERE User LIKE 'k%' ORDER BY 1, 2")
+            rows = self.server.sql(
+                "SELECT User, Host, Priv FROM mysql.global_priv WHERE User REGEXP '^[kp]' ORDER BY 1, 2"
+            )
             return [(name, host, _of_json(orjson.loads(priv))) for name, host, priv in rows]
         query = (
             "SELECT User, Host, plugin, HEX(authentication_string), account_locked = 'Y', "
             "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.keyward')), "
             "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password')) "
-            "FROM mysql.user WHERE User LIKE 'k%' ORDER BY 1, 2"
+            "FROM mysql.user WHERE User REGEXP '^[kp]' ORDER BY 1, 2"
         )
         return [
             (

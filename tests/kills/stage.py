@@ -77,8 +77,12 @@ class Stage:
         life = self._born(kin, f"k{self.namespace[-6:]}-{self._made}", through or self.postgres.port)
         if "import" in kin.kind:
             self._have_accounts(life)
-        self.api.create(*life.surroundings(self.postgres.ca_pem))
+        self.api.create(*life.surroundings(self._trust()))
         return life
+
+    def _trust(self) -> str:
+        """By what the server proves itself."""
+        return self.postgres.ca_pem
 
     def _born(self, kin: Kin, name: str, through: int) -> Life:
         return Life(kin, name, self.namespace, self._a_database, self.postgres.port, through)
@@ -147,9 +151,12 @@ class Stage:
             v for v in self.versions(life) if v["spec"]["lineage"] == live and "promoted" in v.get("record", {})
         ]
         current = max(promoted, key=lambda v: v["record"]["promoted"]["number"])
-        assert secret["password"] in self.api.opened(current, self.api.vault())
+        assert self._value(secret) in self.api.opened(current, self.api.vault())
         if life.kin.logs_in:
             self._proves_login(life, secret)
+
+    def _value(self, secret: dict[str, str]) -> str:
+        return secret["password"]
 
     def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
         with self.postgres.connect(life.database, secret["username"], secret["password"]) as session:
