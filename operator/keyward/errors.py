@@ -81,6 +81,7 @@ class Reason(StrEnum):
     UNLISTED_HOST = "UnlistedHost"
     KEY_FILE_UNUSABLE = "KeyFileUnusable"
     CLOUD_REFUSED = "CloudRefused"
+    LEAK_NOT_ENDED = "LeakNotEnded"
     UNKNOWN_OUTCOME = "UnknownOutcome"
     # The API server and ourselves
     API_UNAVAILABLE = "APIUnavailable"

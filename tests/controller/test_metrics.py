@@ -24,6 +24,7 @@ FAMILIES = {
     "keyward_queue_latency_seconds",
     "keyward_reconcile_duration_seconds",
     "keyward_rotations",
+    "keyward_single_gap_seconds",
     "keyward_step_duration_seconds",
     "keyward_watch_dead_streams",
     "keyward_watch_lists",

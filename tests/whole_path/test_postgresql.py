@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from tests.whole_path.world import NAMESPACE, Shop, keyward, until
+from tests.whole_path.accounts import created, published, rds, refused, rotated
+from tests.whole_path.world import NAMESPACE, Json, Shop, keyward, until
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +49,40 @@ def test_an_applied_credential_becomes_a_secret_that_logs_in_and_each_rotation_t
             assert shop.logs_in(before) == shop.logs_in(after) == "orders_dual_rights"
             names.append(after["username"])
     assert names == ["orders_dual", "orders_dual_clone", "orders_dual", "orders_dual_clone"]
+
+
+def test_a_leak_is_over_when_a_login_with_the_leaked_value_was_refused(shop):
+    with shop.operator():
+        shop.apply(rds(shop, "orders-leaked", created("orders_leaked")))
+        leaked = published(shop, "orders-leaked")
+        attempts = shop.postgres.log.read_text().count(_REFUSED.format(leaked["username"]))
+        shop.annotate("orders-leaked", "rotate", "leak#force")
+        told = until("the event", lambda: [e for e in _events(shop, "orders-leaked") if e["reason"] == "LeakEnded"])
+        assert "version v1, which has leaked, is refused" in told[0]["message"]
+        assert shop.postgres.log.read_text().count(_REFUSED.format(leaked["username"])) == attempts + 1
+        assert refused(shop, leaked)
+        until(
+            "the end of its version", lambda: [v["spec"]["sequence"] for v in shop.versions("orders-leaked")] == [2, 3]
+        )
+        assert not refused(shop, shop.secret("orders-leaked"))
+
+
+def test_the_gap_of_a_single_account_is_measured_and_told(shop):
+    with shop.operator() as operator:
+        shop.apply(rds(shop, "orders-gap", created("orders_gap"), mode="Single"))
+        published(shop, "orders-gap")
+        until("Ready", lambda: shop.condition("orders-gap", "Ready").get("status") == "True")
+        assert "lastGap" not in shop.get("credential", "orders-gap")["status"]
+        began = time.monotonic()
+        rotated(shop, "orders-gap", "now")
+        whole = time.monotonic() - began
+        said = until("the gap", lambda: shop.get("credential", "orders-gap")["status"].get("lastGap"))
+        assert 0 < float(said.removesuffix("s")) < whole
+        assert 'keyward_single_gap_seconds_count{type="rds"} 1.0' in (operator.page("metrics") or "")
+
+
+_REFUSED = 'password authentication failed for user "{}"'
+
+
+def _events(shop: Shop, name: str) -> list[Json]:
+    return [e for e in shop.api.items("events", shop.namespace) if e["involvedObject"]["name"] == name]

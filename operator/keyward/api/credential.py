@@ -191,6 +191,9 @@ class CredentialStatus(Model):
     """Version that is published."""
     last_rotated: Time | None = None
     """When the current version was promoted."""
+    last_gap: Text = ""
+    """Single accounts: at the last rotation, how long no Secret held the value that logs in, from before it was sent until the
+    last Secret was written. What a kubelet and a reader take to notice comes on top. Other modes have none."""
     next_rotation: Text = ""
     """When the next rotation is due, or why none is."""
     observed_generation: int = 0

@@ -13,7 +13,7 @@ from typing import Final
 from keyward.controller.issuing import note_requests
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
-from keyward.controller.proof import Proof
+from keyward.controller.proof import Proof, see_refused
 from keyward.domain import commands, making, marks
 from keyward.domain.model import MarkView, Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
@@ -35,6 +35,7 @@ class Bearings:
     in_use: str | None = None  # the account of the current version
     record_applying: Callable[[], Awaitable[object]] | None = None  # a compare-and-swap; raises Conflict
     keep: Sensitive | None = None  # overlap: the current value
+    sending: Callable[[], None] = lambda: None  # called right before the send
 
 
 class Effects:
@@ -82,7 +83,7 @@ class Effects:
                 change = replace(change, like=bearings.in_use)
             await self._hook("apply:before")
             record = None if inspection.keeps_marks else bearings.record_applying
-            await session.apply(change, self._send_hook("apply:send", record))
+            await session.apply(change, self._send_hook("apply:send", record, bearings.sending))
         except Rejected:
             run.forget_sent(version.sequence)
             run.learn(refused=run.memory.refused | {version.sequence})
@@ -118,8 +119,13 @@ class Effects:
             await run.drop_session()
         await self._hook("end:after")
 
-    def _send_hook(self, point: str, record: Callable[[], Awaitable[object]] | None = None) -> _Send:
-        return _Send(self._hook, point, record)
+    def _send_hook(
+        self,
+        point: str,
+        record: Callable[[], Awaitable[object]] | None = None,
+        sending: Callable[[], None] = lambda: None,
+    ) -> _Send:
+        return _Send(self._hook, point, record, sending)
 
     def _judge(self, run: Pass, version: Version, inspection: Inspection, bearings: Bearings) -> None:
         accounts = run.accounts
@@ -183,6 +189,11 @@ class Effects:
         proof.must_be_one()
         run.proved(version.sequence, _digest(run))
         run.learn(witness=proof.witness)
+
+    async def disprove(self, run: Pass, version: Version, password: Sensitive) -> None:
+        """See every endpoint refuse a value that has leaked. Raises as `proof.see_refused`."""
+        access, accounts = _reach(run)
+        await see_refused(access, Login(version.account, password), Expectation(accounts, None, access.admin), version)
 
     async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> tuple[str, ...]:
         """Give nodes what they lack of these accounts; which nodes. Raises Retry or Blocked: some may lack it still."""
@@ -266,12 +277,15 @@ class _Send:
     At that point faults are injected and the lease's deadline is looked at.
     """
 
-    def __init__(self, hook: Hook, point: str, record: Callable[[], Awaitable[object]] | None) -> None:
-        self._hook, self._point, self._record = hook, point, record
+    def __init__(
+        self, hook: Hook, point: str, record: Callable[[], Awaitable[object]] | None, sending: Callable[[], None]
+    ) -> None:
+        self._hook, self._point, self._record, self._sending = hook, point, record, sending
 
     async def __call__(self) -> None:
         if self._record is not None:
             await self._record()
+        self._sending()
         await self._hook(self._point)
 
 

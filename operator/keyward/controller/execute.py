@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
-from keyward.controller import logs
+from keyward.controller import gap, logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.issuing import Issuing
 from keyward.controller.passes import Hook, Pass
@@ -27,6 +27,7 @@ from keyward.domain.steps import (
     Apply,
     Close,
     Disable,
+    Disprove,
     Drop,
     Enable,
     End,
@@ -110,6 +111,7 @@ _TOLD: Final = {  # in the log of ordinary service; all else is there with --ver
     Disable: "the accounts may not log in any more",
     Drop: "the accounts are dropped, or disabled if they own objects",
     End: "the previous value logs in no more",
+    Disprove: "the value that has leaked is refused",
     Close: "the lineage is over",
     Release: "the Credential is let go",
 }
@@ -148,6 +150,7 @@ class Executor:
             Disable: lambda run, _seen, step: self._remove(run, step.version, Action.DISABLE),
             Drop: lambda run, _seen, step: self._remove(run, step.version, Action.DROP),
             End: self._end,
+            Disprove: self._disprove,
             Close: lambda _run, _seen, step: self._record(step.version, RecordChange(closed_at=means.clock())),
             Release: lambda _run, seen, _step: means.stores.credentials.release(seen.wish.identity),
         }
@@ -282,6 +285,7 @@ class Executor:
         bearings = self._bearings(seen, step.version)
         if current is not None and step.version.mode is Mode.OVERLAP:
             bearings = replace(bearings, keep=await self._open(run, current))
+        bearings = replace(bearings, sending=lambda: gap.begin(run, step.version, self._m.clock()))
         value = await self._open(run, step.version)
         try:
             await self._m.effects.apply(run, step.version, value, bearings)
@@ -311,7 +315,13 @@ class Executor:
             await self._m.effects.end(run, top, (old, keep), self._bearings(seen, top), forced=forced)
         finally:
             run.learn(nodes=None, nodes_changed_at=self._m.clock())
+        if forced:
+            await self._m.effects.disprove(run, step.version, old)
         await self._record(step.version, RecordChange(retired=(RetiredAs.ENDED, self._m.clock())))
+
+    async def _disprove(self, run: Pass, _seen: Observed, step: Disprove) -> None:
+        await self._m.effects.disprove(run, step.version, await self._open(run, step.version))
+        run.learn(ended=run.memory.ended | {step.version.sequence})
 
     async def _applying(self, version: Version) -> None:
         """Right before the send, where no mark will tell of it: who acts on a version as it was long ago stops here."""

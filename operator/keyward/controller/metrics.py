@@ -90,6 +90,13 @@ class Metrics:
             buckets=_STEP_BUCKETS,
             registry=self.registry,
         )
+        self.single_gap = Histogram(
+            "keyward_single_gap_seconds",
+            "From before a single account's new value was sent until a Secret with it was written; each Secret counts.",
+            ["type"],
+            buckets=_STEP_BUCKETS,
+            registry=self.registry,
+        )
         self.reconcile_duration = Histogram(
             "keyward_reconcile_duration_seconds",
             "How long one pass over a Credential took.",

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from keyward.controller import gap
 from keyward.controller.passes import Pass
 from keyward.controller.ports import Clock, SecretStore
 from keyward.domain import ownership
@@ -37,6 +38,7 @@ class Projecting:
         judged = seen.secrets.get(content.name)
         written = await (self._create(content) if judged is None else self._replace(content, judged))
         self.note(content.namespace, written, content.name)
+        gap.measure(run, step.version, judged, self.clock())
 
     async def _create(self, content: SecretContent) -> SecretView:
         """A Secret that no watch has shown: only if the name is taken after all is it read, to say by whom."""

@@ -7,12 +7,45 @@ from dataclasses import replace
 from typing import Final
 
 from keyward.controller.ports import Access
+from keyward.domain.model import Version
 from keyward.engines.base import Endpoint, Expectation, Login, Role
 from keyward.engines.pernode import PerNode
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 # These tell of the account wherever it is looked at; everything else tells of one endpoint.
 _OF_THE_ACCOUNT: Final = (Reason.LOGIN_REFUSED, Reason.ACCOUNT_DISABLED)
+
+
+# A login that is let in, and is not all that consumers need.
+_LET_IN: Final = (Reason.WRONG_IDENTITY, Reason.PRIVILEGE_MISSING)
+
+
+async def see_refused(access: Access, login: Login, expect: Expectation, version: Version) -> None:
+    """See each endpoint refuse the value of a version that has leaked; one that is optional is not waited for.
+
+    Raises:
+        Retry: LEAK_NOT_ENDED, one lets it in.
+        Retry, Blocked: as `Engine.verify`, where that tells nothing of it.
+    """
+    for endpoint in await Proof(access, login, expect).endpoints():
+        if await _lets_in(access, endpoint, login, expect):
+            raise Retry(
+                Reason.LEAK_NOT_ENDED,
+                f"{endpoint}: version {version.version_id}, which has leaked, still logs in: it is tried again; see whether "
+                "the server is behind its primary, or somebody set that value again",
+            )
+
+
+async def _lets_in(access: Access, endpoint: Endpoint, login: Login, expect: Expectation) -> bool:
+    try:
+        await access.engine.verify(access.place, endpoint, login, expect)
+    except (Retry, Blocked) as error:
+        if error.reason in _OF_THE_ACCOUNT or endpoint.optional:
+            return False
+        if error.reason in _LET_IN:
+            return True
+        raise
+    return True
 
 
 class Proof:

@@ -21,7 +21,19 @@ from keyward.controller.passes import Pass
 from keyward.controller.ports import Clock, CredentialStore, Hook, Subject, Teller
 from keyward.controller.queue import Key
 from keyward.controller.turn import LATER, SOON, Turn, failures_after, outcome_of, wakes
-from keyward.domain import admins, deletion, drift, located, nodes, projection, reserving, retention, retiring, rotation
+from keyward.domain import (
+    admins,
+    deletion,
+    drift,
+    leaks,
+    located,
+    nodes,
+    projection,
+    reserving,
+    retention,
+    retiring,
+    rotation,
+)
 from keyward.domain import status as summary
 from keyward.domain.model import Identity, Memory, Observed, Version
 from keyward.domain.steps import Apply, Issue, Prune, Reserve, Rewrap, Wait
@@ -260,6 +272,7 @@ def _plans(seen: Observed, now: datetime) -> Iterable[Any]:
         yield mend  # before a rotation that a node holds up, and that may fail on it
     yield rotation.plan(seen, now)
     yield retiring.plan(seen, now)
+    yield leaks.plan(seen, now)
     yield mend
     yield project
     yield drift.plan(seen, now)

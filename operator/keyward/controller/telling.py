@@ -11,8 +11,22 @@ from typing import Any, Final
 
 from keyward.controller.metrics import Metrics
 from keyward.controller.target_health import OF_A_TARGET, Finding
-from keyward.domain.model import Identity, Memory, Observed, RetiredAs, TargetView, Wish
-from keyward.domain.steps import Apply, Drop, Issue, MakeRoom, Promote, Release, Reserve, Retire, Verify
+from keyward.domain import retiring
+from keyward.domain.model import Identity, Memory, Observed, RetiredAs, TargetView, Version, Wish
+from keyward.domain.steps import (
+    Apply,
+    Disprove,
+    Drop,
+    End,
+    Issue,
+    MakeRoom,
+    Project,
+    Promote,
+    Release,
+    Reserve,
+    Retire,
+    Verify,
+)
 from keyward.errors import KeywardError, Reason, Rejected
 from keyward.kube.events import Ref, Type
 from keyward.kube.kinds import CREDENTIALS
@@ -39,6 +53,12 @@ class Telling:
                     self._say(
                         wish.identity, "Normal", "Rotated", f"version {version.version_id} logs in and is current"
                     )
+            case Project(version=version) if memory.gap is not None and memory.gap != seen.memory.gap:
+                self._metrics.single_gap.labels(wish.type).observe(memory.gap[1].total_seconds())
+            case Disprove(version=version):
+                self._leak_ended(wish.identity, version)
+            case End(version=version, current=current) if retiring.is_forced(seen, current):
+                self._leak_ended(wish.identity, version)
             case Retire(as_=RetiredAs.REFUSED):
                 self._metrics.rotations.labels(wish.type, "refused").inc()
             case Verify(version=version) if memory.denies(version, wish.target.digest if wish.target else ""):
@@ -66,6 +86,9 @@ class Telling:
         view = seen.target or (TargetView(seen.wish.target) if seen.wish.target else None)
         if view is not None and (reached or speaks):
             self._note(seen.wish.namespace, Finding(view, problem if speaks else None))
+
+    def _leak_ended(self, of: Identity, version: Version) -> None:
+        self._say(of, "Normal", "LeakEnded", f"a login with version {version.version_id}, which has leaked, is refused")
 
     def left_behind(self, of: Identity, left: str) -> None:
         """A Credential was let go although not everything could be undone."""

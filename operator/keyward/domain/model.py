@@ -356,6 +356,9 @@ class Memory:
     witness: str = (
         ""  # what proved a value last: Login, or what stands in its place; empty before this process proved one
     )
+    ended: frozenset[int] = frozenset()  # leaked values that every endpoint was seen to refuse
+    sending: tuple[int, datetime] | None = None  # single: the version that was sent last, and right before when
+    gap: tuple[int, timedelta] | None = None  # single: from there until the last Secret with it was written
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
     inputs: str = ""  # those that the last look of this process found
     behind_since: datetime | None = None  # since when its clock has been behind a write: see `reserving`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keyward.domain import lineage
+from keyward.domain import leaks, lineage
 from keyward.domain.lineage import History
 from keyward.domain.model import Observed, RetiredAs, Version
 from keyward.domain.steps import Prune, Rewrap, Wait
@@ -35,8 +35,9 @@ def plan_refused(seen: Observed) -> Prune | Wait:
 
 
 def keep(seen: Observed, history: History) -> tuple[Version, ...]:
-    """Managed types: current, previous, pending. Generic: the newest, pinned ones first."""
+    """Managed types: current, previous, pending, and what has leaked until it is refused. Generic: the newest, pinned first."""
     always = [history.highest, history.current, history.previous, *history.pending, *history.to_import_again]
+    always.extend(leaks.unproven(seen, history))
     if not seen.wish.logs_in:
         ranked = sorted(history.versions, key=lambda v: (v.pinned, v.sequence), reverse=True)
         always.extend(ranked[: seen.wish.keep_versions])

@@ -13,7 +13,7 @@ from typing import Any
 from keyward.domain import commands, doubt, lineage, nodes, reserving, rotation, settling
 from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
-from keyward.domain.model import CauseKind, Observed, Obstacle
+from keyward.domain.model import CauseKind, Mode, Observed, Obstacle, Version
 from keyward.domain.steps import Wait
 from keyward.errors import Reason
 
@@ -68,6 +68,9 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
     }
     if current is not None and current.promoted is not None:
         status["lastRotated"] = stamp(current.promoted.at)
+    gap = _gap(seen, current, before)
+    if gap:
+        status["lastGap"] = gap
     if outcome.failures:
         status["failures"] = outcome.failures
     if seen.wish.issued:
@@ -78,6 +81,15 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
     if outcome.rotation.reason in doubt.TEXTS:
         status["takeover"] = commands.takeover_text(seen, history)
     return status
+
+
+def _gap(seen: Observed, current: Version | None, before: Json) -> str:
+    """How long the last rotation of a single account left its readers without a value; empty if that is not known."""
+    if current is None or current.mode is not Mode.SINGLE:
+        return ""
+    if seen.memory.gap is not None and seen.memory.gap[0] == current.sequence:
+        return f"{seen.memory.gap[1].total_seconds():.2f}s"
+    return str(before.get("lastGap", "")) if before.get("currentVersion") == current.version_id else ""
 
 
 def invalid(before: Json, generation: int, problem: Problem, now: datetime) -> Json:

@@ -162,6 +162,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Disprove:
+    """Log in with this version, which has leaked and is replaced: every endpoint has to refuse it. That goes to `Memory`."""
+
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Record that a lineage is over."""
 
@@ -207,6 +214,7 @@ Step = (
     | Disable
     | Drop
     | End
+    | Disprove
     | Close
     | Release
 )
