@@ -5,11 +5,16 @@ from __future__ import annotations
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests import order
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes tells of the machine alone.
+settings.register_profile("keyward", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("keyward")
 
 pytest_plugins = [
     "tests.cluster.fixtures",
