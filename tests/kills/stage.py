@@ -49,8 +49,9 @@ class Stage:
             self.api.merge(ENCRYPTION_KEYS, "", key, {"spec": {"allowedNamespaces": ["*"]}})
         self._databases()
 
-    def lose_status_of_a_key(self) -> None:
-        """An EncryptionKey's status is gone, as after a restore: the operator writes it once more, on behalf of nobody."""
+    def lose_our_part_of_a_key(self) -> None:
+        """An EncryptionKey's finalizer and status are gone: the operator writes them once more, on behalf of nobody."""
+        self.api.merge(ENCRYPTION_KEYS, "", "another", {"metadata": {"finalizers": None}})
         self.api.merge(ENCRYPTION_KEYS, "", "another", {"status": None}, "status")
 
     def _databases(self) -> None:

@@ -46,7 +46,7 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
     chronicle = Chronicle()
     until("its start", lambda: operator.ready)
     began = operator.now()
-    stage.lose_status_of_a_key()
+    stage.lose_our_part_of_a_key()
     twins = {tale: [stage.life(tale.kin) for _ in range(TWINS)] for tale in tales}
     for number in range(max(len(tale.events) for tale in twins)):
         now = {tale: tale.events[number] for tale in twins if number < len(tale.events)}

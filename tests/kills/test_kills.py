@@ -63,7 +63,7 @@ def test_killed_in_what_it_does_beside_it_misses_nothing(stage, operator, chroni
     for point in chronicle.beside:
         life = stage.life(tale.kin)
         operator.stand_at({NOBODY: point})
-        stage.lose_status_of_a_key()
+        stage.lose_our_part_of_a_key()
         for event in tale.events:
             event.act(stage, life)
             left = partial(_differs, stage, operator, life, chronicle.of(tale, event).end)
