@@ -16,7 +16,7 @@ from keyward.crypto.context import Context
 from keyward.crypto.keyring import Keyring
 from keyward.crypto.vault import Vault
 from keyward.crypto.versions import VersionVault
-from keyward.domain.model import Cause, CauseKind, Mode, Origin, Version
+from keyward.domain.version import Cause, CauseKind, Mode, Origin, Version
 from keyward.domain.writes import NewVersion, StoredVersion
 from keyward.sensitive import Sensitive
 

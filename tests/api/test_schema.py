@@ -12,6 +12,7 @@ from tests.api import objects as o
 from keyward.api import generic, names, projection, rotation, schema, version
 from keyward.controller import crds
 from keyward.domain import content, model
+from keyward.domain import version as words
 
 CRDS = Path(__file__).parents[2] / "crds"
 FOREIGN = {"$ref", "$defs", "anyOf", "allOf", "oneOf", "const", "title", "uniqueItems", "exclusiveMinimum", "nullable"}
@@ -85,10 +86,10 @@ def test_the_words_of_the_schema_are_those_of_the_planner():
         return set(found.model_fields[field].annotation.__args__)
 
     assert literal(rotation.Rotation, "on_drift") == set(model.DriftPolicy)
-    assert literal(version.VersionSpec, "mode") == set(model.Mode)
-    assert literal(version.VersionSpec, "origin") == set(model.Origin)
-    assert literal(version.Cause, "kind") == set(model.CauseKind)
-    assert literal(version.Retired, "as_") == set(model.RetiredAs)
+    assert literal(version.VersionSpec, "mode") == set(words.Mode)
+    assert literal(version.VersionSpec, "origin") == set(words.Origin)
+    assert literal(version.Cause, "kind") == set(words.CauseKind)
+    assert literal(version.Retired, "as_") == set(words.RetiredAs)
     assert set(projection.SecretType.__args__) == set(content.REQUIRED)
     assert generic.Generate().alphabets[:3] == tuple(generic.CLASSES.values())
 

@@ -15,7 +15,8 @@ from keyward.controller.cache import Cache
 from keyward.controller.effects import Effects
 from keyward.controller.passes import Pass, no_hook
 from keyward.controller.ports import Access
-from keyward.domain.model import Memory, Mode, SecretView
+from keyward.domain.model import Memory, SecretView
+from keyward.domain.version import Mode
 from keyward.engines.base import AccountSet, Action, Endpoint, Login, Place
 from keyward.errors import Blocked, Reason
 from keyward.kube.targets import AdminSecret

@@ -7,7 +7,8 @@ from typing import Any
 
 from keyward.controller.cache import Cache, Source
 from keyward.controller.objects import Verdict
-from keyward.domain.model import Cause, CauseKind, Mode, Origin, SecretView, Version
+from keyward.domain.model import SecretView
+from keyward.domain.version import Cause, CauseKind, Mode, Origin, Version
 
 KEY = ("shop", "orders")
 

@@ -15,7 +15,8 @@ from tests.kube.worlds import new_version
 from keyward.controller.cache import Cache
 from keyward.controller.encryption_keys import EncryptionKeys
 from keyward.controller.target_health import Finding, TargetHealth
-from keyward.domain.model import TargetIdentity, TargetView
+from keyward.domain.model import TargetView
+from keyward.domain.version import TargetIdentity
 from keyward.errors import Reason
 from keyward.kube import records
 from keyward.kube.kinds import ENCRYPTION_KEYS, TARGETS, VERSIONS

@@ -11,7 +11,7 @@ from keyward.controller import subjects
 from keyward.controller.access import Sight
 from keyward.controller.cache import Cache
 from keyward.controller.subjects import Subjects
-from keyward.domain.model import TargetIdentity
+from keyward.domain.version import TargetIdentity
 from keyward.errors import Blocked, Reason
 
 KEY = ("shop", "orders")

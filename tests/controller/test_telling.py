@@ -11,8 +11,9 @@ from tests.world.scenario import PG, wish_of
 
 from keyward.controller.metrics import Metrics
 from keyward.controller.telling import Telling
-from keyward.domain.model import Cause, CauseKind, Memory, Observed, Promotion, RetiredAs, TargetView
+from keyward.domain.model import Memory, Observed, TargetView
 from keyward.domain.steps import Apply, Drop, Promote, Release, Retire, Verify
+from keyward.domain.version import Cause, CauseKind, Promotion, RetiredAs
 from keyward.errors import Blocked, Reason, Rejected, Retry
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

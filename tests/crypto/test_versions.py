@@ -9,7 +9,7 @@ import pytest
 from tests.crypto.places import KEYRING, NOW, counted, vault
 
 from keyward.crypto.versions import VersionVault
-from keyward.domain.model import Cause, CauseKind, Mode, Origin, PreviousLink, Version
+from keyward.domain.version import Cause, CauseKind, Mode, Origin, PreviousLink, Version
 from keyward.domain.writes import NewVersion, StoredVersion
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive

@@ -11,21 +11,10 @@ from tests.world.scenario import wish_of
 
 from keyward.domain import nodes, status
 from keyward.domain.conditions import Since
-from keyward.domain.model import (
-    Cause,
-    CauseKind,
-    Memory,
-    Mode,
-    NodeView,
-    Observed,
-    Origin,
-    Promotion,
-    TargetIdentity,
-    TargetView,
-    Version,
-)
+from keyward.domain.model import Memory, NodeView, Observed, TargetView
 from keyward.domain.status import Outcome
 from keyward.domain.steps import Mend, Wait
+from keyward.domain.version import Cause, CauseKind, Mode, Origin, Promotion, TargetIdentity, Version
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TARGET = TargetIdentity("Target", "cache", "digest")

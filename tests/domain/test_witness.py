@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from keyward.domain import status
-from keyward.domain.model import Memory, Mode, Observed, ScheduleWish, Wish
+from keyward.domain.model import Memory, Observed, ScheduleWish, Wish
 from keyward.domain.status import Outcome
 from keyward.domain.steps import Wait
+from keyward.domain.version import Mode
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

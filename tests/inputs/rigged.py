@@ -15,8 +15,8 @@ from pathlib import Path
 from keyward.cli import main
 from keyward.controller import app, contents
 from keyward.controller.passes import Pass
-from keyward.domain.model import Origin
 from keyward.domain.steps import Reserve
+from keyward.domain.version import Origin
 from keyward.sensitive import Sensitive
 
 _draw = contents.Contents.value_of

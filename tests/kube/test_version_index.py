@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.kube.worlds import LINEAGE, NOW, new_version
 
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 from keyward.kube import records
 from keyward.kube.versions import VersionIndex
 

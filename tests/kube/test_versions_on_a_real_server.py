@@ -10,7 +10,7 @@ import pytest
 from tests.kube.waiting import eventually
 from tests.kube.worlds import LINEAGE, NOW, PROMOTION, account_version, new_version, vault
 
-from keyward.domain.model import RetiredAs
+from keyward.domain.version import RetiredAs
 from keyward.domain.writes import RecordChange
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube import records

@@ -11,18 +11,8 @@ from typing import Any
 from keyward.crypto.keyring import Keyring
 from keyward.crypto.vault import Vault
 from keyward.crypto.versions import VersionVault
-from keyward.domain.model import (
-    Cause,
-    CauseKind,
-    Handled,
-    Mode,
-    Origin,
-    PreviousLink,
-    Promotion,
-    ScheduleWish,
-    TargetIdentity,
-    Wish,
-)
+from keyward.domain.model import ScheduleWish, Wish
+from keyward.domain.version import Cause, CauseKind, Handled, Mode, Origin, PreviousLink, Promotion, TargetIdentity
 from keyward.domain.writes import NewVersion, SecretContent
 from keyward.kube.kinds import CREDENTIALS
 from keyward.sensitive import Sensitive

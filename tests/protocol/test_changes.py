@@ -8,7 +8,8 @@ import pytest
 from tests.world.scenario import EVERY, HOUR, INTERVAL, ISSUED, MINUTE, PG, Scenario, ran
 from tests.world.server import Account, Server
 
-from keyward.domain.model import TargetIdentity, TargetView
+from keyward.domain.model import TargetView
+from keyward.domain.version import TargetIdentity
 from keyward.engines.base import Endpoint, Place, Role
 
 MANAGED = [k for k in EVERY if k != "generic"]

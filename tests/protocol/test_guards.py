@@ -44,8 +44,9 @@ from keyward.domain import (
     rotation,
     settling,
 )
-from keyward.domain.model import CauseKind, Memory, Mode
+from keyward.domain.model import Memory
 from keyward.domain.steps import Wait
+from keyward.domain.version import CauseKind, Mode
 
 Play = Callable[[], object]
 

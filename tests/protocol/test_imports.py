@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.world.scenario import HOUR, INTERVAL, MINUTE, Scenario
 
-from keyward.domain.model import RetiredAs
+from keyward.domain.version import RetiredAs
 
 
 @pytest.mark.parametrize(("right", "listed"), [(r, i) for r in ("", "a", "b", "ab") for i in ("", "a", "b", "ab")])

@@ -13,7 +13,7 @@ from tests.world.world import GRACE
 
 from keyward.domain import access_keys
 from keyward.domain.access_keys import Pair
-from keyward.domain.model import RetiredAs
+from keyward.domain.version import RetiredAs
 from keyward.sensitive import Sensitive
 
 

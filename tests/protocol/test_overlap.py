@@ -6,7 +6,7 @@ import pytest
 from tests.world.scenario import HOUR, INTERVAL, MINUTE, OVERLAPS, Scenario
 from tests.world.world import GRACE
 
-from keyward.domain.model import RetiredAs
+from keyward.domain.version import RetiredAs
 
 
 def ran(kind: str = "overlap create", rotations: int = 1) -> Scenario:

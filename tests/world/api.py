@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.world.vault import envelope_digest
 
-from keyward.domain.model import Commands, Identity, Version, Wish
+from keyward.domain.model import Commands, Identity, Wish
+from keyward.domain.version import Version
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.errors import Conflict, Reason
 from keyward.sensitive import Sensitive

@@ -15,7 +15,8 @@ from tests.world.engine import MemoryEngine
 from tests.world.faults import Killed, Kind, Side, Switch, lost
 from tests.world.views import secret_view
 
-from keyward.domain.model import Identity, SecretView, Version, Wish
+from keyward.domain.model import Identity, SecretView, Wish
+from keyward.domain.version import Version
 from keyward.domain.writes import Json, NewVersion, RecordChange, SecretContent, StoredSecret, StoredVersion
 from keyward.errors import Blocked, Reason
 

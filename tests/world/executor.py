@@ -19,8 +19,9 @@ from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
-from keyward.domain.model import Failures, Mode, Observed, Origin, SourceView, TargetView, Wish
+from keyward.domain.model import Failures, Observed, SourceView, TargetView, Wish
 from keyward.domain.steps import Project, Reserve
+from keyward.domain.version import Mode, Origin
 from keyward.domain.writes import Json, SecretContent
 from keyward.engines.base import AccountSet, Login
 from keyward.errors import KeywardError

@@ -18,7 +18,8 @@ from tests.world.world import GRACE, World, login_of
 
 from keyward.domain import access_keys, lineage
 from keyward.domain.lineage import History
-from keyward.domain.model import DeletionWish, Mode, ProjectionWish, ScheduleWish, TargetIdentity, TargetView, Wish
+from keyward.domain.model import DeletionWish, ProjectionWish, ScheduleWish, TargetView, Wish
+from keyward.domain.version import Mode, TargetIdentity
 from keyward.domain.writes import StoredSecret, StoredVersion
 from keyward.sensitive import Sensitive
 

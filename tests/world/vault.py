@@ -8,7 +8,7 @@ import hmac
 import json
 from typing import Any
 
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive

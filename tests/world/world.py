@@ -17,7 +17,8 @@ from tests.world.faults import Faults
 from tests.world.server import Server
 from tests.world.vault import ToyVault
 
-from keyward.domain.model import Mode, TargetView
+from keyward.domain.model import TargetView
+from keyward.domain.version import Mode
 from keyward.domain.writes import StoredSecret
 from keyward.engines.base import Change, Endpoint, Place, Removal
 from keyward.errors import KeywardError

@@ -22,7 +22,8 @@ from keyward.controller import targets
 from keyward.controller.cache import Cache
 from keyward.controller.objects import number
 from keyward.controller.ports import Access
-from keyward.domain.model import Obstacle, TargetIdentity, TargetView
+from keyward.domain.model import Obstacle, TargetView
+from keyward.domain.version import TargetIdentity
 from keyward.engines.base import (
     AccountSet,
     CloudApi,

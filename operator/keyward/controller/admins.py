@@ -15,7 +15,8 @@ from keyward.controller.ports import Subject
 from keyward.controller.queue import Key
 from keyward.domain import lineage
 from keyward.domain.lineage import History
-from keyward.domain.model import AdminView, Mode, Origin, TargetIdentity, Version
+from keyward.domain.model import AdminView
+from keyward.domain.version import Mode, Origin, TargetIdentity, Version
 from keyward.errors import Blocked
 from keyward.kube.targets import AdminSecret
 from keyward.sensitive import Sensitive

@@ -17,7 +17,8 @@ from keyward.controller.indexes import Index, SecretViews
 from keyward.controller.limits import TargetKey
 from keyward.controller.objects import Objects, Verdict, key_of, number
 from keyward.controller.queue import Key
-from keyward.domain.model import SecretView, Version
+from keyward.domain.model import SecretView
+from keyward.domain.version import Version
 from keyward.kube.versions import VersionIndex
 
 Json = dict[str, Any]

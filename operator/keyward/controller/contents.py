@@ -23,8 +23,9 @@ from keyward.crypto.generate import PasswordPolicy
 from keyward.domain import access_keys, content, fields
 from keyward.domain.content import Edition, Place
 from keyward.domain.fields import Fields, Server
-from keyward.domain.model import Origin, SecretsPolicy, Version
+from keyward.domain.model import SecretsPolicy
 from keyward.domain.steps import Project, Reserve
+from keyward.domain.version import Origin, Version
 from keyward.domain.writes import SecretContent
 from keyward.engines.base import Place as SystemPlace
 from keyward.engines.base import Role

@@ -15,7 +15,8 @@ from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
 from keyward.controller.proof import Proof, see_refused
 from keyward.domain import commands, making, marks
-from keyward.domain.model import MarkView, Mode, Origin, Version
+from keyward.domain.model import MarkView
+from keyward.domain.version import Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
 from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, PerNodeSession, Stored

@@ -21,7 +21,7 @@ from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault,
 from keyward.controller.projecting import Projecting
 from keyward.domain import commands, doubt, issuing, lineage, making, nodes, retiring
 from keyward.domain.issuing import Note
-from keyward.domain.model import Mode, Observed, Origin, PreviousLink, RetiredAs, SecretView, Version
+from keyward.domain.model import Observed, SecretView
 from keyward.domain.steps import (
     Annotate,
     Apply,
@@ -48,6 +48,7 @@ from keyward.domain.steps import (
     Verify,
     Withdraw,
 )
+from keyward.domain.version import Mode, Origin, PreviousLink, RetiredAs, Version
 from keyward.domain.writes import NewVersion, RecordChange, SecretContent
 from keyward.engines.base import Action
 from keyward.engines.pernode import Stored

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from keyward.controller.passes import Pass
-from keyward.domain.model import Mode, SecretView, Version
+from keyward.domain.model import SecretView
+from keyward.domain.version import Mode, Version
 
 
 def begin(run: Pass, version: Version, now: datetime) -> None:

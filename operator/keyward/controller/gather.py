@@ -30,18 +30,8 @@ from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
 from keyward.domain import lineage, located, nodes
-from keyward.domain.model import (
-    Failures,
-    NodeView,
-    Observed,
-    Obstacle,
-    Origin,
-    SecretView,
-    SourceView,
-    TargetView,
-    Version,
-    Wish,
-)
+from keyward.domain.model import Failures, NodeView, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
+from keyward.domain.version import Origin, Version
 from keyward.domain.writes import Json
 from keyward.engines import registry
 from keyward.engines.base import Engine

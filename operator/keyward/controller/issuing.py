@@ -14,7 +14,8 @@ from keyward.controller.ports import Clock, Vault, VersionStore
 from keyward.domain import access_keys, issuing, lineage
 from keyward.domain.issuing import Note
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, RetiredAs, Version
+from keyward.domain.model import Observed
+from keyward.domain.version import RetiredAs, Version
 from keyward.domain.writes import IssuedValue, RecordChange, StoredVersion
 from keyward.engines.issuing import Held, Issued, IssuingSession
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled

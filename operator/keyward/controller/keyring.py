@@ -18,7 +18,7 @@ from keyward.crypto import keyring_document
 from keyward.crypto.keyring import Keyring
 from keyward.crypto.vault import OnCall, Vault
 from keyward.crypto.versions import VersionVault
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.keyring import KeyringStore, StoredKeyring

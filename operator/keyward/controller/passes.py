@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from keyward.controller.limits import Token
 from keyward.controller.ports import Access, Subject
-from keyward.domain.model import Memory, Version
+from keyward.domain.model import Memory
+from keyward.domain.version import Version
 from keyward.engines.base import AccountSet, AdminSession
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive

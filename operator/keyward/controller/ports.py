@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from keyward.api.credential import Credential
-from keyward.domain.model import Identity, Memory, Observed, SecretView, Version, Wish
+from keyward.domain.model import Identity, Memory, Observed, SecretView, Wish
+from keyward.domain.version import Version
 from keyward.domain.writes import (
     Json,
     NewVersion,

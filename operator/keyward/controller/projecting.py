@@ -10,8 +10,9 @@ from keyward.controller import gap
 from keyward.controller.passes import Pass
 from keyward.controller.ports import Clock, SecretStore
 from keyward.domain import ownership
-from keyward.domain.model import Observed, SecretView, Version
+from keyward.domain.model import Observed, SecretView
 from keyward.domain.steps import Project, Unproject
+from keyward.domain.version import Version
 from keyward.domain.writes import SecretContent
 from keyward.errors import Conflict, Reason
 from keyward.sensitive import Sensitive

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from keyward.controller.ports import Access
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 from keyward.engines.base import Endpoint, Expectation, Login, Role
 from keyward.engines.pernode import PerNode
 from keyward.errors import Blocked, KeywardError, Reason, Retry

@@ -35,8 +35,9 @@ from keyward.domain import (
     rotation,
 )
 from keyward.domain import status as summary
-from keyward.domain.model import Identity, Memory, Observed, Version
+from keyward.domain.model import Identity, Memory, Observed
 from keyward.domain.steps import Apply, Issue, Prune, Reserve, Rewrap, Wait
+from keyward.domain.version import Version
 from keyward.errors import Blocked, Conflict, KeywardError
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from keyward.controller.metrics import Metrics
 from keyward.controller.target_health import OF_A_TARGET, Finding
 from keyward.domain import retiring
-from keyward.domain.model import Identity, Memory, Observed, RetiredAs, TargetView, Version, Wish
+from keyward.domain.model import Identity, Memory, Observed, TargetView, Wish
 from keyward.domain.steps import (
     Apply,
     Disprove,
@@ -27,6 +27,7 @@ from keyward.domain.steps import (
     Retire,
     Verify,
 )
+from keyward.domain.version import RetiredAs, Version
 from keyward.errors import KeywardError, Reason, Rejected
 from keyward.kube.events import Ref, Type
 from keyward.kube.kinds import CREDENTIALS

@@ -9,7 +9,7 @@ from keyward.crypto.context import DIGEST_SIZE, Context
 from keyward.crypto.envelope import Envelope
 from keyward.crypto.keys import Wrap
 from keyward.crypto.vault import Vault
-from keyward.domain.model import PreviousLink, Version
+from keyward.domain.version import PreviousLink, Version
 from keyward.domain.writes import Json, NewVersion, SealedValue, StoredVersion
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive

@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from keyward.domain.model import AccountsPolicy, Mode, Observed, SecretsPolicy
+from keyward.domain.model import AccountsPolicy, Observed, SecretsPolicy
 from keyward.domain.steps import Wait
+from keyward.domain.version import Mode
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

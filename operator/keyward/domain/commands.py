@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyward.domain.model import Mode, Observed, Obstacle, RetiredAs, Version
+from keyward.domain.model import Observed, Obstacle
+from keyward.domain.version import Mode, RetiredAs, Version
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

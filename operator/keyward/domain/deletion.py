@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from keyward.domain import commands, lineage, schedule
 from keyward.domain.lineage import History
-from keyward.domain.model import AccountsPolicy, Observed, Version
+from keyward.domain.model import AccountsPolicy, Observed
 from keyward.domain.steps import Close, Disable, Drop, NoteDisabled, Orphan, Prune, Release, Wait
+from keyward.domain.version import Version
 from keyward.errors import Reason
 
 DEADLINE = timedelta(minutes=10)

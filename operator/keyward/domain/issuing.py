@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from keyward.domain import located
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, RetiredAs, Version
+from keyward.domain.model import Observed
 from keyward.domain.steps import Issue, MakeRoom, Retire, Step, Verify, Wait, Withdraw
+from keyward.domain.version import RetiredAs, Version
 
 if TYPE_CHECKING:
     from keyward.domain.rotation import Situation

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from keyward.domain import commands, doubt, lineage, schedule
 from keyward.domain.lineage import History
-from keyward.domain.model import Mode, Observed, Version
+from keyward.domain.model import Observed
 from keyward.domain.steps import Disprove, Wait
+from keyward.domain.version import Mode, Version
 
 _NOTHING = Wait(None, "NothingLeaked")
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyward.domain import commands
-from keyward.domain.model import Mode, Observed, Origin, RetiredAs, Version, Wish
+from keyward.domain.model import Observed, Wish
 from keyward.domain.steps import Wait
+from keyward.domain.version import Mode, Origin, RetiredAs, Version
 from keyward.errors import Reason
 
 

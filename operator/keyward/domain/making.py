@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 
 
 def ours(version: Version) -> frozenset[str]:

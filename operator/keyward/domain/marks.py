@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keyward.api import managed
-from keyward.domain.model import MarkView, Version
+from keyward.domain.model import MarkView
+from keyward.domain.version import Version
 from keyward.errors import Blocked, Reason
 
 _FORM = re.compile(

@@ -12,19 +12,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from keyward.domain import admins, commands, doubt, lineage, schedule, settling
-from keyward.domain.model import (
-    Cause,
-    CauseKind,
-    DriftPolicy,
-    Handled,
-    Mode,
-    Observed,
-    Origin,
-    Promotion,
-    RetiredAs,
-    Version,
-)
+from keyward.domain.model import DriftPolicy, Observed
 from keyward.domain.steps import Reserve, Wait
+from keyward.domain.version import Cause, CauseKind, Handled, Mode, Origin, Promotion, RetiredAs, Version
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

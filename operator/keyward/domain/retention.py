@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from keyward.domain import leaks, lineage
 from keyward.domain.lineage import History
-from keyward.domain.model import Observed, RetiredAs, Version
+from keyward.domain.model import Observed
 from keyward.domain.steps import Prune, Rewrap, Wait
+from keyward.domain.version import RetiredAs, Version
 
 
 def plan(seen: Observed) -> Prune | Wait:

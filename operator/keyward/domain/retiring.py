@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from keyward.domain import commands, doubt, lineage, reserving, schedule, settling
-from keyward.domain.model import Mode, Observed, Version
+from keyward.domain.model import Observed
 from keyward.domain.steps import End, Verify, Wait
+from keyward.domain.version import Mode, Version
 
 _NOTHING = Wait(None, "NothingToEnd")
 

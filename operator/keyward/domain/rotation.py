@@ -12,8 +12,9 @@ from datetime import datetime
 
 from keyward.domain import admins, commands, doubt, issuing, lineage, located, reserving, schedule, settling
 from keyward.domain.lineage import History
-from keyward.domain.model import AccountsPolicy, Observed, Promotion, RetiredAs, TargetView, Version, Wish
+from keyward.domain.model import AccountsPolicy, Observed, TargetView, Wish
 from keyward.domain.steps import Annotate, Enable, Promote, Retire, Return, Step, Verify, Wait
+from keyward.domain.version import Promotion, RetiredAs, Version
 from keyward.errors import Reason
 
 

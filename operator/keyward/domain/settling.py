@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from keyward.domain import admins, doubt, issuing, located
 from keyward.domain.lineage import History
-from keyward.domain.model import Mode, Observed, Origin, ProjectionWish, Promotion, RetiredAs, Version
+from keyward.domain.model import Observed, ProjectionWish
 from keyward.domain.steps import Apply, Promote, Retire, Step, Verify, Wait
+from keyward.domain.version import Mode, Origin, Promotion, RetiredAs, Version
 from keyward.errors import Reason
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import Any
 from keyward.domain import commands, doubt, lineage, nodes, reserving, rotation, settling
 from keyward.domain.conditions import Since, stamp
 from keyward.domain.lineage import History
-from keyward.domain.model import CauseKind, Mode, Observed, Obstacle, Version
+from keyward.domain.model import Observed, Obstacle
 from keyward.domain.steps import Wait
+from keyward.domain.version import CauseKind, Mode, Version
 from keyward.errors import Reason
 
 Json = dict[str, Any]

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from keyward.domain.model import (
-    Cause,
-    Origin,
-    ProjectionWish,
-    Promotion,
-    RetiredAs,
-    SecretView,
-    Version,
-)
+from keyward.domain.model import ProjectionWish, SecretView
+from keyward.domain.version import Cause, Origin, Promotion, RetiredAs, Version
 
 
 @dataclass(frozen=True, slots=True)

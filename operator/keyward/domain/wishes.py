@@ -15,14 +15,13 @@ from keyward.domain.model import (
     Commands,
     DeletionWish,
     DriftPolicy,
-    Mode,
     ProjectionWish,
     ScheduleWish,
     SecretsPolicy,
-    TargetIdentity,
     Window,
     Wish,
 )
+from keyward.domain.version import Mode, TargetIdentity
 from keyward.errors import Blocked, Reason
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

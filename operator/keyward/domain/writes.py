@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from keyward.domain.model import Cause, Mode, Origin, PreviousLink, Promotion, RetiredAs, TargetIdentity, Version
+from keyward.domain.version import Cause, Mode, Origin, PreviousLink, Promotion, RetiredAs, TargetIdentity, Version
 from keyward.sensitive import Sensitive
 
 Json = dict[str, Any]

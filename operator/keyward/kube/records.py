@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from keyward.api import names
-from keyward.domain.model import (
+from keyward.domain.version import (
     Cause,
     CauseKind,
     Handled,

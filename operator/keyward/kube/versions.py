@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keyward.api import names
-from keyward.domain.model import Version
+from keyward.domain.version import Version
 from keyward.domain.writes import NewVersion, RecordChange, StoredVersion
 from keyward.errors import Blocked
 from keyward.kube import records
