@@ -62,7 +62,7 @@ class HostUser:
     """One user of the host that is managed, with an admin of its own."""
 
     server: SshServer
-    name: str = field(default_factory=lambda: f"app{next(_numbers)}")
+    name: str = field(default_factory=lambda: f"person{next(_numbers)}")
     key_pair: bool = True
     timeout: float = 20.0
     clock: Clock = field(default_factory=Clock)
@@ -72,7 +72,7 @@ class HostUser:
     engine: SSH = field(init=False)
 
     def __post_init__(self) -> None:
-        name = f"admin{next(_numbers)}"
+        name = f"boss{next(_numbers)}"
         self.server.admin(name, public(admins_key()))
         self.admin = Login(name, admins_key())
         self.engine = SSH(self.clock)

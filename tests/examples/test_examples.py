@@ -195,7 +195,7 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
     if "ecs" in credential["spec"]:
         user = credential["spec"]["ecs"]["import"]["accounts"][0]["name"]
         assert secret["username"] == user
-        assert asyncio.run(_host_lets_in(servers["Linux"], user, secret))
+        assert _host_lets_in(servers["Linux"], user, secret)
         return
     if "ram" in credential["spec"]:
         assert _whose(servers["AlibabaCloud"], secret) == credential["spec"]["ram"]["userName"]
@@ -217,11 +217,11 @@ def _whose(cloud: StandIn, secret: dict[str, str]) -> str:
     return asyncio.run(Cloud(place, login, 10.0).whoami()).arn.rpartition("/")[2]
 
 
-async def _host_lets_in(server: SshServer, user: str, secret: dict[str, str]) -> bool:
+def _host_lets_in(server: SshServer, user: str, secret: dict[str, str]) -> bool:
     found = HostUser(server, user, key_pair="ssh-privatekey" in secret)
     if found.key_pair:
         return found.logs_in(Sensitive(secret["ssh-privatekey"]))
-    return await found.password_works(secret["password"])
+    return found.password_works(secret["password"])
 
 
 def _who(server: PostgresServer | FamilyServer | RedisServer, user: str, password: str) -> str:
