@@ -142,6 +142,11 @@ class Operator:
         names, ago = set(whose), time.monotonic() - seconds
         return sorted({p.whose for p in self.places.passed(since) if p.whose in names and p.at > ago})
 
+    def amid(self, whose: Iterable[str], since: int) -> list[str]:
+        """For whom of these an effect has begun and not ended, in a run that nobody kills: it may be slow and say nothing."""
+        last = {p.whose: p.name for p in self.places.passed(since)}
+        return sorted(name for name in whose if last.get(name, "").endswith((":before", ":send", ":store")))
+
     def tail(self, lines: int = 30) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])

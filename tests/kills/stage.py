@@ -15,6 +15,7 @@ from tests.kills.consumers import Consumers
 from tests.kills.lives import IMPORTED, Kin, Life
 from tests.kills.process import until
 
+from keyward.api import names
 from keyward.domain import lineage, marks
 from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS, TARGETS, VERSIONS
 
@@ -121,6 +122,7 @@ class Stage:
                     for name, role in sorted(roles.items())
                     if name == life.role or name.startswith(f"{life.role}_")
                 },
+                "answered": _answered(credential, versions.get(life.name, [])),
             }
         return found
 
@@ -211,6 +213,16 @@ def led_on(cluster: Cluster, make: Callable[[Api], S]) -> Iterator[S]:
 
 def _order(version: Json) -> tuple[str, int]:
     return version["metadata"]["creationTimestamp"], version["spec"]["sequence"]
+
+
+def _answered(credential: Json | None, versions: list[Json]) -> bool:
+    """Whether a version tells that the rotation or the way back was done that its Credential was told to do last."""
+    told = (credential or {}).get("metadata", {}).get("annotations", {})
+    rotate, promote = told.get(names.ANNOTATION_ROTATE), told.get(names.ANNOTATION_PROMOTE)
+    handled = [v["spec"]["cause"].get("handled", {}) for v in versions]
+    rotated = rotate is None or any(one.get("rotate") == rotate for one in handled)
+    back = promote is None or any(v.get("record", {}).get("promoted", {}).get("by") == promote for v in versions)
+    return rotated and (back or any(one.get("promote") == promote for one in handled))
 
 
 def _lineage(credential: Json | None) -> str:

@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any
 
 from tests.kills.consumers import Refusal
-from tests.kills.lives import LEAK, Event, Life, Tale
+from tests.kills.lives import AGAIN, BACK, LEAK, ROTATION, Event, Life, Tale
 from tests.kills.points import NOBODY, Passed, Point
 from tests.kills.process import Operator, until, until_nothing_is_left
 from tests.kills.stage import Stage
 
 Json = dict[str, Any]
 TWINS = 2
+COMMANDS = (ROTATION, AGAIN, BACK, LEAK)
 _QUIET = 1.0
 _STILL = 0.4
 
@@ -55,7 +56,8 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
         for tale, event in now.items():
             for life in twins[tale]:
                 event.act(stage, life)
-        until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since))
+        told = {life.name for tale, event in now.items() if event in COMMANDS for life in twins[tale]}
+        until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since, told))
         looks = stage.looks(everyone)
         for tale, event in now.items():
             chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
@@ -75,9 +77,15 @@ def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str) -> 
     return found
 
 
-def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int) -> object:
-    restless = operator.restless((life.key for life in lives), since, _QUIET)
-    return restless or {name: look for name, look in stage.looks(lives).items() if not _is_settled(look)}
+def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int, told: set[str]) -> object:
+    """Who is not at rest, or was `told` something and has not done it: a busy machine keeps still before it begins, too."""
+    keys = [life.key for life in lives]
+    restless = operator.restless(keys, since, _QUIET) or operator.amid(keys, since)
+    return restless or {
+        name: look
+        for name, look in stage.looks(lives).items()
+        if not _is_settled(look) or (name in told and not look["answered"])
+    }
 
 
 def _is_settled(look: Json) -> bool:
