@@ -5,12 +5,15 @@ It installs only what is missing, only as root, and never changes where packages
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.cluster import binaries
 from tests.cluster.progress import progress
 
 SEARCH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
@@ -56,7 +59,7 @@ def install(packages: Sequence[str]) -> None:
         raise MissingProgramsError(f"{names} missing, and only root can install them")
     if shutil.which("apt-get") is None:
         raise MissingProgramsError(f"{names} missing; this is no Debian: install them by the system's own means")
-    with progress(f"installing {names} from Debian"):
+    with progress(f"installing {names} from Debian"), _alone():
         if _apt("install", "-y", "--no-install-recommends", *packages) is None:
             return
         # The lists of a fresh image are missing or old: fetch them once, then ask again.
@@ -64,6 +67,16 @@ def install(packages: Sequence[str]) -> None:
         failed = _apt("install", "-y", "--no-install-recommends", *packages)
     if failed is not None:
         raise MissingProgramsError(f"apt-get could not install {names}:\n{failed}")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """apt does not wait for another apt: files of tests that run at once would fail on a new machine."""
+    folder = binaries.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "debian.lock").open("a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _apt(*args: str) -> str | None:
