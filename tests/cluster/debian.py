@@ -48,6 +48,21 @@ def ensure() -> None:
         install(packages)
 
 
+def program(name: str) -> str:
+    """The path of a program whose package has its name, installed if it is missing.
+
+    Raises:
+        MissingProgramsError: as `install`.
+    """
+    path = shutil.which(name, path=SEARCH)
+    if path is None:
+        install([name])
+        path = shutil.which(name, path=SEARCH)
+        if path is None:
+            raise MissingProgramsError(f"{name} is missing; it was not in what Debian installed")
+    return path
+
+
 def install(packages: Sequence[str]) -> None:
     """Install these packages and what they cannot do without.
 

@@ -264,7 +264,7 @@ def _fetch(to: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="keyward-sshd-", ignore_cleanup_errors=True) as temporary:
         root = Path(temporary) / "root"
         Path(temporary).chmod(0o755)
-        argv = [_mmdebstrap(), "--quiet", "--mode=root", "--variant=essential", f"--include={_PACKAGES}"]
+        argv = [debian.program("mmdebstrap"), "--quiet", "--mode=root", "--variant=essential", f"--include={_PACKAGES}"]
         argv += ["--aptopt=APT::Install-Recommends false"]
         with progress(f"fetching OpenSSH from Debian {_SUITE} (once; 30 s to 3 min)"):
             answer = subprocess.run([*argv, _SUITE, str(root)], capture_output=True, text=True, check=False)
@@ -278,13 +278,3 @@ def _fetch(to: Path) -> Path:
             return part.rename(to)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _mmdebstrap() -> str:
-    path = shutil.which("mmdebstrap", path=debian.SEARCH)
-    if path is None:
-        debian.install(["mmdebstrap"])
-        path = shutil.which("mmdebstrap", path=debian.SEARCH)
-        if path is None:
-            raise process.ServerError("mmdebstrap is missing; it was not in what Debian installed")
-    return path

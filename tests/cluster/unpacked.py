@@ -100,7 +100,13 @@ def _fetch(package: Package) -> Path:
     with tempfile.TemporaryDirectory(prefix=f"keyward-{package.short}-", ignore_cleanup_errors=True) as temporary:
         root = Path(temporary) / "root"
         Path(temporary).chmod(0o755)
-        argv = [_mmdebstrap(), "--quiet", "--mode=chrootless", "--variant=extract", f"--include={package.name}"]
+        argv = [
+            debian.program("mmdebstrap"),
+            "--quiet",
+            "--mode=chrootless",
+            "--variant=extract",
+            f"--include={package.name}",
+        ]
         # The newest suite is allowed to be a snapshot that is past its date; its signature is checked all the same.
         argv += ["--aptopt=Acquire::Check-Valid-Until false", "--aptopt=APT::Install-Recommends false"]
         with progress(f"fetching {package.name} from Debian {_SUITE} (once; 10 s to 2 min)"):
@@ -122,16 +128,6 @@ def _fetch(package: Package) -> Path:
 def _move(path: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(path, to)
-
-
-def _mmdebstrap() -> str:
-    path = shutil.which("mmdebstrap", path=debian.SEARCH)
-    if path is None:
-        debian.install(["mmdebstrap"])
-        path = shutil.which("mmdebstrap", path=debian.SEARCH)
-        if path is None:
-            raise process.ServerError("mmdebstrap is missing; it was not in what Debian installed")
-    return path
 
 
 def _link(source: str, target: str) -> None:
