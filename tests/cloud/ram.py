@@ -98,6 +98,12 @@ class Ram:
             self.most_ever[user.name] = max(self.most_ever.get(user.name, 0), len(user.keys))
             return answer
 
+    def admit(self, call: Call) -> None:
+        """Whether a call of another service is signed, by an admin. Raises Refused."""
+        with self._lock:
+            if not self._caller(call).admin:
+                raise Refused(403, "NoPermission")
+
     def _caller(self, call: Call) -> User:
         def secret_of(key_id: str) -> str:
             found = next((key for user in self.users.values() for key in user.keys if key.id == key_id), None)

@@ -34,6 +34,11 @@ class Call:
     def action(self) -> str:
         return self.headers.get("x-acs-action", "")
 
+    @property
+    def version(self) -> str:
+        """Of the API, which tells the products apart."""
+        return self.headers.get("x-acs-version", "")
+
     def parameters(self) -> dict[str, str]:
         """Of the query and of the form in the body."""
         return dict(parse_qsl(self.query) + parse_qsl(self.body.decode()))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from aiohttp import web
 from tests.cloud.ram import Json, Ram
@@ -37,11 +37,19 @@ class Fault:
     times: int = 1
 
 
+class Product(Protocol):
+    """A service of the cloud beside RAM and STS, in a module of its own."""
+
+    def answer(self, call: Call) -> Json:
+        """What a call gets that an admin has signed. Raises Refused."""
+
+
 class StandIn:
-    """Use as a context: it listens until the end of the block."""
+    """Use as a context: it listens until the end of the block. `products` are told by the version of their API."""
 
     def __init__(self, folder: Path, ram: Ram | None = None) -> None:
         self.ram = ram or Ram()
+        self.products: dict[str, Product] = {}  # by version, such as 2014-08-15
         self.authority = pki.authority(folder)
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str]] = []  # (action, request id)
@@ -98,12 +106,19 @@ class StandIn:
         if fault in ("Lost", "Throttled", "Failed", "Refused"):
             return _failed(request, fault, request_id)
         try:
-            body: Json = self.ram.answer(call)
+            body = self._answer(call)
         except Refused as refused:
             return _refused(refused, request_id)
         if fault is not None:
             return _failed(request, fault, request_id)
         return _json(200, body | {"RequestId": request_id})
+
+    def _answer(self, call: Call) -> Json:
+        product = self.products.get(call.version)
+        if product is None:
+            return self.ram.answer(call)
+        self.ram.admit(call)
+        return product.answer(call)
 
     def _fault(self, action: str) -> str | None:
         for fault in self.faults:
