@@ -122,6 +122,21 @@ RAM_CLUSTER_TARGET = _object(
         "admin": {"secretRef": {"name": "admin"}},
     },
 )
+
+
+def _cloud(target: Json, instance: str) -> Json:
+    found = copy.deepcopy(target)
+    (block,) = (name for name in found["spec"] if name != "admin")
+    found["spec"][block] |= {
+        "provider": "AlibabaCloud",
+        "openApi": {"instanceId": instance, "regionId": "cn-hangzhou"},
+    }
+    return found
+
+
+CLOUD_TARGET = _cloud(MYSQL_TARGET, "rm-bp1example")
+CLOUD_REDIS_TARGET = _cloud(REDIS_TARGET, "r-bp1example")
+CLOUD_ECS_TARGET = _cloud(ECS_TARGET, "i-bp1example")
 CLUSTER_TARGET = _object("ClusterTarget", {"rds": SERVER, "admin": {"secretRef": {"name": "admin"}}})
 POLARDB = _object(
     "Credential",
@@ -149,6 +164,7 @@ POLARDB_PG = _object(
 )
 POLARDB_TARGET = _object("Target", {"polardb": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
 POLARDB_PG_TARGET = _object("Target", {"polardb": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+CLOUD_POLARDB_TARGET = _cloud(POLARDB_PG_TARGET, "pc-bp1example")
 POLARDB_SET = _object(
     "CredentialSet",
     {
@@ -161,6 +177,30 @@ POLARDB_SET = _object(
         },
     },
 )
+CLOUD_CLUSTER_TARGET = copy.deepcopy(CLOUD_TARGET | {"kind": "ClusterTarget"})
+CLOUD_CLUSTER_TARGET["spec"]["rds"]["openApi"] |= {
+    "endpoints": [{"service": "RDS", "host": "rds.gateway"}],
+    "tls": {"ca": PEM},
+    "credentials": "DefaultChain",
+}
+
+
+def _through_the_cloud(credential: Json) -> Json:
+    found = copy.deepcopy(credential)
+    (block,) = (name for name in found["spec"] if name in ("rds", "polardb", "redis", "ecs"))
+    found["spec"][block]["provider"] = "AlibabaCloud"
+    return found
+
+
+CLOUD_MYSQL = _through_the_cloud(MYSQL)
+CLOUD_IMPORTED = _through_the_cloud(MYSQL_IMPORTED)
+CLOUD_POLARDB = _through_the_cloud(POLARDB)
+CLOUD_POLARDB_PG = _through_the_cloud(POLARDB_PG)
+CLOUD_REDIS = _through_the_cloud(REDIS)
+CLOUD_ECS = _through_the_cloud(ECS)
+CLOUD_PG = _through_the_cloud(CREATED)
+CLOUD_PG["spec"]["rds"] |= {"accountManagement": "Single"}
+CLOUD_PG["spec"]["rds"]["create"]["privileges"][0]["level"] = "DBOwner"
 SET = _object(
     "CredentialSet",
     {
@@ -245,6 +285,18 @@ ALL = {
     "target": TARGET,
     "mysql-target": MYSQL_TARGET,
     "cluster-target": CLUSTER_TARGET,
+    "cloud-target": CLOUD_TARGET,
+    "cloud-polardb-target": CLOUD_POLARDB_TARGET,
+    "cloud-redis-target": CLOUD_REDIS_TARGET,
+    "cloud-ecs-target": CLOUD_ECS_TARGET,
+    "cloud-cluster-target": CLOUD_CLUSTER_TARGET,
+    "cloud-mysql": CLOUD_MYSQL,
+    "cloud-imported": CLOUD_IMPORTED,
+    "cloud-pg": CLOUD_PG,
+    "cloud-polardb": CLOUD_POLARDB,
+    "cloud-polardb-pg": CLOUD_POLARDB_PG,
+    "cloud-redis": CLOUD_REDIS,
+    "cloud-ecs": CLOUD_ECS,
     "key": KEY,
     "version": VERSION,
 }

@@ -11,6 +11,7 @@ from keyward.api import (
     ecs,
     encryption_key,
     generic,
+    open_api,
     polardb,
     projection,
     rds,
@@ -38,6 +39,133 @@ SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
 POLAR = "spec.polardb.create.privileges.0"
 WINDOW = {"start": "02:00", "duration": "8d"}
 
+# Where accounts are changed through the cloud's API.
+CLOUD = [
+    *(
+        case
+        for block, item in {
+            "rds": o.CLOUD_TARGET,
+            "polardb": o.CLOUD_POLARDB_TARGET,
+            "redis": o.CLOUD_REDIS_TARGET,
+            "ecs": o.CLOUD_ECS_TARGET,
+        }.items()
+        for case in (
+            (item, f"spec.{block}.provider", ..., f"spec.{block}.provider, spec.{block}.openApi: one needs the other"),
+            (item, f"spec.{block}.openApi", ..., f"spec.{block}.provider, spec.{block}.openApi: one needs the other"),
+            (item, f"spec.{block}.openApi.instanceId", "x-1", f"spec.{block}.openApi.instanceId: must be the id of"),
+            (
+                item,
+                f"spec.{block}.openApi.endpoints",
+                [{"service": "Tair" if block != "redis" else "RDS", "host": "h"}],
+                f"spec.{block}.openApi.endpoints[].service: must be",
+            ),
+            (
+                item,
+                f"spec.{block}.openApi.credentials",
+                "DefaultChain",
+                f"spec.{block}.openApi.endpoints, tls.ca, credentials: other endpoints, their ca and DefaultChain are for",
+            ),
+            (
+                item,
+                f"spec.{block}.openApi.tls",
+                {"ca": o.PEM},
+                "their ca and DefaultChain are for a ClusterTarget: remove",
+            ),
+        )
+    ),
+    (
+        o.CLOUD_TARGET,
+        "spec.rds.openApi.endpoints",
+        [{"service": "RDS", "host": "h"}],
+        "are for a ClusterTarget: remove",
+    ),
+    (o.CLOUD_TARGET, "spec.rds.openApi.instanceId", "rr-bp1", "an RDS instance, such as rm-bp1example: read-only ones"),
+    (
+        o.CLOUD_TARGET,
+        "spec.rds.passwordTransport",
+        "Plaintext",
+        "spec.rds.passwordTransport, databaseName: say how an admin",
+    ),
+    (o.CLOUD_POLARDB_TARGET, "spec.polardb.databaseName", "x", "spec.polardb.passwordTransport, databaseName: say how"),
+    (
+        o.CLOUD_ECS_TARGET,
+        "spec.ecs.passwordTransport",
+        "Plaintext",
+        "spec.ecs.passwordTransport: is for hosts that are",
+    ),
+    (
+        o.CLOUD_TARGET,
+        "spec.rds.privilegedRole",
+        "r",
+        "spec.rds.privilegedRole: the cloud has a privileged account of its",
+    ),
+    (o.CLOUD_TARGET, "spec.admin.selfChange", True, "spec.admin.selfChange: is for rds without provider"),
+    (
+        o.CLOUD_MYSQL,
+        "spec.rds.accountManagement",
+        "Overlap",
+        "spec.rds.accountManagement: Overlap is not to be had through the cloud's API, which knows one password per account",
+    ),
+    (
+        o.CLOUD_REDIS,
+        "spec.redis.accountManagement",
+        "Overlap",
+        "spec.redis.accountManagement: Overlap is not to be had",
+    ),
+    (
+        o.CLOUD_PG,
+        "spec.rds.accountManagement",
+        "Dual",
+        "a pair on PostgreSQL cannot be given equal rights: use a Target without",
+    ),
+    (
+        o.CLOUD_PG,
+        "spec.rds.create.privileges.0.level",
+        "ReadWrite",
+        "through the cloud's API, PostgreSQL has DBOwner alone",
+    ),
+    (
+        o.CLOUD_PG,
+        "spec.rds.create.privileges.0.schemas",
+        ["s"],
+        "ownerRoles: the cloud's API gives rights on whole databases",
+    ),
+    (o.CLOUD_PG, "spec.rds.create.privileges.0.ownerRoles", ["r"], "ownerRoles: the cloud's API gives rights on whole"),
+    (o.CLOUD_MYSQL, "spec.rds.hosts", ["10.%"], "spec.rds.hosts: the cloud's API knows an account by its name alone"),
+    *(
+        (
+            o.CLOUD_MYSQL,
+            "spec.rds.create.name",
+            name,
+            "spec.rds.create.name: with provider it must begin with a-z, not end in _",
+        )
+        for name in ("a", "_orders", "orders_")
+    ),
+    (
+        changed(o.CLOUD_MYSQL, "spec.rds.engine", "MariaDB"),
+        "spec.rds.create.name",
+        "a" * 11,
+        "spec.rds.create.name: RDS for MariaDB takes 16 characters, and a clone's name has 6 more: at most 10, with Single 16",
+    ),
+    (
+        changed(changed(o.CLOUD_MYSQL, "spec.rds.engine", "MariaDB"), "spec.rds.accountManagement", "Single"),
+        "spec.rds.create.name",
+        "a" * 17,
+        "spec.rds.create.name: RDS for MariaDB takes 16 characters",
+    ),
+    (
+        o.POLARDB,
+        f"{POLAR}.level",
+        "ReadIndex",
+        "spec.polardb.create.privileges[].level: ReadIndex is of the cloud's API alone",
+    ),
+    (
+        o.CLOUD_POLARDB_PG,
+        "spec.polardb.create.privileges",
+        [{"database": "orders", "level": "ReadOnly"}],
+        "spec.polardb.create.privileges: the cloud's API gives none on PostgreSQL: remove them, or use a Target without",
+    ),
+]
 # object, path, value, a part of the message
 BROKEN = [
     (o.GENERATED, "metadata.name", "a" * 64, "metadata.name: must have at most 63"),
@@ -71,7 +199,7 @@ BROKEN = [
         "spec.polardb.create.privileges: MySQL needs a database and its",
     ),
     (o.POLARDB, f"{POLAR}.level", "DBOwner", "spec.polardb.create.privileges[].level: MySQL has no DBOwner"),
-    (o.POLARDB, f"{POLAR}.level", "ReadIndex", "spec.polardb.create.privileges[].level: must be DBOwner, ReadWrite"),
+    (o.POLARDB, f"{POLAR}.level", "Owner", "spec.polardb.create.privileges[].level: must be DBOwner, ReadWrite"),
     (o.POLARDB, f"{POLAR}.schemas", ["s"], "privileges[].schemas, ownerRoles: MySQL has neither"),
     (
         o.POLARDB_PG,
@@ -238,6 +366,7 @@ BROKEN = [
     ),
     (o.CREATED, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d, for ecs"),
     (o.ECS_TARGET, "spec.rds", o.SERVER, "spec: set exactly one of rds, polardb, redis, ecs and ram"),
+    *CLOUD,
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
 ]
 # Said by the API server's own rule for lists that are maps, before ours.
@@ -282,7 +411,20 @@ def test_what_must_be_unique_is_refused_by_the_server(server, item, path, value,
 
 
 def rules():
-    modules = (credential, ecs, encryption_key, generic, polardb, projection, rds, redis, rotation, target, version)
+    modules = (
+        credential,
+        ecs,
+        encryption_key,
+        generic,
+        open_api,
+        polardb,
+        projection,
+        rds,
+        redis,
+        rotation,
+        target,
+        version,
+    )
     models = {m for module in modules for m in vars(module).values() if isinstance(m, type) and issubclass(m, Model)}
     return {rule for model in models for rule in model.rules}
 
@@ -309,6 +451,23 @@ def test_mysql_and_mariadb_have_their_own_levels_and_need_no_database(server, en
 @pytest.mark.parametrize("level", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"])
 def test_polardb_for_mysql_has_its_own_levels(server, level):
     parse(Credential, server.try_create(changed(o.POLARDB, f"{POLAR}.level", level)))
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "value"),
+    [
+        (o.CLOUD_POLARDB, f"{POLAR}.level", "ReadIndex"),
+        (changed(o.CLOUD_MYSQL, "spec.rds.engine", "MariaDB"), "spec.rds.create.name", "a" * 10),
+        (o.CLOUD_MYSQL, "spec.rds.create.name", "a" * 26),
+        (
+            changed(o.CLOUD_MYSQL, "spec.rds.accountManagement", "Single"),
+            "spec.rds.create",
+            {"name": "root1", "privileged": True},
+        ),
+    ],
+)
+def test_the_cloud_has_levels_names_and_an_account_of_its_own(server, item, path, value):
+    assert parse(Credential, server.try_create(changed(item, path, value)))
 
 
 @pytest.mark.parametrize("level", ["DBOwner", "ReadWrite", "ReadOnly"])

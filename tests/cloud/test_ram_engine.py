@@ -32,7 +32,8 @@ class System:
         self.user = self.ram.user(USER)
         self.engine = guarded(registry.get("AlibabaCloud"))
         endpoint = Endpoint(HOST, cloud.port)
-        self.place = Place((endpoint,), "", cloud.ca_pem, cloud=CloudApi(endpoint))
+        services = {"RAM": endpoint, "STS": endpoint}
+        self.place = Place((endpoint,), "", cloud=CloudApi(services, ca_pem=cloud.ca_pem))
         self.login = Login(self.admin.id, Sensitive(self.admin.secret))
 
     def opened(self):
@@ -196,7 +197,7 @@ async def test_a_wrong_admin_login_and_a_wrong_ca_are_told(system, tmp_path):
     async with system.opened() as session:
         assert (await refused(session.inspect(ACCOUNTS))).reason is Reason.ADMIN_LOGIN_REFUSED
     assert (await refused(system.verify(pair(system.user.keys[0])))).reason is Reason.ADMIN_LOGIN_REFUSED
-    system.place = replace(system.place, ca_pem=None)
+    system.place = replace(system.place, cloud=replace(system.place.cloud, ca_pem=None))
     async with system.opened() as session:
         assert (await refused(session.inspect(ACCOUNTS))).reason is Reason.UNKNOWN_CA
 

@@ -16,9 +16,9 @@ from tests.cloud.signatures import ALGORITHM
 from tests.cloud.standin import HOST, Fault, StandIn
 from tests.cluster import pki
 
-from keyward.engines.alibaba.errors import GONE
 from keyward.engines.alibaba.failures import Failure, Way
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.errors import GONE
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
@@ -33,7 +33,8 @@ def cloud(tmp_path):
 
 def place_of(cloud: StandIn) -> Place:
     endpoint = Endpoint(HOST, cloud.port)
-    return Place((endpoint,), "", cloud.ca_pem, cloud=CloudApi(endpoint))
+    services = {"RAM": endpoint, "STS": endpoint}
+    return Place((endpoint,), "", cloud=CloudApi(services, ca_pem=cloud.ca_pem))
 
 
 def client(cloud: StandIn, user: str = "admin", timeout: float = 5.0) -> Cloud:
@@ -60,6 +61,15 @@ async def test_a_key_is_made_listed_deactivated_and_deleted_with_signed_calls(cl
     assert not (await admin.keys("orders")).keys
     assert all(call.headers["authorization"].startswith(ALGORITHM) for call in seen)
     assert len(seen) == 9
+
+
+async def test_a_temporary_key_is_sent_with_its_token(cloud):
+    key, seen = cloud.ram.user("orders").keys[0], []
+    cloud.before = seen.append
+    login = Login(key.id, Sensitive(key.secret), Sensitive("t0k3n\n"))
+    assert (await Cloud(place_of(cloud), login, 5.0).whoami()).arn.endswith(":user/orders")
+    assert seen[0].headers["x-acs-security-token"] == "t0k3n"
+    assert "x-acs-security-token" in seen[0].headers["authorization"]
 
 
 async def failure_of(work) -> Failure:
@@ -119,13 +129,12 @@ async def test_nothing_of_the_sdk_s_text_is_left_in_a_failure(cloud):
 
 
 async def test_a_server_that_nobody_is_or_that_another_one_is_was_never_told_anything(cloud, tmp_path):
-    place = place_of(cloud)
-    login = Login("LTAIsome", Sensitive("secret"))
-    dead = Cloud(replace(place, endpoints=(Endpoint(HOST, 1),)), login, 5.0)
+    api, login = place_of(cloud).cloud, Login("LTAIsome", Sensitive("secret"))
+    dead = Cloud(Place((), "", cloud=replace(api, services={"STS": Endpoint(HOST, 1)})), login, 5.0)
     failure = await failure_of(dead.whoami())
     assert (failure.way, failure.is_unknown) == (Way.CONNECT, False)
     other = pki.authority(tmp_path / "other").ca_file.read_text(encoding="ascii")
-    strange = Cloud(replace(place, ca_pem=other), login, 5.0)
+    strange = Cloud(Place((), "", cloud=replace(api, ca_pem=other)), login, 5.0)
     failure = await failure_of(strange.whoami())
     assert (failure.way, failure.is_unknown) == (Way.TLS, False)
     assert not cloud.calls
@@ -135,13 +144,13 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from keyward.engines.alibaba.failures import Failure
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
 async def ask(ca):
     endpoint = Endpoint("127.0.0.1", int(sys.argv[1]))
-    place = Place((endpoint,), "", ca and Path(ca).read_text(), cloud=CloudApi(endpoint))
+    place = Place((endpoint,), "", cloud=CloudApi({"STS": endpoint}, ca_pem=ca and Path(ca).read_text()))
     try:
         return (await Cloud(place, Login(sys.argv[2], Sensitive(sys.argv[3])), 5.0).whoami()).arn
     except Failure as failure:
@@ -173,12 +182,12 @@ def test_what_one_target_trusts_is_trusted_for_no_other_in_a_process_of_its_own(
 CHAIN = """
 import asyncio, sys
 from pathlib import Path
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
 endpoint = Endpoint("127.0.0.1", int(sys.argv[1]))
-place = Place((endpoint,), "", Path(sys.argv[2]).read_text(), cloud=CloudApi(endpoint, default_chain=True))
+place = Place((endpoint,), "", cloud=CloudApi({"STS": endpoint}, default_chain=True, ca_pem=Path(sys.argv[2]).read_text()))
 print(asyncio.run(Cloud(place, Login("", Sensitive("")), 5.0, chain=True).whoami()).arn)
 """
 

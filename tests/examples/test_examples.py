@@ -24,7 +24,7 @@ from tests.examples import manifests
 from tests.examples.manifests import Item
 from tests.whole_path.world import Shop, until
 
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
@@ -213,7 +213,7 @@ def _whose(cloud: StandIn, secret: dict[str, str]) -> str:
     """The user of the AccessKey in the environment that the Secret makes."""
     login = Login(secret["ALIBABA_CLOUD_ACCESS_KEY_ID"], Sensitive(secret["ALIBABA_CLOUD_ACCESS_KEY_SECRET"]))
     endpoint = Endpoint(HOST, cloud.port)
-    place = Place((endpoint,), "", cloud.ca_pem, cloud=CloudApi(endpoint))
+    place = Place((endpoint,), "", cloud=CloudApi({"STS": endpoint}, ca_pem=cloud.ca_pem))
     return asyncio.run(Cloud(place, login, 10.0).whoami()).arn.rpartition("/")[2]
 
 

@@ -24,7 +24,7 @@ _forks.set_forkserver_preload(
         "keyward.engines.postgresql.engine",
         "keyward.engines.mysql.engine",
         "keyward.engines.redis.engine",
-        "keyward.engines.alibaba.engine",
+        "keyward.engines.alibaba.ram.engine",
         "keyward.engines.ssh.engine",
         "kopf._cogs.clients.api",
     ]

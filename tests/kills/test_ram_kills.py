@@ -22,7 +22,7 @@ from tests.whole_path.api import decoded
 from tests.whole_path.ram_shop import CloudShop, cloud_shop, pair
 
 from keyward.engines.alibaba.failures import Failure
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
@@ -138,7 +138,7 @@ def consumers(shop: CloudShop, names: list[str]) -> Iterator[list[str]]:
     """One thread that reads each Secret and calls STS with it, again and again; what was refused."""
     over, refused = threading.Event(), list[str]()
     endpoint = Endpoint(HOST, shop.cloud.port)
-    place = Place((endpoint,), "", shop.cloud.ca_pem, cloud=CloudApi(endpoint))
+    place = Place((endpoint,), "", cloud=CloudApi({"STS": endpoint}, ca_pem=shop.cloud.ca_pem))
 
     async def work() -> None:
         while not over.is_set():

@@ -14,6 +14,7 @@ from keyward.kube.answers import AlreadyExists
 from keyward.kube.events import EventRecorder, Limits, Ref
 from keyward.kube.keyring import KeyringStore
 from keyward.kube.kinds import CREDENTIALS, EVENTS, NAMESPACES, SECRETS
+from keyward.kube.targets import LoginKind
 from keyward.kube.versions import KubeVersionStore
 from keyward.sensitive import Sensitive
 
@@ -93,19 +94,21 @@ async def test_an_admin_login_is_read_and_what_it_lacks_is_named(admins, client,
 
 async def test_the_access_key_of_a_cloud_account_is_read_and_what_it_lacks_is_named(admins, client, namespace):
     await admin_secret(client, namespace, accessKeyId="LTAI1\n", accessKeySecret="c4n4ry")
-    found = await admins.read(namespace, "pg-admin")
-    assert (found.username, found.password.reveal()) == ("LTAI1", b"c4n4ry")
-    await client.delete(SECRETS, namespace, "pg-admin", {})
-    await admin_secret(client, namespace, accessKeyId="LTAI1")
-    with pytest.raises(Blocked, match="has no key 'accessKeySecret': add it"):
+    found = await admins.read(namespace, "pg-admin", LoginKind.ACCESS_KEY)
+    assert (found.username, found.password.reveal(), found.token) == ("LTAI1", b"c4n4ry", None)
+    with pytest.raises(Blocked, match="has no key 'username': add it"):
         await admins.read(namespace, "pg-admin")
+    await client.delete(SECRETS, namespace, "pg-admin", {})
+    await admin_secret(client, namespace, accessKeyId="LTAI1", securityToken="t0k3n")
+    with pytest.raises(Blocked, match="has no key 'accessKeySecret': add it"):
+        await admins.read(namespace, "pg-admin", LoginKind.ACCESS_KEY)
 
 
 async def test_a_secret_that_carries_the_approval_alone_needs_no_login(admins, client, namespace):
     await admin_secret(client, namespace)
     with pytest.raises(Blocked, match="has no key 'username'"):
         await admins.read(namespace, "pg-admin")
-    found = await admins.read(namespace, "pg-admin", has_login=False)
+    found = await admins.read(namespace, "pg-admin", LoginKind.NONE)
     approved = await admins.approve(found, "ClusterTarget", "cloud", "d1")
     assert approved.approved("ClusterTarget", "cloud") == ("d1",)
     assert not found.username

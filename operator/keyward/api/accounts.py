@@ -13,6 +13,9 @@ DEFAULT_OF_REDIS: Final = "default"
 RESERVED_BY_POLARDB: Final = r"^(root|admin|mysql|sys|aurora|rdsadmin|postgres|public|none|pg_.*)$"
 CREATED_IN_POLARDB: Final = r"^[a-z][a-z0-9_]{0,8}[a-z0-9]$"
 """PolarDB's own names have 2 to 16 characters, the clone's included."""
+CREATED_IN_THE_CLOUD: Final = r"^[a-z][a-z0-9_]*[a-z0-9]$"
+MAX_OF_MARIADB_IN_THE_CLOUD: Final = 16
+"""As RDS documents CreateAccount: 2 to 16 for MariaDB, 2 to 32 for MySQL (16 for 5.6), 2 to 63 for PostgreSQL."""
 MAX_BYTES: Final = 63
 """PostgreSQL cuts a longer identifier off without an error: it would be somebody else's."""
 MAX_OF_MYSQL: Final = 32

@@ -235,6 +235,15 @@ def _kept(parent: str, field: str) -> str:
     return f"!(has({new}) && has({old})) || {new}.{field} == {old}.{field}"
 
 
+def _kept_optional(parent: str, field: str) -> str:
+    """As `_kept`, of a field that may be absent."""
+    new, old = f"self.{parent}", f"oldSelf.{parent}"
+    return (
+        f"!(has({new}) && has({old})) || (has({new}.{field}) == has({old}.{field}) && "
+        f"(!has({new}.{field}) || {new}.{field} == {old}.{field}))"
+    )
+
+
 def _kept_deep(path: tuple[str, str, str], compare: str) -> str:
     """CEL on the root for a value two optional levels down; that both levels stay is said by rules of their own."""
     top, block, _ = path
@@ -263,6 +272,10 @@ class Credential(Model):
         ),
         Rule(_kept("spec.polardb", "targetRef"), _TYPE.format("polardb.targetRef")),
         Rule(_kept("spec.polardb", "engine"), _TYPE.format("polardb.engine")),
+        *(
+            Rule(_kept_optional(f"spec.{block}", "provider"), _TYPE.format(f"{block}.provider"))
+            for block in ("rds", "polardb", "redis", "ecs")
+        ),
         Rule(_kept("spec.polardb", "create.name"), _TYPE.format("polardb.create.name")),
         Rule(_kept("spec.rds", "targetRef"), _TYPE.format("rds.targetRef")),
         Rule(_kept("spec.rds", "engine"), _TYPE.format("rds.engine")),

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
+from keyward.api.open_api import OpenApi, Provider, target_rules
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host
 from keyward.api.values import ObjectName, SecretKey
@@ -61,6 +62,8 @@ class Ecs(Model):
 
     target_ref: TargetReference
     """The host. It cannot be changed: use another Credential."""
+    provider: Provider | None = None
+    """AlibabaCloud: the user's value is changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
     secret_type: Literal["Password", "SSHKey"]
     """SSHKey: two keys are valid at once while consumers go over to the new one, so none of them is refused. Password: a host
     keeps one, so there is a short gap at each rotation. It cannot be changed."""
@@ -92,6 +95,11 @@ class EcsTarget(Model):
 
     engine: Literal["Linux"] = "Linux"
     """Kind of host."""
+    provider: Provider | None = None
+    """AlibabaCloud: users' values are changed through the cloud's OpenAPI, by openApi. Absent: on the host itself. Either way,
+    they are proven at endpoints."""
+    open_api: OpenApi | None = None
+    """With provider: what the cloud knows it as, and how it is called."""
     endpoints: Annotated[
         tuple[HostEndpoint, ...],
         Field(
@@ -109,3 +117,12 @@ class EcsTarget(Model):
     password_transport: Literal["Hashed", "Plaintext"] = HASHED
     """How a new password gets to the host. Hashed: as sha512-crypt, so that no tool of the host sees it. Plaintext: in clear
     within SSH, where a policy of the host insists on judging it."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *target_rules("ecs"),
+        Rule(
+            "!has(self.provider) || self.passwordTransport == 'Hashed'",
+            "spec.ecs.passwordTransport: is for hosts that are worked on through SSH: remove it",
+            lambda e: e.provider is None or e.password_transport == HASHED,
+        ),
+    )

@@ -23,11 +23,11 @@ def _taken(rds: Any) -> list[str]:
     return [a.name for a in rds.import_.accounts] if rds.import_ else []
 
 
-def _privileges(rds: Any) -> Iterable[Any]:
+def privileges(rds: Any) -> Iterable[Any]:
     return rds.create.privileges if rds.create else ()
 
 
-def _each_privilege(cel: str) -> str:
+def each_privilege(cel: str) -> str:
     return f"(!has(self.create) || !has(self.create.privileges) || self.create.privileges.all(p, {cel}))"
 
 
@@ -49,18 +49,18 @@ def privilege_rules(block: str, others: str) -> tuple[Rule, ...]:
     have, neither = ("have", "have neither") if " and " in others else ("has", "has neither")
     return (
         _postgresql(
-            _each_privilege("p.level != 'DDLOnly' && p.level != 'DMLOnly'"),
-            lambda r: all(p.level not in ("DDLOnly", "DMLOnly") for p in _privileges(r)),
+            each_privilege("p.level in ['DBOwner', 'ReadWrite', 'ReadOnly']"),
+            lambda r: all(p.level in ("DBOwner", "ReadWrite", "ReadOnly") for p in privileges(r)),
             f"{field}.level: PostgreSQL cannot enforce DDLOnly or DMLOnly: use DBOwner, ReadWrite or ReadOnly",
         ),
         _others(
-            _each_privilege("p.level != 'DBOwner'"),
-            lambda r: all(p.level != "DBOwner" for p in _privileges(r)),
+            each_privilege("p.level != 'DBOwner'"),
+            lambda r: all(p.level != "DBOwner" for p in privileges(r)),
             f"{field}.level: {others} {have} no DBOwner: use ReadWrite, ReadOnly, DDLOnly or DMLOnly",
         ),
         _others(
-            _each_privilege("p.schemas == ['public'] && (!has(p.ownerRoles) || size(p.ownerRoles) == 0)"),
-            lambda r: all(p.schemas == ("public",) and not p.owner_roles for p in _privileges(r)),
+            each_privilege("p.schemas == ['public'] && (!has(p.ownerRoles) || size(p.ownerRoles) == 0)"),
+            lambda r: all(p.schemas == ("public",) and not p.owner_roles for p in privileges(r)),
             f"{field}.schemas, ownerRoles: {others} {neither}: remove them",
         ),
     )

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from keyward.api import accounts, ram
+from keyward.api import accounts, open_api, ram
 from keyward.api.credential import CredentialSpec
 from keyward.api.ecs import KEY_PAIR, Ecs, EcsTarget, ValueReference
 from keyward.api.ecs import PORT as SSH_PORT
+from keyward.api.open_api import OpenApi
 from keyward.api.polardb import Polardb
 from keyward.api.ram import Ram, RamTarget
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
@@ -21,8 +22,10 @@ from keyward.api.redis import Redis, RedisTarget
 from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT, "ram": ram.PORT}
+BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT, "ram": open_api.PORT}
 """The blocks of a Target, and the port that an endpoint without one has."""
+SUPER = "Super"
+"""What the cloud calls a privileged account: in the place of a role of the server."""
 IMPORTING = frozenset({"rds", "ecs", "ram"})
 """The types that take over accounts that exist."""
 
@@ -41,6 +44,7 @@ class Managed:
     privileges: tuple[Privilege, ...] = ()
     privileged: bool = False
     engine: str = "PostgreSQL"
+    provider: str | None = None  # the cloud through whose API its accounts are changed
     hosts: tuple[str, ...] = ()
     key_pair: str = ""  # the algorithm, if its values are private keys
     access_keys: tuple[str, ...] = ()  # Secrets with the values of now, where the system issues the next ones
@@ -89,6 +93,7 @@ def _rds(rds: Rds) -> Managed:
         privileges=made.privileges if made else (),
         privileged=made.privileged if made else False,
         engine=rds.engine,
+        provider=rds.provider,
         hosts=rds.hosts,
     )
 
@@ -104,6 +109,7 @@ def _redis(redis: Redis) -> Managed:
         # Of every database of the server: rights of Redis know no difference between them.
         privileges=(Privilege(database="*", level=redis.create.privilege),),
         engine="Redis",
+        provider=redis.provider,
     )
 
 
@@ -117,6 +123,7 @@ def _ecs(ecs: Ecs) -> Managed:
         created=False,
         passwords={user.name: user.password_from for user in users},
         engine="Linux",
+        provider=ecs.provider,
         key_pair=ecs.key_algorithm if is_pair else "",
     )
 
@@ -154,21 +161,25 @@ def _polardb(polardb: Polardb) -> Managed:
         database=polardb.database_name,
         privileges=made.privileges,
         engine=polardb.engine,
+        provider=polardb.provider,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class CloudAccount:
-    """How a cloud's own API is reached, where accounts are changed through it."""
+    """How a cloud's own API is reached, where values are changed through it."""
 
-    address: Address
+    product: str  # whose API it is: the first of its services
+    services: Mapping[str, Address]
     region: str
     default_chain: bool
+    instance: str = ""  # what the cloud knows the system as
+    ca: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What a Target leads to. `type` is the name of the block."""
+    """What a Target leads to. `type` is the name of the block, `engine` that of what listens at its endpoints."""
 
     type: str
     engine: str
@@ -180,6 +191,7 @@ class System:
     topology: str = "Standalone"
     host_keys: tuple[str, ...] = ()
     cloud: CloudAccount | None = None
+    provider: str | None = None  # where accounts are changed through `cloud` and log in at `endpoints`
 
 
 def system(spec: TargetSpec) -> System:
@@ -203,8 +215,10 @@ def _database_server(block: str, server: RdsTarget | PolardbTarget, privileged_r
         endpoints=tuple(Address(e.host, e.port, e.role) for e in server.endpoints),
         tls=server.tls,
         database=(server.database_name or "postgres") if server.engine == "PostgreSQL" else "",
-        privileged_role=privileged_role,
+        privileged_role=privileged_role if server.provider is None else SUPER,
         password_transport=server.password_transport,
+        cloud=_cloud(block, server.open_api),
+        provider=server.provider,
     )
 
 
@@ -216,6 +230,8 @@ def _redis_system(redis: RedisTarget) -> System:
         endpoints=tuple(Address(e.host, e.port, role, e.optional) for e in redis.endpoints),
         tls=redis.tls,
         topology=redis.topology,
+        cloud=_cloud("redis", redis.open_api),
+        provider=redis.provider,
     )
 
 
@@ -227,6 +243,8 @@ def _ecs_system(ecs: EcsTarget) -> System:
         tls=Tls(),  # SSH has none: the host proves itself by its keys
         password_transport=ecs.password_transport,
         host_keys=ecs.host_keys,
+        cloud=_cloud("ecs", ecs.open_api),
+        provider=ecs.provider,
     )
 
 
@@ -238,5 +256,26 @@ def _ram_system(account: RamTarget) -> System:
         engine=account.provider,
         endpoints=(places[ram.STS],),  # where AccessKeys log in
         tls=account.tls,
-        cloud=CloudAccount(places[ram.RAM], account.region_id or "", account.credentials == ram.DEFAULT_CHAIN),
+        cloud=CloudAccount(
+            product=ram.RAM,
+            services=places,
+            region=account.region_id or "",
+            default_chain=account.credentials == open_api.DEFAULT_CHAIN,
+            ca=account.tls.ca,
+        ),
+    )
+
+
+def _cloud(block: str, api: OpenApi | None) -> CloudAccount | None:
+    if api is None:
+        return None
+    named = ((e.service, e.host, e.port) for e in api.endpoints)
+    places = open_api.addresses(block, api.region_id, named)
+    return CloudAccount(
+        product=open_api.SERVICES[block][0],
+        services={service: Address(*place, "Primary") for service, place in places.items()},
+        region=api.region_id,
+        default_chain=api.credentials == open_api.DEFAULT_CHAIN,
+        instance=api.instance_id,
+        ca=api.tls.ca,
     )

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
 
-from keyward.api import accounts, engine_rules
+from keyward.api import accounts, engine_rules, provider_rules
 from keyward.api.base import Model, Rule
-from keyward.api.rds import Privilege, TargetReference, level_rule
+from keyward.api.open_api import Provider
+from keyward.api.rds import LEVELS, Privilege, TargetReference, level_rule
 from keyward.api.values import DatabaseName
 
 PolardbEngine = Literal["MySQL", "PostgreSQL"]
@@ -24,10 +25,11 @@ class PolardbPrivilege(Privilege):
     """Rights on one database."""
 
     level: Annotated[str, StringConstraints(min_length=1, max_length=32)]
-    """MySQL: ReadWrite (data and tables), ReadOnly, DDLOnly (tables, no data) or DMLOnly (data, no tables). PostgreSQL: DBOwner
-    (everything in the database, whose owner stays), ReadWrite (data of all tables) or ReadOnly."""
+    """MySQL: ReadWrite (data and tables), ReadOnly, DDLOnly (tables, no data), DMLOnly (data, no tables) or, with provider,
+    ReadIndex (read-only, and indexes). PostgreSQL: DBOwner (everything in the database, whose owner stays), ReadWrite (data of
+    all tables) or ReadOnly."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (level_rule("polardb"),)
+    rules: ClassVar[tuple[Rule, ...]] = (level_rule("polardb", (*LEVELS, "ReadIndex")),)
 
 
 class PolardbCreate(Model):
@@ -44,7 +46,7 @@ class PolardbCreate(Model):
         ),
     ] = ()
     """Rights per database. MySQL needs at least one. PostgreSQL may have none: then the accounts may do what you grant to the
-    role name_rights, as which both act."""
+    role name_rights, as which both act. With provider PostgreSQL has none: whatever you grant, grant it to both accounts."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -68,6 +70,8 @@ class Polardb(Model):
     """The cluster. It cannot be changed: use another Credential."""
     engine: PolardbEngine
     """Kind of the cluster, as its Target says. It cannot be changed."""
+    provider: Provider | None = None
+    """AlibabaCloud: accounts are changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
     create: PolardbCreate
     """The accounts, which are made once both names are known to be free."""
     database_name: DatabaseName
@@ -75,6 +79,7 @@ class Polardb(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *engine_rules.privilege_rules("polardb", "MySQL"),
+        *provider_rules.POLARDB,
         Rule(
             "self.engine != 'MySQL' || (has(self.create.privileges) && size(self.create.privileges) > 0)",
             "spec.polardb.create.privileges: MySQL needs a database and its level: add at least one",

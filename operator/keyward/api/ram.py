@@ -8,13 +8,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
+from keyward.api.open_api import PORT, SECRET
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
 from keyward.api.values import ObjectName
 
-PORT: Final = 443
-DEFAULT_CHAIN: Final = "DefaultChain"
-SECRET: Final = "Secret"  # noqa: S105 - the word of the API
 RAM: Final = "RAM"
 STS: Final = "STS"
 _HOSTS: Final = {RAM: "ram.aliyuncs.com", STS: "sts.aliyuncs.com"}
@@ -67,9 +65,9 @@ class RamTarget(Model):
     region_id: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")] | None = None
     """Region whose STS proves AccessKeys, such as cn-hangzhou. Absent: the cloud's central one."""
     credentials: Literal["Secret", "DefaultChain"] = SECRET
-    """Where the admin's AccessKey comes from. Secret: admin.secretRef, with the keys accessKeyId and accessKeySecret.
-    DefaultChain, for a ClusterTarget: the SDK's default chain (environment, RRSA, instance role), with the operator's own rights;
-    the Secret then only carries the approval, and may be empty."""
+    """Where the admin's AccessKey comes from. Secret: admin.secretRef, with the keys accessKeyId and accessKeySecret, and
+    securityToken of a temporary one. DefaultChain, for a ClusterTarget: the SDK's default chain (environment, RRSA, instance
+    role), with the operator's own rights; the Secret then only carries the approval, and may be empty."""
     endpoints: Annotated[
         tuple[CloudEndpoint, ...],
         Field(

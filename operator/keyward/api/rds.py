@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from keyward.api import accounts, engine_rules
+from keyward.api import accounts, engine_rules, provider_rules
 from keyward.api.base import Model, Rule
+from keyward.api.open_api import Provider
 from keyward.api.values import DatabaseName, ObjectName, RoleName, SecretKey
 
 _SET = {"x-kubernetes-list-type": "set"}
 _CREATED = re.compile(accounts.CREATED)
-_LEVELS = ("DBOwner", "ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly")
+LEVELS = ("DBOwner", "ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly")
 EngineName = Literal["PostgreSQL", "MySQL", "MariaDB"]
 AccountHost = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9.:%_/-]+$")]
 
@@ -31,13 +32,13 @@ class TargetReference(Model):
     """Name of the Target or ClusterTarget."""
 
 
-def level_rule(block: str) -> Rule:
+def level_rule(block: str, levels: tuple[str, ...] = LEVELS) -> Rule:
     """The levels that there are, whatever the engine."""
-    *most, last = _LEVELS
+    *most, last = levels
     return Rule(
-        f"self.level in {list(_LEVELS)}",
+        f"self.level in {list(levels)}",
         f"spec.{block}.create.privileges[].level: must be {', '.join(most)} or {last}",
-        lambda p: p.level in _LEVELS,
+        lambda p: p.level in levels,
     )
 
 
@@ -48,7 +49,8 @@ class Privilege(Model):
     """Name of the database."""
     level: Annotated[str, StringConstraints(min_length=1, max_length=32)]
     """PostgreSQL: DBOwner (everything in the database, whose owner stays), ReadWrite (data of all tables) or ReadOnly. MySQL and
-    MariaDB: ReadWrite (data and tables), ReadOnly, DDLOnly (tables, no data) or DMLOnly (data, no tables)."""
+    MariaDB: ReadWrite (data and tables), ReadOnly, DDLOnly (tables, no data) or DMLOnly (data, no tables). With provider,
+    PostgreSQL has DBOwner alone: the account becomes the owner of the database."""
     schemas: Annotated[tuple[DatabaseName, ...], Field(min_length=1, max_length=32, json_schema_extra=_SET)] = (
         "public",
     )
@@ -64,7 +66,7 @@ class Create(Model):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=63)]
     """Name of the account; Dual makes name_clone as well. Of a-z, 0-9 and _, no digit first; at most 56 for PostgreSQL, 26 for
-    MySQL and MariaDB."""
+    MySQL and MariaDB. With provider 2 or more, a letter first and no _ last, and at most 10 for MariaDB, 16 with Single."""
     privileges: Annotated[
         tuple[Privilege, ...],
         Field(
@@ -74,7 +76,8 @@ class Create(Model):
     ] = ()
     """Rights per database; at least one, unless privileged."""
     privileged: bool = False
-    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges. Only with Single."""
+    """Whether the account gets the role that the Target names as privilegedRole, in place of privileges; with provider it is the
+    cloud's privileged account, of which an instance has one. Only with Single."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -157,6 +160,8 @@ class Rds(Model):
     """The server. It cannot be changed: use another Credential."""
     engine: EngineName = "PostgreSQL"
     """Kind of the server, as its Target says. It cannot be changed."""
+    provider: Provider | None = None
+    """AlibabaCloud: accounts are changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
     account_management: Literal["Dual", "Single", "Overlap"] = "Dual"
     """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
     password during the grace period, on MySQL 8.0.14 or newer. Single has one, with a short gap at each rotation."""
@@ -172,6 +177,7 @@ class Rds(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *engine_rules.RULES,
+        *provider_rules.RDS,
         Rule(
             "has(self.create) != has(self.__import__)",
             "spec.rds: set exactly one of create and import",

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from keyward.api import accounts
 from keyward.api.base import Model, Rule
+from keyward.api.open_api import OpenApi, Provider, target_rules
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
 
@@ -43,11 +44,22 @@ class Redis(Model):
 
     target_ref: TargetReference
     """The system. It cannot be changed: use another Credential."""
+    provider: Provider | None = None
+    """AlibabaCloud: accounts are changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
     account_management: Literal["Dual", "Overlap"] = "Dual"
     """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
     password during the grace period."""
     create: RedisCreate
     """Have the accounts made. Accounts that exist are not taken over."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.provider) || self.accountManagement != 'Overlap'",
+            "spec.redis.accountManagement: Overlap is not to be had through the cloud's API, which knows one password per "
+            "account: use Dual",
+            lambda r: r.provider is None or r.account_management != "Overlap",
+        ),
+    )
 
 
 class RedisEndpoint(Model):
@@ -67,6 +79,11 @@ class RedisTarget(Model):
 
     engine: Literal["Redis"] = "Redis"
     """Kind of server: Redis 6 or newer."""
+    provider: Provider | None = None
+    """AlibabaCloud: accounts are changed through the cloud's OpenAPI, by openApi. Absent: on the system itself. Values are
+    proven at endpoints either way."""
+    open_api: OpenApi | None = None
+    """With provider: what the cloud knows it as, and how it is called."""
     topology: Literal["Standalone", "Replicated", "Cluster"] = "Standalone"
     """Standalone: one server. Replicated: a primary and its replicas, watched by Sentinel or not. Cluster: a Redis Cluster. The
     servers of the last two name each other, and whichever they name is used too."""
@@ -100,4 +117,5 @@ class RedisTarget(Model):
             "spec.redis.endpoints: the same host and port may be there once",
             lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
         ),
+        *target_rules("redis"),
     )

@@ -10,6 +10,8 @@ from keyward.api.base import Model, Rule
 from keyward.api.ecs import EcsTarget
 from keyward.api.generic import LocalReference
 from keyward.api.metadata import Conditions, Metadata
+from keyward.api.open_api import NAMESPACED as OPEN_API_NAMESPACED
+from keyward.api.open_api import OpenApi, Provider, target_rules
 from keyward.api.polardb import PolardbEngine
 from keyward.api.ram import NAMESPACED, RamTarget
 from keyward.api.rds import EngineName
@@ -59,6 +61,12 @@ def server_rules(block: str, others: str) -> tuple[Rule, ...]:
             f"spec.{block}.endpoints: the same host and port may be there once",
             lambda r: len({(e.host, e.port) for e in r.endpoints}) == len(r.endpoints),
         ),
+        *target_rules(block),
+        Rule(
+            "!has(self.provider) || (self.passwordTransport == 'Hashed' && !has(self.databaseName))",
+            f"spec.{block}.passwordTransport, databaseName: say how an admin logs in, and with provider none does: remove them",
+            lambda r: r.provider is None or (r.password_transport == HASHED and r.database_name is None),
+        ),
     )
 
 
@@ -67,6 +75,11 @@ class DatabaseServer(Model):
 
     engine: EngineName
     """Kind of server."""
+    provider: Provider | None = None
+    """AlibabaCloud: accounts are changed through the cloud's OpenAPI, by openApi. Absent: on the server itself. Values are
+    proven at endpoints either way."""
+    open_api: OpenApi | None = None
+    """With provider: what the cloud knows it as, and how it is called."""
     endpoints: Annotated[
         tuple[Endpoint, ...],
         Field(
@@ -99,6 +112,11 @@ class RdsTarget(DatabaseServer):
             lambda r: r.engine == "PostgreSQL" or r.database_name is None,
         ),
         *server_rules("rds", "MySQL and MariaDB"),
+        Rule(
+            "!has(self.provider) || !has(self.privilegedRole)",
+            "spec.rds.privilegedRole: the cloud has a privileged account of its own kind, and no role for it: remove it",
+            lambda r: r.provider is None or r.privileged_role is None,
+        ),
     )
 
 
@@ -132,12 +150,13 @@ class Admin(Model):
     """The admin login, which makes and changes accounts."""
 
     secret_ref: LocalReference
-    """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password, for a cloud account
-    they are accessKeyId and accessKeySecret. In the same namespace; for a ClusterTarget in that of the operator. A
-    Credential may project it: then the admin login rotates too."""
+    """Secret with the keys username and password; for a host it may be ssh-privatekey in place of password. For a cloud account,
+    and with provider, they are accessKeyId and accessKeySecret, and securityToken of a temporary one. In the same namespace; for
+    a ClusterTarget in that of the operator. A Credential may project it: then the admin login rotates too."""
     self_change: bool = False
     """Whether a Single Credential that projects the admin Secret may change the very account that it logs in with. All other
-    work on the server waits meanwhile. Not needed for Dual, where each account is changed by the other. Only with rds."""
+    work on the server waits meanwhile. Not needed for Dual, where each account is changed by the other. Only with rds, without
+    provider."""
 
 
 class TargetSpec(Model):
@@ -171,9 +190,9 @@ class TargetSpec(Model):
             lambda t: sum(getattr(t, block) is not None for block in _TYPES) == 1,
         ),
         Rule(
-            "!self.admin.selfChange || has(self.rds)",
-            "spec.admin.selfChange: is for rds: remove it",
-            lambda t: not t.admin.self_change or t.rds is not None,
+            "!self.admin.selfChange || (has(self.rds) && !has(self.rds.provider))",
+            "spec.admin.selfChange: is for rds without provider: remove it",
+            lambda t: not t.admin.self_change or (t.rds is not None and t.rds.provider is None),
         ),
     )
 
@@ -207,7 +226,7 @@ class Target(Model):
     status: TargetStatus = TargetStatus()
     """What is known of the server."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (NAMESPACED,)
+    rules: ClassVar[tuple[Rule, ...]] = (NAMESPACED, *OPEN_API_NAMESPACED)
 
 
 class ClusterTarget(Model):

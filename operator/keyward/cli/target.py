@@ -51,7 +51,7 @@ def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
             raise Blocked(Reason.UNKNOWN_TARGET, f"there is no {kind.name} {name}{where}")
         found = targets.admin_of(item, operator_namespace)
         admins = AdminSecrets(client)
-        admin = await admins.read(found.namespace, found.secret, has_login=found.has_login)
+        admin = await admins.read(found.namespace, found.secret, found.kind)
         await admins.approve(admin, kind.name, name, found.digest)
         return found.digest
 

@@ -58,7 +58,10 @@ class Sight:
     @property
     def engine(self) -> str:
         """Name of the engine that its system needs; empty while that is not known."""
-        return managed.system(self.found.spec).engine if self.found is not None else ""
+        if self.found is None:
+            return ""
+        system = managed.system(self.found.spec)
+        return system.engine if system.provider is None else f"{system.provider}/{system.engine}"
 
 
 class Targets:
@@ -67,7 +70,7 @@ class Targets:
     def __init__(self, cache: Cache, admins: AdminSecrets, namespace: str, clock: Callable[[], datetime]) -> None:
         self._cache, self._admins = cache, admins
         self._namespace, self._clock = namespace, clock
-        self._read: dict[tuple[str, str], tuple[datetime, AdminSecret]] = {}
+        self._read: dict[targets.LoginOf, tuple[datetime, AdminSecret]] = {}
 
     def look(self, credential: Credential) -> Sight:
         """The Target that the Credential names, or the obstacle that stands there."""
@@ -104,6 +107,8 @@ class Targets:
                 f"spec.{wanted.type}.engine says {wanted.engine}, but {reference.kind} {reference.name} is another kind of "
                 "server: correct one of them",
             )
+        if system.provider != wanted.provider:
+            return _obstacle(Reason.INVALID_SPEC, _other_way(wanted, system))
         claimed = self._claimed(credential, wanted)
         if claimed is not None:
             return claimed
@@ -139,7 +144,7 @@ class Targets:
         if not approved and admin.vouches(identity.digest):
             self.forget(sight.admin)  # if somebody else writes first, it is read anew
             admin = await self._admins.approve(admin, identity.kind, identity.name, identity.digest)
-            self._keep(admin)
+            self._keep(sight.admin, admin)
             approved = admin.approved(identity.kind, identity.name)
         return TargetView(
             identity=identity,
@@ -156,12 +161,12 @@ class Targets:
         Raises:
             Blocked: with ADMIN_SECRET_INVALID.
         """
-        found = self._read.get((of.namespace, of.secret))
+        found = self._read.get(of.login)
         if found is not None and self._is_fresh(*found):
             return found[1]
-        admin = await self._admins.find(of.namespace, of.secret, has_login=of.has_login)
+        admin = await self._admins.find(of.namespace, of.secret, of.kind)
         if admin is not None:
-            self._keep(admin)
+            self._keep(of, admin)
         return admin
 
     def _is_fresh(self, read_at: datetime, admin: AdminSecret) -> bool:
@@ -172,22 +177,22 @@ class Targets:
 
     def admin_state(self, of: targets.AdminOf | None) -> str:
         """Which admin Secret was read last, by its resourceVersion."""
-        found = self._read.get((of.namespace, of.secret)) if of is not None else None
+        found = self._read.get(of.login) if of is not None else None
         return found[1].resource_version if found else ""
 
     def forget(self, of: targets.AdminOf | None) -> None:
         """Something failed that a change of the admin Secret may have mended: read it anew."""
         if of is not None:
-            self._read.pop((of.namespace, of.secret), None)
+            self._read.pop(of.login, None)
 
-    def _keep(self, admin: AdminSecret) -> None:
-        self._read[admin.namespace, admin.name] = (self._clock(), admin)
+    def _keep(self, of: targets.AdminOf, admin: AdminSecret) -> None:
+        self._read[of.login] = (self._clock(), admin)
 
     def access(self, sight: Sight, engines: Engines, admin: AdminSecret) -> Access:
         """The way to the system. Raises Blocked with ENGINE_UNSUPPORTED."""
         assert sight.place is not None
         assert sight.admin is not None
-        login = Login(admin.username, admin.password)
+        login = Login(admin.username, admin.password, admin.token)
         renew = partial(self._renewed, sight.admin, admin.resource_version)
         return Access(engines(sight.engine), sight.place, login, renew)
 
@@ -197,7 +202,7 @@ class Targets:
         admin = await self.admin(of)
         if admin is None or admin.resource_version == before:
             return None
-        return Login(admin.username, admin.password)
+        return Login(admin.username, admin.password, admin.token)
 
 
 def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
@@ -209,7 +214,9 @@ def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
         names=wanted.names,
         created=True,
         overlap=overlap,
-        rights_role=accounts.rights_of(wanted.names[0]) if wanted.engine == "PostgreSQL" else None,
+        rights_role=accounts.rights_of(wanted.names[0])
+        if wanted.engine == "PostgreSQL" and wanted.provider is None
+        else None,
         hosts=hosts,
         privileges=tuple(
             Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in wanted.privileges
@@ -236,7 +243,21 @@ def _cloud(system: managed.System) -> CloudApi | None:
     found = system.cloud
     if found is None:
         return None
-    return CloudApi(Endpoint(found.address.host, found.address.port), found.region, found.default_chain)
+    return CloudApi(
+        services={service: Endpoint(e.host, e.port) for service, e in found.services.items()},
+        product=found.product,
+        region=found.region,
+        instance=found.instance,
+        default_chain=found.default_chain,
+        ca_pem=found.ca,
+    )
+
+
+def _other_way(wanted: Managed, system: managed.System) -> str:
+    field, target = f"spec.{wanted.type}.provider", f"{wanted.target.kind} {wanted.target.name}"
+    if system.provider is None:
+        return f"{field}: {target} is worked on directly: set provider and openApi there, or remove provider here"
+    return f"{field}: {target} is worked on through the API of {system.provider}: set {system.provider} here, or name another"
 
 
 def _obstacle(reason: Reason, message: str) -> Sight:

@@ -189,10 +189,10 @@ def server_of(run: Pass) -> Server:
 
 
 def server(engine: str, place: SystemPlace) -> Server:
-    """A system in the words of projections: the primary first."""
+    """A system in the words of projections: the primary first. What consumers log in to is the same through any API."""
     primary_first = sorted(place.endpoints, key=lambda e: e.role is not Role.PRIMARY)
     return Server(
-        engine=engine,
+        engine=engine.rpartition("/")[2],
         endpoints=tuple((e.host, e.port, e.role.value) for e in primary_first),
         database=place.database,
         ca_pem=place.ca_pem,

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keyward.api import ram
+from keyward.api import open_api, ram
 from keyward.api.managed import BLOCKS
 from keyward.errors import Blocked, Reason
 from keyward.kube import targets
 from keyward.kube.kinds import CLUSTER_TARGETS
+from keyward.kube.targets import LoginKind
 
 Json = dict[str, Any]
+LoginOf = tuple[str, str, LoginKind]
+"""Namespace and name of an admin Secret, and what of it is a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,11 @@ class AdminOf:
     namespace: str
     secret: str
     digest: str
-    has_login: bool = True  # False: the Secret carries the approval alone
+    kind: LoginKind = LoginKind.ACCOUNT
+
+    @property
+    def login(self) -> LoginOf:
+        return self.namespace, self.secret, self.kind
 
 
 def admin_of(item: Json, operator_namespace: str) -> AdminOf:
@@ -40,6 +47,7 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
         tls = found.get("tls") or {}
         # What a host proves itself by stands in the place of a CA.
         proof = tls.get("ca") or "\n".join(sorted(found.get("hostKeys") or ()))
+        cloud = _cloud(block, found)
         secret = str(spec["admin"]["secretRef"]["name"])
     except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
         raise Blocked(
@@ -49,15 +57,33 @@ def admin_of(item: Json, operator_namespace: str) -> AdminOf:
     namespace = metadata.get("namespace") or operator_namespace
     if item.get("kind") == CLUSTER_TARGETS.name:
         namespace = operator_namespace
-    digest = targets.digest(endpoints, proof, tls.get("serverName"))
-    return AdminOf(namespace, secret, digest, has_login=found.get("credentials") != ram.DEFAULT_CHAIN)
+    digest = targets.digest(endpoints, proof, tls.get("serverName"), cloud)
+    return AdminOf(namespace, secret, digest, _kind(block, found))
+
+
+def _kind(block: str, found: Json) -> LoginKind:
+    api = found if block == "ram" else found.get("openApi")
+    if api is None:
+        return LoginKind.ACCOUNT
+    return LoginKind.NONE if open_api.uses_default_chain(api) else LoginKind.ACCESS_KEY
+
+
+def _cloud(block: str, found: Json) -> targets.CloudPlace | None:
+    """What the admin's AccessKey is used on, and where it is sent. Raises as `_endpoints`."""
+    api = found.get("openApi")
+    if api is None:
+        return None
+    places = open_api.addresses(block, str(api["regionId"]), _services(api))
+    ca = (api.get("tls") or {}).get("ca")
+    return targets.CloudPlace(str(api["instanceId"]), str(api["regionId"]), tuple(places.values()), ca)
+
+
+def _services(api: Json) -> list[tuple[str, str, int]]:
+    return [(str(e["service"]), str(e["host"]), int(e.get("port", open_api.PORT))) for e in api.get("endpoints") or ()]
 
 
 def _endpoints(block: str, found: Json) -> list[tuple[str, int]]:
     """Where the admin's login is sent. Raises KeyError, TypeError or ValueError, if that cannot be told."""
     if block == "ram":
-        named = [
-            (str(e["service"]), str(e["host"]), int(e.get("port", ram.PORT))) for e in found.get("endpoints") or ()
-        ]
-        return list(ram.addresses(found.get("regionId"), named).values())
+        return list(ram.addresses(found.get("regionId"), _services(found)).values())
     return [(str(e["host"]), int(e.get("port", BLOCKS[block]))) for e in found["endpoints"]]

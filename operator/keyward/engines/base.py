@@ -37,6 +37,7 @@ class Level(StrEnum):
     READ_ONLY = "ReadOnly"
     DDL_ONLY = "DDLOnly"
     DML_ONLY = "DMLOnly"
+    READ_INDEX = "ReadIndex"  # PolarDB for MySQL, through the cloud's API alone
 
 
 class Transport(StrEnum):
@@ -61,9 +62,12 @@ class Endpoint:
 class CloudApi:
     """The OpenAPI of a cloud, through which accounts are changed; they log in at the place's endpoints."""
 
-    ram: Endpoint
+    services: Mapping[str, Endpoint]  # RAM, STS, RDS, PolarDB, Tair, ECS, OOS: those that the product needs
+    product: str = "RAM"  # RAM, RDS, PolarDB, Tair or ECS
     region: str = ""
+    instance: str = ""  # what the product knows the system as
     default_chain: bool = False  # the SDK finds the admin's login itself
+    ca_pem: str | None = None  # trusted beside the system's trust store; that of the place is of its endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Place:
 class Login:
     account: str
     password: Sensitive
+    token: Sensitive | None = None  # of a cloud: what a temporary AccessKey is sent with
 
 
 @dataclass(frozen=True, slots=True)

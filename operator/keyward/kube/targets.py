@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,25 @@ Json = dict[str, Any]
 _KEPT: Final = 8  # digests per Target
 _PLAIN: Final = ("username", "password")
 _CLOUD: Final = ("accessKeyId", "accessKeySecret")
+_TOKEN: Final = "securityToken"  # noqa: S105 - the name of a key
+
+
+class LoginKind(Enum):
+    """What of an admin Secret is the login."""
+
+    ACCOUNT = "Account"  # a name and its password or private key
+    ACCESS_KEY = "AccessKey"  # of a cloud
+    NONE = "None"  # the Secret carries the approval alone
+
+
+@dataclass(frozen=True, slots=True)
+class CloudPlace:
+    """What of a cloud is part of a Target's identity: what it calls the system, and where it is called."""
+
+    instance: str
+    region: str
+    addresses: tuple[tuple[str, int], ...]
+    ca_pem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,7 @@ class AdminSecret:
     password: Sensitive
     approvals: Mapping[str, tuple[str, ...]]
     credential: str = ""  # that projects it; empty: somebody else writes it
+    token: Sensitive | None = None  # of a temporary AccessKey
 
     def approved(self, kind: str, name: str) -> tuple[str, ...]:
         """The digest that is approved now, then those that it succeeds; empty before the first use."""
@@ -53,12 +74,25 @@ class AdminSecret:
         return not newest or digest in newest
 
 
-def digest(endpoints: Iterable[tuple[str, int]], ca_pem: str | None, server_name: str | None = None) -> str:
+def digest(
+    endpoints: Iterable[tuple[str, int]],
+    ca_pem: str | None,
+    server_name: str | None = None,
+    cloud: CloudPlace | None = None,
+) -> str:
     """The digest of where a system is and how it proves itself: order, case of hosts and white space do not count."""
-    places = sorted({(host.lower().rstrip("."), port) for host, port in endpoints})
-    ca = "\n".join(line.strip() for line in (ca_pem or "").splitlines() if line.strip())
-    text = orjson.dumps(["keyward/target/1", places, ca, (server_name or "").lower()])
-    return hashlib.sha256(text).hexdigest()
+    found: list[Any] = ["keyward/target/1", _places(endpoints), _lines(ca_pem), (server_name or "").lower()]
+    if cloud is not None:
+        found += [cloud.instance, cloud.region, _places(cloud.addresses), _lines(cloud.ca_pem)]
+    return hashlib.sha256(orjson.dumps(found)).hexdigest()
+
+
+def _places(endpoints: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted({(host.lower().rstrip("."), port) for host, port in endpoints})
+
+
+def _lines(ca_pem: str | None) -> str:
+    return "\n".join(line.strip() for line in (ca_pem or "").splitlines() if line.strip())
 
 
 class AdminSecrets:
@@ -67,27 +101,28 @@ class AdminSecrets:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def read(self, namespace: str, name: str, *, has_login: bool = True) -> AdminSecret:
+    async def read(self, namespace: str, name: str, kind: LoginKind = LoginKind.ACCOUNT) -> AdminSecret:
         """The admin login; without one, what the Secret vouches for.
 
         Raises:
             Blocked: with ADMIN_SECRET_INVALID, naming the Secret and what it lacks.
         """
-        found = await self.find(namespace, name, has_login=has_login)
+        found = await self.find(namespace, name, kind)
         if found is None:
             raise missing(namespace, name)
         return found
 
-    async def find(self, namespace: str, name: str, *, has_login: bool = True) -> AdminSecret | None:
+    async def find(self, namespace: str, name: str, kind: LoginKind = LoginKind.ACCOUNT) -> AdminSecret | None:
         """The same, or None if there is no such Secret."""
         item = await self._client.get(SECRETS, namespace, name)
         if item is None:
             return None
         found = secrets.stored(item)
-        username, value = _login(f"{namespace}/{name}", found.data) if has_login else ("", Sensitive(""))
+        username, value = _login(f"{namespace}/{name}", found.data, kind)
+        token = found.data.get(_TOKEN) if kind is LoginKind.ACCESS_KEY else None
         version = found.metadata["resourceVersion"]
         approvals = _approvals(found.metadata, name)
-        return AdminSecret(namespace, name, version, username, value, approvals, _keeper(found.metadata))
+        return AdminSecret(namespace, name, version, username, value, approvals, _keeper(found.metadata), token)
 
     async def approve(self, admin: AdminSecret, kind: str, name: str, new: str) -> AdminSecret:
         """Put this digest first; what was approved before stays as what it succeeds. Raises Conflict."""
@@ -116,9 +151,11 @@ def _keeper(metadata: Json) -> str:
     return str(labels.get(names.LABEL_CREDENTIAL, "")) if ours else ""
 
 
-def _login(secret: str, data: Mapping[str, Sensitive]) -> tuple[str, Sensitive]:
+def _login(secret: str, data: Mapping[str, Sensitive], kind: LoginKind) -> tuple[str, Sensitive]:
     """Who logs in and with what: a cloud's AccessKey, or a name and its password or private key."""
-    names_key, value_key = _CLOUD if any(key in data for key in _CLOUD) else _PLAIN
+    if kind is LoginKind.NONE:
+        return "", Sensitive("")
+    names_key, value_key = _CLOUD if kind is LoginKind.ACCESS_KEY else _PLAIN
     value = data.get(value_key) or (data.get("ssh-privatekey") if value_key == "password" else None)
     for key, there in ((names_key, data.get(names_key)), (value_key, value)):
         if not there:

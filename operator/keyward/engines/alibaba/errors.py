@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from keyward.engines.alibaba.failures import Failure, Way
-from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Unsettled
+from keyward.errors import Blocked, KeywardError, Reason, Retry, Unsettled
 
-GONE: Final = "EntityNotExist.User.AccessKey"
-NOT_FOUND: Final = "InvalidAccessKeyId.NotFound"
-INACTIVE: Final = "InvalidAccessKeyId.Inactive"
-WRONG_SECRET: Final = ("SignatureDoesNotMatch", "IncompleteSignature")
+Code = tuple[str, type[KeywardError], Reason, str]
+"""How a code begins, and what we make of it."""
 
-_CODES: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = (
-    (
-        "EntityNotExist.User",
-        Blocked,
-        Reason.ACCOUNT_MISSING,
-        "the cloud account has no RAM user of this name: make it there, or delete this Credential",
-    ),
-    (
-        "LimitExceeded.User.AccessKey",
-        Rejected,
-        Reason.UNKNOWN_ACCESS_KEY,
-        "the user has two AccessKeys already, and cannot have a third",
-    ),
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a product says beside what all of them say; its own codes are looked at first."""
+
+    rights: str  # what the admin needs, by the names of RAM's actions
+    codes: tuple[Code, ...] = ()
+
+
+_CODES: Final[tuple[Code, ...]] = (
     (
         "InvalidTimeStamp",
         Retry,
@@ -41,15 +37,11 @@ _CODES: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = (
         "admin login: the cloud does not accept its signature",
     ),
     ("InvalidSecurityToken", Blocked, Reason.ADMIN_LOGIN_REFUSED, "admin login: its security token is over or wrong"),
-    ("NoPermission", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "{rights}"),
-    ("Forbidden", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "{rights}"),
+    ("NoPermission", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "the admin login may not do this: it needs {rights}"),
+    ("Forbidden", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "the admin login may not do this: it needs {rights}"),
     ("Throttling", Retry, Reason.BUSY, "the cloud asks to be called less often"),
     ("ServiceUnavailable", Retry, Reason.UNREACHABLE, "the cloud's service is not available now"),
     ("InternalError", Retry, Reason.UNREACHABLE, "the cloud failed"),
-)
-_RIGHTS: Final = (
-    "the admin login may not do this: it needs ram:ListAccessKeys, ram:CreateAccessKey, ram:UpdateAccessKey, "
-    "ram:DeleteAccessKey and ram:GetAccessKeyLastUsed on the user"
 )
 _WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
     Way.TLS: (
@@ -64,18 +56,18 @@ _WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
 }
 
 
-def translate(failure: Failure, *, sends: bool = False) -> KeywardError:
+def translate(failure: Failure, words: Words, *, sends: bool = False) -> KeywardError:
     """Of a call of the admin. `sends`: it changes something, so that an answer which tells nothing is an unknown outcome."""
     if sends and failure.is_unknown:
         text = f"sent, and no answer that tells whether it was done ({failure})"
         return Unsettled(Reason.UNKNOWN_OUTCOME, text, failure.after)
-    kind, reason, text = _WAYS.get(failure.way) or _of_code(failure)
-    text = f"{text.format(rights=_RIGHTS)} ({failure})"
+    kind, reason, text = _WAYS.get(failure.way) or _of_code(failure, words.codes)
+    text = f"{text.format(rights=words.rights)} ({failure})"
     return kind(reason, text, failure.after) if issubclass(kind, Retry) else kind(reason, text)
 
 
-def _of_code(failure: Failure) -> tuple[type[KeywardError], Reason, str]:
-    for start, kind, reason, text in _CODES:
+def _of_code(failure: Failure, codes: tuple[Code, ...]) -> tuple[type[KeywardError], Reason, str]:
+    for start, kind, reason, text in (*codes, *_CODES):
         if failure.code.startswith(start):
             return kind, reason, text
     if failure.status >= 500:

@@ -8,10 +8,10 @@ from typing import Final
 
 from keyward.domain import access_keys
 from keyward.domain.access_keys import Pair
-from keyward.engines.alibaba.errors import INACTIVE, NOT_FOUND, WRONG_SECRET, translate
 from keyward.engines.alibaba.failures import Failure
-from keyward.engines.alibaba.sdk import Caller, Cloud
-from keyward.engines.alibaba.session import Session
+from keyward.engines.alibaba.ram.errors import INACTIVE, NOT_FOUND, WRONG_SECRET, translate
+from keyward.engines.alibaba.ram.sdk import Cloud, Owner
+from keyward.engines.alibaba.ram.session import Session
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
@@ -52,7 +52,7 @@ class Ram:
             self._accounts[login.account] = found.account
         return self._accounts[login.account]
 
-    async def _caller(self, place: Place, user: str, pair: Pair, admin: Cloud) -> Caller:
+    async def _caller(self, place: Place, user: str, pair: Pair, admin: Cloud) -> Owner:
         found, failure = await _tried(_of(place, pair))
         if found is not None:
             return found
@@ -61,7 +61,7 @@ class Ram:
             raise _refused(failure)
         raise await _unknown(user, pair, admin, failure)
 
-    async def _other(self, place: Place, pair: Pair) -> Caller | None:
+    async def _other(self, place: Place, pair: Pair) -> Owner | None:
         found, failure = await _tried(_of(place, pair))
         if failure is not None and failure.code not in (NOT_FOUND, INACTIVE):
             raise _refused(failure)
@@ -82,7 +82,7 @@ def _of(place: Place, pair: Pair) -> Cloud:
     return Cloud(place, Login(pair.id, pair.secret), _TIMEOUT)
 
 
-async def _tried(cloud: Cloud) -> tuple[Caller | None, Failure | None]:
+async def _tried(cloud: Cloud) -> tuple[Owner | None, Failure | None]:
     try:
         return await cloud.whoami(), None
     except Failure as failure:
@@ -112,7 +112,7 @@ async def _unknown(user: str, pair: Pair, admin: Cloud, failure: Failure) -> Key
     return Retry(Reason.PROPAGATION_TIMEOUT, text)
 
 
-def _judge(user: str, account: str, caller: Caller) -> None:
+def _judge(user: str, account: str, caller: Owner) -> None:
     """Raise Blocked with WRONG_IDENTITY if the key is another user's, or of another cloud account."""
     if caller.kind == _USER and caller.account == account and caller.arn.partition(":user/")[2] == user:
         return

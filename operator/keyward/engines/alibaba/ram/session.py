@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 from keyward.domain import access_keys
 from keyward.domain.access_keys import Pair
-from keyward.engines.alibaba.errors import GONE, translate
 from keyward.engines.alibaba.failures import Failure
-from keyward.engines.alibaba.sdk import Cloud
+from keyward.engines.alibaba.ram.errors import GONE, translate
+from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import (
     ABSENT,
     AccountSet,

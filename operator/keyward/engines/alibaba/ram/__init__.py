@@ -1,0 +1,1 @@
+"""RAM users: their AccessKeys are issued and withdrawn."""
