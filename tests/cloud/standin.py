@@ -22,6 +22,7 @@ from tests.cloud.signatures import Call, Refused
 from tests.cluster import pki
 
 HOST = "127.0.0.1"
+_LINE = 128 * 1024  # bytes: parameters are in the query, a command of 24 KB among them
 
 
 @dataclass
@@ -87,7 +88,7 @@ class StandIn:
     async def _serve(self) -> None:
         app = web.Application(client_max_size=1 << 20)
         app.router.add_route("*", "/{tail:.*}", self._handle)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, max_line_size=_LINE)
         await runner.setup()
         site = web.TCPSite(runner, HOST, 0, ssl_context=self._tls)
         await site.start()

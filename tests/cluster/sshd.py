@@ -86,7 +86,7 @@ class SshServer(Housed):
     def start(self) -> None:
         """Start sshd and wait until it answers."""
         if self._sshd is None:
-            argv = [*self._inside(), "/usr/sbin/sshd", "-D", "-e", "-p", str(self.port)]
+            argv = [*self.inside(), "/usr/sbin/sshd", "-D", "-e", "-p", str(self.port)]
             argv += [word for address in self.listen for word in ("-o", f"ListenAddress={address}")]
             self._sshd = process.start(
                 process.Server(
@@ -126,7 +126,7 @@ class SshServer(Housed):
             ServerError: it failed; the text ends with what it said.
         """
         answer = subprocess.run(
-            [*self._inside(), "/bin/sh", "-c", script],
+            [*self.inside(), "/bin/sh", "-c", script],
             input=given,
             capture_output=True,
             text=True,
@@ -234,7 +234,8 @@ class SshServer(Housed):
         assert self._host is not None
         return Path(f"/proc/{self._host.pid}/task/{self._host.pid}/children").read_text(encoding="ascii").split()[0]
 
-    def _inside(self) -> list[str]:
+    def inside(self) -> list[str]:
+        """What a command begins with that root runs on the host."""
         return ["nsenter", "-t", self._first(), "--mount", "--pid", "--root", "--wd=/", "--"]
 
 

@@ -82,6 +82,11 @@ class HostUser:
         return AccountSet((self.name,), created=False, key_pair=self.key_pair)
 
     @property
+    def comments(self) -> dict[str, str]:
+        """What the version that is set would be marked by, if there were a place for it."""
+        return {}
+
+    @property
     def place(self) -> Place:
         endpoint = Endpoint("127.0.0.1", self.port or self.server.port)
         return Place((endpoint,), "", host_keys=self.server.host_keys(), transport=self.transport)
@@ -114,7 +119,7 @@ class HostUser:
     ) -> None:
         seen = seen or await session.inspect(self.accounts)
         await session.check(self.accounts, seen)
-        change = Change(self.name, value, self.accounts, seen, comments={}, keep=keep, terminate_sessions=forced)
+        change = Change(self.name, value, self.accounts, seen, self.comments, keep=keep, terminate_sessions=forced)
         await session.apply(change, send)
 
     async def end(self, old: Sensitive, kept: Sensitive, send=go, *, forced: bool = False) -> None:
@@ -123,9 +128,9 @@ class HostUser:
             seen = await session.inspect(self.accounts)
             await session.end(Ending(self.name, self.accounts, seen, old, kept, forced), send)
 
-    async def verify(self, value: Sensitive, *, admin: bool = True) -> None:
+    async def verify(self, value: Sensitive, *, admin: bool = True) -> str | None:
         expect = Expectation(self.accounts, admin=self.admin if admin else None)
-        await self.engine.verify(self.place, self.place.primary, Login(self.name, value), expect)
+        return await self.engine.verify(self.place, self.place.primary, Login(self.name, value), expect)
 
     def file(self) -> str:
         """authorized_keys as it stands."""

@@ -14,6 +14,7 @@ ENGINES: Final[dict[str, tuple[str, str, str]]] = {
     "MariaDB": ("keyward.engines.mysql.engine", "MariaDB", "keyward[mysql]"),
     "Redis": ("keyward.engines.redis.engine", "Redis", "keyward[redis]"),
     "AlibabaCloud": ("keyward.engines.alibaba.ram.engine", "Ram", "keyward[alibaba]"),
+    "AlibabaCloud/Linux": ("keyward.engines.alibaba.hosts.engine", "LinuxHost", "keyward[alibaba,ssh]"),
     "Linux": ("keyward.engines.ssh.engine", "SSH", "keyward[ssh]"),
 }
 """By name: module, class, and what to install if its driver is missing; empty for one that needs no driver."""

@@ -14,7 +14,7 @@ from keyward.engines.ssh.connect import Way
 from keyward.engines.ssh.probes import Probes
 from keyward.engines.ssh.session import Session
 from keyward.engines.ssh.shell import opened
-from keyward.engines.ssh.verify import verify
+from keyward.engines.ssh.verify import Admin, by_login, verify
 from keyward.errors import Reason, Retry
 
 _VERIFY_SECONDS: Final = 30.0
@@ -33,10 +33,14 @@ class SSH:
         return _open(Way(place, place.primary, admin, timeout, admin=True))
 
     async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
+        way = Way(place, endpoint, login, _LOGIN_SECONDS)
+        return await self.prove(way, expect, lambda: by_login(way, expect))
+
+    async def prove(self, way: Way, expect: Expectation, admin: Admin) -> str | None:
+        """As `verify`, where the admin looks at the host in a way of its own."""
+        endpoint = way.endpoint
         try:
-            return await within(
-                _VERIFY_SECONDS, verify(Way(place, endpoint, login, _LOGIN_SECONDS), expect, self._probes)
-            )
+            return await within(_VERIFY_SECONDS, verify(way, expect, self._probes, admin))
         except TimeoutError:
             pass
         raise Retry(Reason.TIMEOUT, f"{endpoint} did not answer within {_VERIFY_SECONDS:g} s")

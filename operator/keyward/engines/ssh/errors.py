@@ -93,4 +93,7 @@ def as_admin(error: KeywardError) -> KeywardError:
 
 def at(where: object, error: KeywardError) -> KeywardError:
     """The same, with the host that it speaks of."""
-    return type(error)(error.reason, f"{where}: {error.message}")
+    text = f"{where}: {error.message}"
+    if isinstance(error, Retry):
+        return type(error)(error.reason, text, error.after)
+    return type(error)(error.reason, text)

@@ -15,7 +15,8 @@ from keyward.sensitive import Sensitive
 
 SALT: Final = 16  # characters, the most that sha512-crypt takes
 _ROUNDS: Final = 5000
-_STORED: Final = re.compile(r"\$6\$(?:rounds=([0-9]{4,9})\$)?([^$:\n]{0,16})\$[./0-9A-Za-z]{86}")
+_SALTED: Final = re.compile(r"\$6\$(?:rounds=([0-9]{4,9})\$)?([^$:\n]{0,16})")
+_STORED: Final = re.compile(r"(\$6\$(?:rounds=[0-9]{4,9}\$)?[^$:\n]{0,16})\$[./0-9A-Za-z]{86}")
 _MOST_ROUNDS: Final = 1_000_000  # a stored hash with more would keep us busy for minutes
 
 
@@ -29,13 +30,19 @@ def crypt(password: Sensitive, fresh: str) -> str:
     return f"$6${fresh}${shacrypt.sha512(password.reveal(), fresh.encode(), _ROUNDS)}"
 
 
-def matches(stored: str, password: Sensitive) -> bool | None:
-    """Whether a field of /etc/shadow is this password's; None if it was made in a way that is not known here."""
-    found = _STORED.fullmatch(stored)
+def crypt_as(salted: str, password: Sensitive) -> str | None:
+    """The whole field for this password, with a salt as /etc/shadow has it before a hash; None if it is of another kind."""
+    found = _SALTED.fullmatch(salted)
     if found is None:
         return None
     rounds = int(found[1]) if found[1] else _ROUNDS
     if not 1000 <= rounds <= _MOST_ROUNDS:
         return None
-    digest = shacrypt.sha512(password.reveal(), found[2].encode(), rounds)
-    return hmac.compare_digest(stored.rpartition("$")[2].encode(), digest.encode())
+    return f"{salted}${shacrypt.sha512(password.reveal(), found[2].encode(), rounds)}"
+
+
+def matches(stored: str, password: Sensitive) -> bool | None:
+    """Whether a field of /etc/shadow is this password's; None if it was made in a way that is not known here."""
+    found = _STORED.fullmatch(stored)
+    ours = crypt_as(found[1], password) if found else None
+    return None if ours is None else hmac.compare_digest(stored.encode(), ours.encode())

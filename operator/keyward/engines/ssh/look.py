@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from keyward.engines.base import ABSENT, AccountState
 from keyward.engines.ssh import errors
-from keyward.engines.ssh.shell import Shell
+from keyward.engines.ssh.caller import Caller
 from keyward.errors import Blocked, Reason
 
 _NONE = "none"
@@ -67,7 +67,7 @@ class User:
         return path if path.startswith("/") else posixpath.join(self.home, path)
 
 
-async def user(shell: Shell, name: str) -> User | None:
+async def user(shell: Caller, name: str) -> User | None:
     """The user of this name; None if the host has none.
 
     Raises:

@@ -7,6 +7,8 @@ client is gone holds it until it is over. Files of a user are read and written a
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Final
 
 READY: Final = "ready"
@@ -109,6 +111,20 @@ kw_terminate() {
 }
 """
 
+# Only where no shell is kept between two calls, so that no lock is: a password is set if it still is the one that was seen. They
+# are told apart by what stands before the hash, lock and salt, all that is told of the field. What is there is not set again.
+_SWAPPING: Final = r"""
+kw_salt() { s=$(kw_shadow "$1"); case $s in *'$'*'$'*) printf %s "${s%\$*}";; '!'*) printf '!';; '*'*) printf '*';; esac; }
+kw_is() { [ "$(kw_shadow "$1")" = "$2" ]; }
+kw_swap() {
+  ! kw_is "$1" "$2" || return 0
+  [ "$(kw_salt "$1")" = "$3" ] || return 33
+  kw_hash "$1" "$2" || return $?
+  kw_is "$1" "$2" || return 38
+}
+"""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9+/=_.@:,-]*")
+
 COMMAND: Final = "exec /bin/sh -c 'if [ \"$(id -u)\" = 0 ]; then exec /bin/sh; else exec sudo -n /bin/sh; fi'"
 """What the admin's login runs: a shell of root that reads its standard input."""
 
@@ -118,3 +134,29 @@ def begin() -> str:
     setting = "LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; umask 077"
     parts = f"KW_READ='{_READ}'\nKW_WRITE='{_WRITE}'\n{_FUNCTIONS}"
     return f"{{ {setting}\n{parts}\n}}; {{ kw_do {READY} kw_tools; }}\n"
+
+
+LOCK: Final = "lock"
+
+
+def command(calls: tuple[tuple[str, ...], ...], lock: tuple[str, int] | None) -> str:
+    """A whole script that makes these calls and ends, for who runs scripts and has no standard input to give.
+
+    The answers carry the calls' numbers, from 1 on. `lock`: a user, and for how many seconds its lock is waited for; if there is
+    no lock, no call is made.
+    """
+    stop = '[ "$kw_rc" = 0 ] || exit 0'
+    lines = [stop]
+    if lock is not None:
+        lines += [f"kw_lock {LOCK} {_word(lock[0])} {lock[1]}", stop]
+    for number, (function, *args) in enumerate(calls, 1):
+        lines.append(f"kw_do {number} {function} {' '.join(map(_word, args))}")
+    body = "\n".join(lines)
+    return f"{begin()}{{\n{_SWAPPING}}}; {{\n{body}\n}}\nexit 0\n"
+
+
+def _word(text: str) -> str:
+    """One word of the shell, whatever is in it: as it is if nothing in it means anything, else as base64."""
+    if _PLAIN.fullmatch(text):
+        return f"'{text}'"
+    return f"\"$(printf %s '{base64.b64encode(text.encode()).decode('ascii')}' | base64 -d)\""

@@ -16,10 +16,10 @@ from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspect
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
 from keyward.engines.ssh import errors, hashing, keyfile, lines, look, names, values
+from keyward.engines.ssh.caller import Caller
 from keyward.engines.ssh.look import User
 from keyward.engines.ssh.shell import Shell
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
-from keyward.sensitive import Sensitive
 
 T = TypeVar("T")
 
@@ -35,8 +35,8 @@ class _Sending:
 class Session:
     """Implements `OverlapSession`."""
 
-    shell: Shell
-    in_clear: bool  # passwords go to the host as they are, for a policy that insists on judging them
+    shell: Caller
+    in_clear: bool = False  # passwords go to the host as they are, for a policy that insists on judging them
 
     async def inspect(self, accounts: AccountSet) -> Inspection:
         names.check(accounts.names)
@@ -157,6 +157,10 @@ class Session:
             raise Blocked(Reason.ENGINE_UNSUPPORTED, text)
         await before_send()
         sending.begun = True
+        await self._send_password(user, change)
+
+    async def _send_password(self, user: User, change: Change) -> None:
+        assert isinstance(self.shell, Shell)
         if self.in_clear:
             answer = await self.shell.call("kw_clear", user.name, change.password.reveal_text())
         else:
@@ -164,7 +168,7 @@ class Session:
             answer = await self.shell.call("kw_hash", user.name, stored)
         if answer.status:
             raise errors.at(self.shell.way.endpoint, self._not_set(answer.said))
-        if not self.in_clear and (await stored_hash(self.shell, user.name)) != stored:
+        if not self.in_clear and (await self.shell.stored_hash(user.name)) != stored:
             raise Unsettled(
                 Reason.UNKNOWN_OUTCOME, f"the password of user {user.name!r} was set, and is another one already"
             )
@@ -189,13 +193,3 @@ class Session:
 
 def _missing(name: str) -> Blocked:
     return Blocked(Reason.ACCOUNT_MISSING, f"user {name!r} is not on the host: create it, or correct the name")
-
-
-async def stored_hash(shell: Shell, name: str) -> str:
-    """The user's field of /etc/shadow. It stays within this package."""
-    return (await shell.call("kw_shadow", name)).said.decode("utf-8", "replace").strip()
-
-
-def matches(stored: str, password: Sensitive) -> bool | None:
-    """Whether the field is this password's; None if that cannot be told."""
-    return hashing.matches(stored, password)

@@ -10,25 +10,19 @@ from typing import Any, Final
 
 import asyncssh
 
-from keyward.engines.ssh import connect, errors, script
+from keyward.engines.ssh import connect, errors, hashing, script
+from keyward.engines.ssh.caller import Answer
 from keyward.engines.ssh.connect import Way
 from keyward.errors import Blocked, KeywardError, Reason, Retry
+from keyward.sensitive import Sensitive
 
 _MOST: Final = 4 * 1024 * 1024  # bytes of one answer: a host that talks on is not listened to
 _PIECE: Final = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call ended with, and what it said."""
-
-    status: int
-    said: bytes
-
-
 @dataclass(slots=True)
 class Shell:
-    """Calls of the functions in `script`."""
+    """Implements `Caller`."""
 
     way: Way
     conn: asyncssh.SSHClientConnection
@@ -46,6 +40,16 @@ class Shell:
         words = " ".join(shlex.quote(arg) for arg in args)
         head = f"kw_lock {self._number}" if function == "kw_lock" else f"kw_do {self._number} {function}"
         return await self.ask(f"{{ {head} {words}; }}\n", str(self._number))
+
+    async def calls(self, *calls: tuple[str, ...]) -> list[Answer]:
+        return [await self.call(*words) for words in calls]
+
+    async def has_password(self, name: str, password: Sensitive) -> bool | None:
+        return hashing.matches(await self.stored_hash(name), password)
+
+    async def stored_hash(self, name: str) -> str:
+        """The user's field of /etc/shadow. It stays within this package."""
+        return (await self.call("kw_shadow", name)).said.decode("utf-8", "replace").strip()
 
     async def ask(self, text: str, number: str) -> Answer:
         """The answer that carries this number, to a text of which exactly one part gives it. Raises Retry as `call` does."""
@@ -65,7 +69,7 @@ class Shell:
             line, newline, rest = self._rest.partition(b"\n")
             if newline:
                 self._rest = rest
-                answer = _parsed(line, number)
+                answer = parsed(line, number)
                 if answer is not None:
                     return answer
                 continue
@@ -81,7 +85,7 @@ class Shell:
         await connect.close(self.conn)
 
 
-def _parsed(line: bytes, number: bytes) -> Answer | None:
+def parsed(line: bytes, number: bytes) -> Answer | None:
     """An answer to this call; None for anything else, as a greeting of the host."""
     words = line.split(b" ")
     if len(words) != 4 or words[:2] != [b"keyward", number]:

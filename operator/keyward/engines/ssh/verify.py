@@ -6,32 +6,35 @@ default, the admin compares it with /etc/shadow instead.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
 from keyward.engines.base import Expectation
 from keyward.engines.ssh import connect, keyfile, lines, look, values
+from keyward.engines.ssh.caller import Caller
 from keyward.engines.ssh.connect import Asked, Way
 from keyward.engines.ssh.look import User
 from keyward.engines.ssh.probes import Probes
-from keyward.engines.ssh.session import matches, stored_hash
-from keyward.engines.ssh.shell import Shell, opened
+from keyward.engines.ssh.shell import opened
 from keyward.errors import Blocked, KeywardError, Reason
 
 SHADOW: Final = "Shadow"
+Admin = Callable[[], Awaitable[Caller | None]]
+"""Has the admin look at the host; None if it cannot."""
 
 
-async def verify(way: Way, expect: Expectation, probes: Probes) -> str | None:
+async def verify(way: Way, expect: Expectation, probes: Probes, admin: Admin) -> str | None:
     """See `Engine.verify`."""
     if not expect.accounts.key_pair:
-        way, proven = await _password(way, expect)
+        way, proven = await _password(way, admin)
         if proven:
             return SHADOW
     elif not values.is_key(way.login.password):
         raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is no private key")
     held = probes.held(way.endpoint)
     if held is not None:
-        stands = await _stands_there(way, expect)
+        stands = await _stands_there(way, expect, admin)
         if stands is None:
             raise held
         if not stands:
@@ -46,14 +49,14 @@ async def verify(way: Way, expect: Expectation, probes: Probes) -> str | None:
         return None
     if failed.counted:
         probes.failed(way.endpoint)
-    raise await _why(way, expect) or failed.error if failed.counted else failed.error
+    raise await _why(way, expect, admin) or failed.error if failed.counted else failed.error
 
 
-async def _password(way: Way, expect: Expectation) -> tuple[Way, bool]:
+async def _password(way: Way, admin: Admin) -> tuple[Way, bool]:
     """How sshd takes the password; True if it takes none, and the stored hash is the password's."""
     if values.is_key(way.login.password):
         raise Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the value is a private key, and no password")
-    shell = await _admin(way, expect)
+    shell = await admin()
     if shell is None:
         return way, False
     try:
@@ -67,11 +70,11 @@ async def _password(way: Way, expect: Expectation) -> tuple[Way, bool]:
     return way, True
 
 
-async def _by_shadow(shell: Shell, user: User, way: Way) -> None:
+async def _by_shadow(shell: Caller, user: User, way: Way) -> None:
     state = user.state(key_pair=False)
     if not state.can_login or state.expired:
         raise _shut(way, user)
-    found = matches(await stored_hash(shell, user.name), way.login.password)
+    found = await shell.has_password(user.name, way.login.password)
     if found:
         return
     text = f"{way.endpoint}: the password of user {user.name!r} is not the one in /etc/shadow"
@@ -83,9 +86,9 @@ async def _by_shadow(shell: Shell, user: User, way: Way) -> None:
     raise Blocked(Reason.LOGIN_REFUSED, text)
 
 
-async def _stands_there(way: Way, expect: Expectation) -> bool | None:
+async def _stands_there(way: Way, expect: Expectation, admin: Admin) -> bool | None:
     """Whether the admin finds this very value on the host, so that a login is no guess; None if that cannot be told."""
-    shell = await _admin(way, expect)
+    shell = await admin()
     if shell is None:
         return None
     try:
@@ -94,7 +97,7 @@ async def _stands_there(way: Way, expect: Expectation) -> bool | None:
         if user is None or not state.can_login or state.expired:
             return None
         if not expect.accounts.key_pair:
-            return matches(await stored_hash(shell, user.name), way.login.password) if user.local else None
+            return await shell.has_password(user.name, way.login.password) if user.local else None
         key = values.public_key(way.login.password)
         return lines.holds((await keyfile.read(shell, user, key)).content or b"", key) == 1
     except KeywardError:
@@ -103,9 +106,9 @@ async def _stands_there(way: Way, expect: Expectation) -> bool | None:
         await shell.close()
 
 
-async def _why(way: Way, expect: Expectation) -> KeywardError | None:
+async def _why(way: Way, expect: Expectation, admin: Admin) -> KeywardError | None:
     """What the admin finds out about a refusal; None if it is a wrong value, or the admin cannot be asked."""
-    shell = await _admin(way, expect)
+    shell = await admin()
     if shell is None:
         return None
     try:
@@ -128,7 +131,8 @@ async def _why(way: Way, expect: Expectation) -> KeywardError | None:
     return Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the login of user {way.login.account!r} was refused")
 
 
-async def _admin(way: Way, expect: Expectation) -> Shell | None:
+async def by_login(way: Way, expect: Expectation) -> Caller | None:
+    """The admin's own login to the host; None if there is none, or it fails."""
     if expect.admin is None:
         return None
     try:

@@ -1,0 +1,1 @@
+"""Hosts of the cloud: ECS instances, on which its Cloud Assistant runs what we give it."""

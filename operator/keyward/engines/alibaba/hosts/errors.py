@@ -1,0 +1,61 @@
+"""The codes of ECS, and why Cloud Assistant did not run a command to its end."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from keyward.engines.alibaba import errors
+from keyward.engines.alibaba.errors import Code, Words
+from keyward.engines.alibaba.failures import Failure
+from keyward.engines.alibaba.hosts.sdk import Outcome
+from keyward.errors import Blocked, KeywardError, Reason, Retry, Unsettled
+
+_NOT_THERE: Final = "spec.ecs.openApi.instanceId: the region has no such instance: correct it, or regionId"
+_CODES: Final[tuple[Code, ...]] = (
+    ("InvalidInstance.NotFound", Blocked, Reason.INVALID_SPEC, _NOT_THERE),
+    ("InvalidInstanceId", Blocked, Reason.INVALID_SPEC, _NOT_THERE),
+    (
+        "InvalidRegionId",
+        Blocked,
+        Reason.INVALID_SPEC,
+        "spec.ecs.openApi.regionId: the cloud has no such region: correct it",
+    ),
+    (
+        "InvalidInstance.NotMatch",
+        Blocked,
+        Reason.INVALID_SPEC,
+        "spec.ecs.engine: the instance does not run such commands: see whether it is Linux or Windows, and running",
+    ),
+    ("Invocation.ExceedQuota", Retry, Reason.BUSY, "the commands of today are used up in this region"),
+    ("IdempotentProcessing", Retry, Reason.BUSY, "the same command is being accepted just now"),
+)
+_RIGHTS: Final = "ecs:RunCommand, ecs:DescribeInvocationResults and ecs:DescribeCloudAssistantStatus on the instance"
+_WORDS: Final = Words(_RIGHTS, _CODES)
+# Of a command that never began on the instance.
+_NEVER_BEGAN: Final[dict[str, str]] = {
+    "InstanceNotExists": "the instance is not there any more",
+    "InstanceReleased": "the instance was released",
+    "InstanceNotRunning": "the instance is not running: start it",
+    "CommandNotApplicable": "the instance does not run such commands: see whether it is Linux or Windows",
+    "ClientNotRunning": "Cloud Assistant does not run on the instance: start its agent",
+    "ClientNeedUpgrade": "Cloud Assistant's agent on the instance is too old: upgrade it",
+    "ClientIsUpgrading": "Cloud Assistant's agent is being upgraded",
+    "TaskConcurrencyLimit": "Cloud Assistant runs as many commands as it can at once",
+    "SecurityGroupRuleDenied": "the instance's security group keeps Cloud Assistant out",
+}
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+
+
+def translate(failure: Failure, *, sends: bool = False) -> KeywardError:
+    """As `alibaba.errors.translate`, in the words of ECS."""
+    return errors.translate(failure, _WORDS, sends=sends)
+
+
+def unrun(outcome: Outcome, *, sent: bool = False) -> KeywardError:
+    """Why a command did not run to its end. `sent`: it changes something, and what became of it a login tells."""
+    code = f" ({outcome.code})" if _CODE.fullmatch(outcome.code) else ""
+    text = _NEVER_BEGAN.get(outcome.code, "Cloud Assistant ended a command before it was over") + code
+    if sent:
+        return Unsettled(Reason.UNKNOWN_OUTCOME, text)
+    return Retry(Reason.UNREACHABLE if outcome.code in _NEVER_BEGAN else Reason.CLOUD_REFUSED, text)
