@@ -107,6 +107,16 @@ class Retry(KeywardError):
         self.after = after
 
 
+class Underway(Retry):
+    """The system accepted what was asked and is still at work, or another one's work is: nothing failed, look again later.
+
+    What was not sent yet is sent then.
+    """
+
+    def __init__(self, reason: Reason, message: str, after: float) -> None:
+        super().__init__(reason, message, after)
+
+
 class Blocked(KeywardError):
     """A person or a change of a spec is needed: re-check seldom, and at once when something that it names changes."""
 

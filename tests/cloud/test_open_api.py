@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,13 +15,16 @@ from alibabacloud_rds20140815.client import Client as RdsClient
 from alibabacloud_tea_openapi.utils_models import Config
 from tests.api import objects as o
 from tests.api.server import changed
+from tests.world.scenario import wish_of
 
 from keyward.api import open_api
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.controller.access import Targets
 from keyward.controller.cache import Cache
-from keyward.errors import Reason
+from keyward.domain import located
+from keyward.domain.version import TargetIdentity
+from keyward.errors import Blocked, Reason, Retry, Underway
 
 CLIENTS = {"RDS": RdsClient, "PolarDB": PolarDBClient, "Tair": TairClient, "ECS": EcsClient, "OOS": OosClient}
 REGIONS = [
@@ -104,3 +108,17 @@ def test_a_credential_that_says_another_way_than_its_target_is_told_both(target,
     assert found.reason is Reason.INVALID_SPEC
     assert found.message.startswith("spec.rds.")
     assert message in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Underway(Reason.BUSY, "openApi: at work", 2.0), "spec.rds.openApi of Target pg: at work"),
+        (Blocked(Reason.UNKNOWN_CA, "openApi: not that CA"), "spec.rds.openApi of Target pg: not that CA"),
+        (Retry(Reason.BUSY, "the server is", 3.0), "spec.rds.endpoints of Target pg: the server is"),
+    ],
+)
+def test_what_speaks_of_the_way_to_the_cloud_is_told_from_what_speaks_of_the_endpoints(error, message):
+    found = located.at_field(error, replace(wish_of("rds"), target=TargetIdentity("Target", "pg", "d")))
+    assert (type(found), found.reason, found.message) == (type(error), error.reason, message)
+    assert getattr(found, "after", None) == getattr(error, "after", None)

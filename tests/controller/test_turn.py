@@ -7,9 +7,9 @@ from datetime import timedelta
 from tests.kube.worlds import NOW
 from tests.world.scenario import wish_of
 
-from keyward.controller.turn import Turn, outcome_of, wakes
+from keyward.controller.turn import Turn, failures_after, outcome_of, wakes
 from keyward.domain.model import Failures, Observed
-from keyward.errors import Blocked, Reason
+from keyward.errors import Blocked, Reason, Retry, Underway
 
 
 def test_a_secret_that_somebody_else_holds_is_looked_at_again_soon():
@@ -17,3 +17,16 @@ def test_a_secret_that_somebody_else_holds_is_looked_at_again_soon():
     turn.block("theirs", Blocked(Reason.SECRET_CONFLICT, "theirs"))
     due = wakes(turn, outcome_of(turn, Failures(), {}), Failures(), NOW)
     assert min(due) - NOW <= timedelta(seconds=30)
+
+
+def test_a_system_that_is_at_work_is_looked_at_again_when_it_asks_for_it_and_nothing_failed():
+    seen = Observed(wish=wish_of("rds"), cluster="here", versions=())
+    at_work, failed = Turn(seen=seen), Turn(seen=seen)
+    for _ in range(3):
+        at_work.fail(Underway(Reason.BUSY, "at work", 2.0), "Apply")
+        failed.fail(Retry(Reason.BUSY, "refused", 2.0), "Apply")
+    failures = failures_after(seen, at_work, NOW)
+    assert failures == Failures()
+    assert min(wakes(at_work, outcome_of(at_work, failures, {}), failures, NOW)) - NOW == timedelta(seconds=2)
+    assert failures_after(seen, failed, NOW).count == 1
+    assert outcome_of(at_work, failures, {}).rotation_problem.message == "at work"

@@ -15,7 +15,7 @@ from tests.cluster.redis import RedisServer
 from tests.cluster.sshd import SshServer
 from tests.engines.ssh_system import admins_key
 
-from keyward.api import managed
+from keyward.api import managed, open_api
 
 FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -33,6 +33,8 @@ PREREQUISITES = tuple(
         "target-redis",
         "target-ecs",
         "target-ram",
+        "target-rds-cloud",
+        "target-polardb-cloud",
         "cluster-target",
     )
 )
@@ -61,6 +63,8 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             block = accounts_of(item["spec"])
             assert block is not None
             server = servers[engine_of(item)]
+            if "provider" in block and "openApi" in block:
+                _through(block, next(name for name in open_api.SERVICES if name in item["spec"]), servers)
             if isinstance(server, StandIn):
                 block["endpoints"] = [
                     {"service": service, "host": HOST, "port": server.port} for service in ("RAM", "STS")
@@ -76,6 +80,14 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
         if item["kind"] == "Secret" and item["metadata"]["name"] == "web-1-admin":
             item["stringData"]["ssh-privatekey"] = admins_key().reveal_text()
     return found
+
+
+def _through(block: Item, name: str, servers: Servers) -> None:
+    """Have the API called at the stand-in."""
+    cloud = servers["AlibabaCloud"]
+    assert isinstance(cloud, StandIn)
+    places = [{"service": service, "host": HOST, "port": cloud.port} for service in open_api.SERVICES[name]]
+    block["openApi"] |= {"endpoints": places, "tls": {"ca": cloud.ca_pem}}
 
 
 def of_kind(kind: str, items: list[Item]) -> list[Item]:
@@ -101,13 +113,16 @@ def engine_of(item: Item) -> str:
     return str(block.get("engine", next((default[name] for name in default if name in item["spec"]), "PostgreSQL")))
 
 
-def imports(items: list[Item], engine: str) -> dict[str, str]:
-    """Accounts that must exist on a server of this engine before a Credential can import them, with their passwords."""
+def imports(items: list[Item], engine: str, *, provider: bool = False) -> dict[str, str]:
+    """Accounts that must exist on a server of this engine before a Credential can import them, with their passwords.
+
+    `provider`: those that are changed through a cloud.
+    """
     secrets = {item["metadata"]["name"]: item["stringData"] for item in of_kind("Secret", items)}
     found = {}
     for credential in of_kind("Credential", items):
         block = accounts_of(credential["spec"])
-        if block is None or engine_of(credential) != engine:
+        if block is None or engine_of(credential) != engine or ("provider" in block) != provider:
             continue
         for account in block.get("import", {}).get("accounts", ()):
             reference = account["passwordFrom"]

@@ -8,10 +8,15 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
+from tests.cloud import polardb, rds
+from tests.cloud.databases import Instances
+from tests.cloud.polardb import Polardb
+from tests.cloud.rds import Rds
 from tests.cloud.standin import HOST, StandIn
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
@@ -50,7 +55,7 @@ def servers(tmp_path_factory):
         _prepare_redis(redis)
         _prepare_host(host)
         _prepare_cloud(cloud)
-        yield {
+        there: dict[str, Any] = {
             "PostgreSQL": postgres,
             "MySQL": mysql,
             "MariaDB": mariadb,
@@ -58,6 +63,8 @@ def servers(tmp_path_factory):
             "Linux": host,
             "AlibabaCloud": cloud,
         }
+        _prepare_cloud_databases(cloud, there)
+        yield there
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +129,22 @@ def _prepare_cloud(cloud: StandIn) -> None:
         (key,) = cloud.ram.user(name, admin=admin).keys
         given = manifests.access_keys(manifests.read(manifests.FOLDER / f"{file}.yaml"))
         ((key.id, key.secret),) = given.items()
+
+
+def _prepare_cloud_databases(cloud: StandIn, servers: dict[str, Any]) -> None:
+    """The instances that the examples name, each a server of its engine; the admin, and the accounts to be imported."""
+    targets = {block: manifests.read(manifests.FOLDER / f"target-{block}-cloud.yaml") for block in ("rds", "polardb")}
+    (key,) = cloud.ram.user("keyward-databases", admin=True).keys
+    ((key.id, key.secret),) = manifests.access_keys(targets["rds"]).items()
+    for block, product, version in (("rds", Rds, rds.VERSION), ("polardb", Polardb, polardb.VERSION)):
+        found = [item["spec"][block] for item in manifests.of_kind("ClusterTarget", targets[block])]
+        instances = [product(servers[one["engine"]], one["openApi"]["instanceId"], 0.1) for one in found]
+        cloud.products[version] = Instances(*instances)
+        for instance in instances if block == "rds" else ():
+            servers[instance.engine].database("cloud_orders")
+            for file in CREDENTIALS:
+                for name, password in manifests.imports(manifests.read(file), instance.engine, provider=True).items():
+                    instance.account(name, password, cloud_orders="ReadWrite")
 
 
 def _asked_for(engine: str) -> list[str]:
@@ -205,8 +228,9 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
         login = (secret[keys["username"]], secret[keys["password"]])
         engine, made = manifests.engine_of(credential), block.get("create", {}).get("name")
-        suffix = "_rights" if made and engine == "PostgreSQL" else ""
-        assert _who(servers[engine], *login) == (made or block["import"]["accounts"][0]["name"]) + suffix
+        suffix = "_rights" if made and engine == "PostgreSQL" and "provider" not in block else ""
+        database = block.get("databaseName", "orders")
+        assert _who(servers[engine], *login, database) == (made or block["import"]["accounts"][0]["name"]) + suffix
 
 
 def _whose(cloud: StandIn, secret: dict[str, str]) -> str:
@@ -224,12 +248,14 @@ def _host_lets_in(server: SshServer, user: str, secret: dict[str, str]) -> bool:
     return found.password_works(secret["password"])
 
 
-def _who(server: PostgresServer | FamilyServer | RedisServer, user: str, password: str) -> str:
+def _who(
+    server: PostgresServer | FamilyServer | RedisServer, user: str, password: str, database: str = "orders"
+) -> str:
     """Who a session of this login acts as."""
     if isinstance(server, RedisServer):
         with server.client(user, password) as client:
             return str(client.execute_command("ACL", "WHOAMI"))
-    with server.connect("orders", user, password) as conn, conn.cursor() as cursor:
+    with server.connect(database, user, password) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT current_user" if isinstance(server, PostgresServer) else "SELECT CURRENT_USER()")
         return str(cursor.fetchone()[0]).partition("@")[0]
 
@@ -263,7 +289,8 @@ def test_every_type_and_mode_that_works_has_an_example():
                 kind = "import" if "import" in block else "create"
                 privileged = bool(block.get("create", {}).get("privileged"))
                 engine, mode = manifests.engine_of(credential), block.get("accountManagement", "Dual")
-                shown.add(("polardb", engine) if "polardb" in spec else (engine, mode, kind, privileged))
+                found = ("polardb", engine) if "polardb" in spec else (engine, mode, kind, privileged)
+                shown.add(("cloud", *found) if "provider" in block else found)
     assert shown >= {
         ("KeyValue", "source"),
         ("PlainText", "generate"),
@@ -275,6 +302,11 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("Linux", "SSHKey"),
         ("Linux", "Password"),
         ("AlibabaCloud", "ram"),
+        *(("cloud", "polardb", engine) for engine in ("MySQL", "PostgreSQL")),
+        *(("cloud", "MySQL", mode, kind, False) for mode in ("Dual", "Single") for kind in ("create", "import")),
+        ("cloud", "MySQL", "Single", "create", True),
+        ("cloud", "MariaDB", "Dual", "create", False),
+        ("cloud", "PostgreSQL", "Single", "create", False),
         *itertools.product(("PostgreSQL", "MySQL", "MariaDB"), ("Dual", "Single"), ("create", "import"), (False,)),
     }
 

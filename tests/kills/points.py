@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 NOBODY = "-"
+_LATER = ("RDS", "PolarDB")  # services
+_READS = ("describe_", "check_")
 _CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")
 _whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
 
@@ -124,6 +126,18 @@ class Watcher:
     def _note(self, whose: str, name: str, *, stands: bool) -> None:
         kind = "stands" if stands else "passes"
         os.write(self._trace, f"{time.monotonic()} {whose} {kind} {name}\n".encode())
+
+    def calls(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The one door to a cloud that does what it accepts later, with a point after each call that changes something."""
+
+        async def watched(caller: Any, client: Any, service: str, operation: str, *request: Any) -> Any:
+            try:
+                return await call(caller, client, service, operation, *request)
+            finally:
+                if service in _LATER and not operation.startswith(_READS):
+                    await self.hook(f"call {operation}:after")
+
+        return watched
 
     def statements(self, rows: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """The one door to a server whose changes are no transaction, with a point after each statement that changes something."""

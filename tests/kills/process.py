@@ -25,6 +25,7 @@ _forks.set_forkserver_preload(
         "keyward.engines.mysql.engine",
         "keyward.engines.redis.engine",
         "keyward.engines.alibaba.ram.engine",
+        "keyward.engines.alibaba.databases.engine",
         "keyward.engines.ssh.engine",
         "kopf._cogs.clients.api",
     ]

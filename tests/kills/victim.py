@@ -23,6 +23,7 @@ from tests.kills.points import OnBehalf, Places, Watcher
 from keyward.controller import app, gather, logs, passes, runtime
 from keyward.controller.platform import Platform
 from keyward.controller.settings import Address, Limits, Periods, Settings
+from keyward.engines.alibaba.calls import Caller
 from keyward.engines.mysql.wire import Wire
 from keyward.kube.connection import connect
 
@@ -66,6 +67,7 @@ def serve(run: Run) -> None:
 
 def operate(run: Run, watcher: Watcher) -> int:
     """The controller, watched."""
+    Caller.call = watcher.calls(Caller.call)  # type: ignore[method-assign]
     Wire.rows = watcher.statements(Wire.rows)  # type: ignore[method-assign]
 
     def build(platform: Platform) -> Any:

@@ -192,8 +192,11 @@ class Reconciler:
     def _fail(self, run: Pass, turn: Turn, error: KeywardError) -> None:
         step = run.steps[-1] if run.steps else "Gather"
         error = located.at_field(error, run.subject.wish)
-        _log.warning("%s failed: %s: %s", step, error.reason, error.message)
         turn.fail(error, step)
+        if turn.underway:
+            _log.info("%s goes on later: %s: %s", step, error.reason, error.message)
+            return
+        _log.warning("%s failed: %s: %s", step, error.reason, error.message)
         self._teller.failed(run.subject.wish, step, error)
 
     # --- status ---

@@ -11,7 +11,7 @@ from keyward.domain import status as summary
 from keyward.domain.conditions import stamp
 from keyward.domain.model import Failures, Memory, Observed
 from keyward.domain.steps import Promote, Reserve, Wait
-from keyward.errors import Blocked, KeywardError, Reason, Retry
+from keyward.errors import Blocked, KeywardError, Reason, Retry, Underway
 
 Json = dict[str, Any]
 SOON: Final = timedelta(seconds=30)
@@ -38,6 +38,7 @@ class Turn:
     projection_problem: summary.Problem | None = None
     problem: summary.Problem | None = None
     retry_after: timedelta | None = None
+    underway: bool = False  # nothing failed: the system is at work
     seen: Observed | None = None
 
     @property
@@ -62,6 +63,7 @@ class Turn:
 
     def fail(self, error: KeywardError, step: str) -> None:
         """The pass ends here."""
+        self.underway = isinstance(error, Underway)
         self.problem = summary.Problem(error.reason, error.message, step, stalled=isinstance(error, Blocked))
         if isinstance(error, Retry) and error.after is not None:
             self.retry_after = timedelta(seconds=error.after)
@@ -74,6 +76,8 @@ class Turn:
 
 def failures_after(seen: Observed, turn: Turn, now: datetime) -> Failures:
     """The failures in a row as they are to be recorded."""
+    if turn.underway:
+        return seen.failures
     if turn.problem is not None:
         return Failures(min(seen.failures.count + 1, 99), now)
     waiting = any(w.reason == "BackOff" for w in turn.waits) or seen.obstacle is not None

@@ -18,12 +18,15 @@ Field = Callable[[Wish], str]
 def at_field(error: KeywardError, wish: Wish) -> KeywardError:
     """The same error, its message begun with the field; as it is where it names one already or speaks of no Target."""
     field = _FIELDS.get(error.reason)
+    if error.message.startswith(_API):
+        field, error = _OPEN_API, type(error)(error.reason, error.message.removeprefix(_API), *_after(error))
     if field is None or wish.target is None or error.message.startswith(("spec.", "metadata.")):
         return error
-    message = f"{field(wish)}: {error.message}"
-    if isinstance(error, Retry):
-        return type(error)(error.reason, message, error.after)
-    return type(error)(error.reason, message)
+    return type(error)(error.reason, f"{field(wish)}: {error.message}", *_after(error))
+
+
+def _after(error: KeywardError) -> tuple[float | None, ...]:
+    return (error.after,) if isinstance(error, Retry) else ()
 
 
 def imported(wish: Wish, name: str) -> str:
@@ -72,6 +75,9 @@ def _database(wish: Wish) -> str:
 
 _PLACE: Final = _of_target("spec.{type}.endpoints")
 _CLOUD: Final = _of_target("spec.{type}")
+_OPEN_API: Final = _of_target("spec.{type}.openApi")
+_API: Final = "openApi: "
+"""How a message begins that speaks of the way to the cloud, where a Target has another one to its endpoints."""
 
 
 def _endpoints(wish: Wish) -> str:

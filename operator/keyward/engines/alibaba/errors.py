@@ -18,6 +18,7 @@ class Words:
 
     rights: str  # what the admin needs, by the names of RAM's actions
     codes: tuple[Code, ...] = ()
+    field: str = ""  # what a message begins with that speaks of the way to the cloud, or of its state
 
 
 _CODES: Final[tuple[Code, ...]] = (
@@ -43,6 +44,13 @@ _CODES: Final[tuple[Code, ...]] = (
     ("ServiceUnavailable", Retry, Reason.UNREACHABLE, "the cloud's service is not available now"),
     ("InternalError", Retry, Reason.UNREACHABLE, "the cloud failed"),
 )
+_OF_THE_WAY: Final = (
+    Reason.UNREACHABLE,
+    Reason.NAME_RESOLUTION,
+    Reason.UNKNOWN_CA,
+    Reason.BUSY,
+    Reason.CLOUD_REFUSED,
+)
 _WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
     Way.TLS: (
         Blocked,
@@ -59,10 +67,10 @@ _WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
 def translate(failure: Failure, words: Words, *, sends: bool = False) -> KeywardError:
     """Of a call of the admin. `sends`: it changes something, so that an answer which tells nothing is an unknown outcome."""
     if sends and failure.is_unknown:
-        text = f"sent, and no answer that tells whether it was done ({failure})"
+        text = f"{words.field}sent, and no answer that tells whether it was done ({failure})"
         return Unsettled(Reason.UNKNOWN_OUTCOME, text, failure.after)
     kind, reason, text = _WAYS.get(failure.way) or _of_code(failure, words.codes)
-    text = f"{text.format(rights=words.rights)} ({failure})"
+    text = f"{words.field if reason in _OF_THE_WAY else ''}{text.format(rights=words.rights)} ({failure})"
     return kind(reason, text, failure.after) if issubclass(kind, Retry) else kind(reason, text)
 
 

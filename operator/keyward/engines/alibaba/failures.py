@@ -44,6 +44,7 @@ class Failure(Exception):  # noqa: N818 - it stays within this package
     status: int = 0
     request_id: str = ""
     after: float | None = None
+    operation: str = ""  # that was called, where it is known
 
     @property
     def is_unknown(self) -> bool:

@@ -1,0 +1,82 @@
+"""What the APIs of RDS and PolarDB say, in our words. Codes: the published error codes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from keyward.engines.alibaba import errors
+from keyward.engines.alibaba.errors import Code
+from keyward.engines.alibaba.failures import Failure
+from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry
+
+FIELD: Final = "openApi: "
+GONE: Final = "InvalidAccountName.NotFound"
+_ACTIONS: Final = {"RDS": "rds", "PolarDB": "polardb"}
+_BUSY: Final = (
+    "OperationDenied",
+    "IncorrectDBInstanceState",
+    "IncorrectDBInstanceStatus",
+    "InstanceConnectTimeoutFault",
+    "ConcurrentTaskExceeded",
+    "Database.ConnectError",
+    "LockTimeout",
+    "IdempotentParameterMismatch",
+)
+_NO_INSTANCE: Final = ("InvalidDBInstanceId.NotFound", "InvalidDBInstanceName.NotFound", "InvalidDBClusterId.NotFound")
+_NO_DATABASE: Final = ("InvalidDBName", "InvalidDbName", "DBName.NotExist")
+_FULL: Final = ("AccountLimitExceeded", "AccountQuotaExceeded", "QuotaExceeded")
+_TAKEN: Final = ("InvalidAccountName.Duplicate", "InvalidAccountNameAlreadyExist", "InvalidAccountName.Exist")
+
+
+def _all(starts: tuple[str, ...], kind: type[KeywardError], reason: Reason, text: str) -> list[Code]:
+    return [(start, kind, reason, text) for start in starts]
+
+
+_CODES: Final[tuple[Code, ...]] = (
+    *_all(
+        _NO_INSTANCE,
+        Blocked,
+        Reason.INVALID_SPEC,
+        "openApi.instanceId, openApi.regionId: the cloud account has no such instance there: correct them in the Target",
+    ),
+    *_all(_TAKEN, Retry, Reason.WRITTEN_BY_ANOTHER, "an account of this name was made at the same moment"),
+    (GONE, Retry, Reason.WRITTEN_BY_ANOTHER, "the account was deleted at the same moment"),
+    (
+        "InvalidAccountName",
+        Blocked,
+        Reason.INVALID_SPEC,
+        "the cloud takes no account of this name on this instance: it is reserved or too long there: choose another",
+    ),
+    *_all(
+        ("InvalidAccountPassword", "InvalidPassword"),
+        Rejected,
+        Reason.PASSWORD_REFUSED,
+        "the cloud refused the password",
+    ),
+    *_all(
+        _NO_DATABASE,
+        Blocked,
+        Reason.DATABASE_MISSING,
+        "the instance has no such database: make it, or correct the name",
+    ),
+    *_all(_FULL, Blocked, Reason.CLOUD_REFUSED, "the instance has as many accounts as it can: delete one in the cloud"),
+    *_all(_BUSY, Retry, Reason.BUSY, "the cloud is at work on the instance or the account"),
+)
+
+
+async def named(operation: str, work: Awaitable[Any]) -> Any:
+    """The body of the answer. Raises Failure that knows what was called."""
+    try:
+        return (await work).body
+    except Failure as failure:
+        failure.operation = operation
+        raise
+
+
+def translate(failure: Failure, product: str, *, sends: bool = False) -> KeywardError:
+    """As `errors.translate`, of a call that changes or reads one instance of RDS or PolarDB."""
+    action = "".join(word.capitalize() for word in failure.operation.split("_")).replace("Db", "DB")
+    action = action.replace("DBinstance", "DBInstance").replace("DBcluster", "DBCluster")
+    words = errors.Words(f"{_ACTIONS[product]}:{action} on the instance", _CODES, FIELD)
+    return errors.translate(failure, words, sends=sends)

@@ -1,0 +1,396 @@
+"""The engines of RDS and PolarDB behind their guard: accounts by signed calls, which a stand-in does to real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.cloud import polardb, rds
+from tests.cloud.databases import Databases
+from tests.cloud.polardb import Polardb
+from tests.cloud.rds import Rds
+from tests.cloud.signatures import Refused
+from tests.cloud.standin import HOST, Fault, StandIn
+
+from keyward.engines import registry
+from keyward.engines.base import (
+    AccountSet,
+    Action,
+    Change,
+    CloudApi,
+    Endpoint,
+    Expectation,
+    Level,
+    Login,
+    Place,
+    Privilege,
+    Removal,
+)
+from keyward.engines.guard import guarded
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Underway, Unsettled
+from keyward.sensitive import Sensitive
+
+DATABASE = "cloud_orders"
+MARK = "keyward/1 7f0f1b5c-0000-4000-8000-000000000000 0123456789abcdef0123456789abcdef 1 abcdef01"
+PRODUCTS = {"RDS": (Rds, rds.VERSION, "rm-bp1example"), "PolarDB": (Polardb, polardb.VERSION, "pc-bp1example")}
+CODED = re.compile(r"\([A-Za-z.]+, HTTP [0-9]{3}, request [0-9A-F-]{36}\)")
+FIRST, SECOND = Sensitive("First-value_30_characters_long"), Sensitive("Second-value_30_characters-lon")
+
+
+class System:
+    """An instance in the cloud, the server that it is, and the engine that reaches both."""
+
+    def __init__(self, cloud: StandIn, product: str, server: Any) -> None:
+        kind, version, instance = PRODUCTS[product]
+        self.cloud, self.server, self.product = cloud, server, product
+        self.there: Databases = kind(server, instance)
+        cloud.products[version] = self.there
+        self.admin = cloud.ram.user("keyward", admin=True).keys[0]
+        self.login = Login(self.admin.id, Sensitive(self.admin.secret))
+        self.engine = guarded(registry.get(f"AlibabaCloud/{self.there.engine}"))
+        endpoint, wire = Endpoint(HOST, cloud.port), Endpoint(HOST, server.port)
+        api = CloudApi({product: endpoint}, product, "cn-hangzhou", instance, ca_pem=cloud.ca_pem)
+        self.place = Place((wire,), DATABASE, server.ca_pem, cloud=api)
+        level = Level.DB_OWNER if self.there.engine == "PostgreSQL" else Level.READ_WRITE
+        given = () if (product, self.there.engine) == ("PolarDB", "PostgreSQL") else (Privilege(DATABASE, level),)
+        self.accounts = AccountSet(("orders", "orders_clone"), created=True, privileges=given)
+        if (product, self.there.engine) == ("RDS", "PostgreSQL"):
+            self.accounts = AccountSet(("orders",), created=True, privileges=given)
+        self.sent = 0
+
+    def opened(self):
+        return self.engine.open(self.place, self.login, 5.0)
+
+    async def send(self) -> None:
+        self.sent += 1
+
+    async def apply(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **change: Any) -> None:
+        """One attempt, as the executor makes it."""
+        accounts = accounts or self.accounts
+        async with self.opened() as session:
+            seen = await session.inspect(accounts)
+            assert not seen.keeps_marks
+            await session.check(accounts, seen)
+            comments = dict.fromkeys(accounts.names, MARK)
+            made = Change(account, value, accounts, seen, comments, create=accounts.created, **change)
+            await session.apply(made, self.send)
+
+    async def settled(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **change: Any) -> int:
+        """Attempts until one ends well; how many it took."""
+        for number in range(1, 20):
+            try:
+                await self.apply(account, value, accounts, **change)
+            except Underway:
+                await self.rest()
+            else:
+                await self.rest()
+                return number
+        raise AssertionError("it never ended")
+
+    async def rest(self) -> None:
+        """Until the cloud is done with everything."""
+        await asyncio.to_thread(self.there.rest)
+
+    async def verify(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **place: Any) -> None:
+        expect = Expectation(accounts or self.accounts, None, self.login)
+        place_ = replace(self.place, **place)
+        await self.engine.verify(place_, self.place.primary, Login(account, value), expect)
+
+    async def remove(self, action: Action, comment: str = MARK) -> Action:
+        async with self.opened() as session:
+            seen = await session.inspect(self.accounts)
+            comments = dict.fromkeys(self.accounts.names, comment)
+            return await session.remove(Removal(action, self.accounts, seen, comments), self.send)
+
+
+@contextmanager
+def system_of(product: str, server: Any, folder: Any) -> Iterator[System]:
+    server.database(DATABASE)
+    with StandIn(folder / "cloud") as cloud:
+        system = System(cloud, product, server)
+        try:
+            yield system
+        finally:
+            if system.there.engine == "PostgreSQL":
+                system.server.sql(f"DROP DATABASE {DATABASE}")
+                system.there.close()
+            else:
+                system.there.close()
+                system.server.sql(f"DROP DATABASE {DATABASE}")
+
+
+@pytest.fixture(
+    params=[("RDS", "mariadb"), ("RDS", "mysql"), ("RDS", "postgres"), ("PolarDB", "mysql"), ("PolarDB", "postgres")],
+    ids="-".join,
+)
+def system(request, tmp_path) -> Iterator[System]:
+    product, server = request.param
+    with system_of(product, request.getfixturevalue(server), tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def mariadb_in_rds(mariadb, tmp_path) -> Iterator[System]:
+    with system_of("RDS", mariadb, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def polar(postgres, tmp_path) -> Iterator[System]:
+    with system_of("PolarDB", postgres, tmp_path) as found:
+        yield found
+
+
+async def refused(work) -> KeywardError:
+    with pytest.raises(KeywardError) as caught:
+        await work
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "leaky" not in str(caught.value)
+    assert "value_30" not in str(caught.value)
+    return caught.value
+
+
+async def test_accounts_are_made_one_change_an_attempt_then_given_their_rights_and_the_value_last(system):
+    system.there.delay = 0.2
+    names = system.accounts.names
+    attempts = await system.settled("orders", FIRST)
+    done = [action for action, _ in system.there.done]
+    assert system.sent == len(done)
+    assert all(one.description.startswith("keyward-1_7f0f1b5c") for one in system.there.accounts.values())
+    assert {one.type for one in system.there.accounts.values()} == {"Normal"}
+    if system.product == "PolarDB":
+        assert done == ["CreateAccount"] * 2
+    else:
+        assert done == ["CreateAccount"] * len(names) + ["GrantAccountPrivilege", "ResetAccountPassword"]
+    assert attempts >= len(done)
+    await system.verify("orders", FIRST)
+    for name in names[1:]:
+        assert (await refused(system.verify(name, FIRST))).reason is Reason.LOGIN_REFUSED
+        await system.settled(name, SECOND)
+        await system.verify(name, SECOND)
+    await system.verify("orders", FIRST)
+
+
+async def test_what_the_cloud_is_still_doing_is_waited_for_without_a_login(system):
+    await system.settled("orders", FIRST)
+    system.there.delay = 1.0
+    await system.apply("orders", SECOND)
+    error = await refused(system.verify("orders", SECOND))
+    assert (type(error), error.reason) == (Underway, Reason.PROPAGATION_TIMEOUT)
+    error = await refused(system.apply("orders", SECOND))
+    assert (type(error), error.reason, bool(error.after)) == (Underway, Reason.BUSY, True)
+    await system.rest()
+    await system.verify("orders", SECOND)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("AnswerLost", Unsettled), ("Lost", Unsettled), ("Broken", Unsettled), ("Failed", Unsettled)]
+)
+async def test_a_value_whose_answer_was_lost_is_sent_again_as_it_was(mariadb_in_rds, kind, expected):
+    system = mariadb_in_rds
+    await system.settled("orders", FIRST)
+    system.cloud.faults.append(Fault("ResetAccountPassword", kind))
+    error = await refused(system.apply("orders", SECOND))
+    assert (type(error), error.reason) == (expected, Reason.UNKNOWN_OUTCOME)
+    await system.settled("orders", SECOND)
+    await system.verify("orders", SECOND)
+
+
+@pytest.mark.parametrize("kind", ["AnswerLost", "Lost", "Broken"])
+async def test_an_account_whose_making_was_not_answered_is_looked_for_and_made_once(mariadb_in_rds, kind):
+    system, errors = mariadb_in_rds, list[KeywardError]()
+    system.cloud.faults += [Fault("CreateAccount", kind), Fault("GrantAccountPrivilege", kind)]
+    while len(errors) < 8:
+        try:
+            await system.apply("orders", FIRST)
+        except KeywardError as error:
+            errors.append(error)
+        else:
+            break
+    # No value was on its way: nothing is in doubt, and nothing was refused.
+    assert {type(error) for error in errors} == {Retry, Underway}
+    await system.verify("orders", FIRST)
+    made = [name for action, name in system.there.done if action == "CreateAccount"]
+    assert sorted(made) == ["orders", "orders_clone"]
+
+
+async def test_polardb_makes_an_account_once_however_often_it_is_asked(polar):
+    for _ in range(2):
+        polar.cloud.faults.append(Fault("CreateAccount", "AnswerLost"))
+        await refused(polar.apply("orders", FIRST))
+    await polar.settled("orders", FIRST)
+    assert len(polar.there.tokens) == 2
+    await polar.verify("orders", FIRST)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reason", "said"),
+    [
+        ("Throttling.User", Retry, Reason.BUSY, "less often"),
+        ("OperationDenied.DBInstanceStatus", Retry, Reason.BUSY, "is at work on the instance"),
+        ("Forbidden.RAM", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "rds:ResetAccountPassword on the instance"),
+        ("InvalidAccountPassword.Format", Rejected, Reason.PASSWORD_REFUSED, "refused the password"),
+        ("InvalidDBInstanceId.NotFound", Blocked, Reason.INVALID_SPEC, "openApi.instanceId"),
+    ],
+)
+async def test_each_refusal_is_told_by_what_it_means(mariadb_in_rds, code, kind, reason, said):
+    await mariadb_in_rds.settled("orders", FIRST)
+
+    def refuse(_asked):
+        raise Refused(403, code)
+
+    mariadb_in_rds.there._ResetAccountPassword = refuse
+    error = await refused(mariadb_in_rds.apply("orders", SECOND))
+    assert (type(error), error.reason) == (kind, reason)
+    assert said in error.message
+    assert CODED.search(error.message)
+
+
+async def test_an_instance_of_another_kind_or_that_does_not_run_or_is_not_there_is_named(system):
+    real = system.there.engine
+    system.there.engine = "SQLServer"
+    error = await refused(system.apply("orders", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.INVALID_SPEC)
+    assert f"the Target says {real}, but {system.there.instance} is SQLServer" in error.message
+    system.there.engine, system.there.status = real, "Restarting"
+    error = await refused(system.apply("orders", FIRST))
+    assert (type(error), error.reason) == (Underway, Reason.BUSY)
+    assert "is Restarting, not Running" in error.message
+    system.there.status = "Running"
+    system.place = replace(system.place, cloud=replace(system.place.cloud, instance="rm-other"))
+    error = await refused(system.apply("orders", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.INVALID_SPEC)
+    assert not system.there.done
+
+
+async def test_an_admin_without_a_right_is_told_which_by_the_name_of_its_action(system):
+    system.cloud.faults.append(Fault("DescribeAccounts", "Refused"))
+    error = await refused(system.apply("orders", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.ADMIN_PRIVILEGE_MISSING)
+    assert f"{system.product.lower()}:DescribeAccounts on the instance" in error.message
+    describe = "DescribeDBInstanceAttribute" if system.product == "RDS" else "DescribeDBClusterAttribute"
+    system.cloud.faults.append(Fault(describe, "Refused"))
+    assert f"{system.product.lower()}:{describe} on" in (await refused(system.apply("orders", FIRST))).message
+
+
+async def test_a_right_that_somebody_took_or_gave_is_mended_on_the_account_that_is_not_in_use(mariadb_in_rds):
+    system, server = mariadb_in_rds, mariadb_in_rds.server
+    await system.settled("orders", FIRST)
+    await system.settled("orders_clone", SECOND)
+    there = system.there.accounts["orders"]
+    server.database("cloud_more")
+    try:
+        system.there.server.take("orders", DATABASE)
+        system.there.server.give("orders", DATABASE, "ReadOnly")
+        system.there.server.give("orders", "cloud_more", "ReadWrite")
+        there.privileges = {DATABASE: "ReadOnly", "cloud_more": "ReadWrite"}
+        error = await refused(system.verify("orders", FIRST))
+        assert (type(error), error.reason) == (Blocked, Reason.PRIVILEGE_MISSING)
+        assert f"has ReadOnly on database '{DATABASE}' in the cloud, and ReadWrite is wished" in error.message
+        await system.settled("orders", FIRST)
+        await system.verify("orders", FIRST)
+        assert there.privileges == {DATABASE: "ReadWrite"}
+        assert "cloud_more" not in str(server.sql("SHOW GRANTS FOR orders"))
+    finally:
+        server.sql("DROP DATABASE cloud_more")
+
+
+async def test_of_an_imported_pair_the_other_account_gets_the_rights_of_the_one_in_use(mariadb_in_rds):
+    system = mariadb_in_rds
+    system.there.account("blue", "was-Blue-1", **{DATABASE: "DMLOnly"})
+    system.there.account("green", "was-Green-1")
+    pair = AccountSet(("blue", "green"), created=False)
+    await system.verify("blue", Sensitive("was-Blue-1"), pair)
+    await system.settled("green", FIRST, pair, like="blue")
+    await system.verify("green", FIRST, pair)
+    assert system.there.accounts["green"].privileges == {DATABASE: "DMLOnly"}
+    with system.server.connect(DATABASE, "green", FIRST.reveal()) as conn, conn.cursor() as cursor:
+        cursor.execute("SHOW GRANTS")
+        assert "INSERT" in str(cursor.fetchall())
+
+
+async def test_an_instance_has_one_privileged_account_which_is_looked_for_first(mariadb_in_rds):
+    system = mariadb_in_rds
+    alone = AccountSet(("orders",), created=True, preset_role="Super")
+    await system.settled("orders", FIRST, alone)
+    assert system.there.accounts["orders"].type == "Super"
+    await system.verify("orders", FIRST, alone)
+    await system.settled("orders", SECOND, alone)
+    other = AccountSet(("second",), created=True, preset_role="Super")
+    error = await refused(system.apply("second", FIRST, other))
+    assert (type(error), error.reason) == (Blocked, Reason.CLOUD_REFUSED)
+    assert "its one privileged account, 'orders'" in error.message
+    # To an ordinary Credential it is the instance's own.
+    async with system.opened() as session:
+        assert (await session.inspect(AccountSet(("orders",), created=False))).accounts["orders"].superuser
+
+
+async def test_a_locked_account_and_one_that_changed_meanwhile_are_left_alone(mariadb_in_rds):
+    system = mariadb_in_rds
+    await system.settled("orders", FIRST)
+    async with system.opened() as session:
+        seen = await session.inspect(system.accounts)
+        system.there.accounts["orders"].description = "somebody-s"
+        change = Change("orders", SECOND, system.accounts, seen, dict.fromkeys(system.accounts.names, MARK))
+        assert isinstance(await refused(session.apply(change, system.send)), Conflict)
+    system.there.accounts["orders"].locked = True
+    assert (await refused(system.verify("orders", FIRST))).reason is Reason.ACCOUNT_DISABLED
+    assert (await refused(system.apply("orders", SECOND))).reason is Reason.ACCOUNT_DISABLED
+    system.there.accounts["orders"].locked = False
+    await system.verify("orders", FIRST)
+
+
+async def test_accounts_are_disabled_by_a_password_that_nobody_knows_and_dropped(mariadb_in_rds):
+    system = mariadb_in_rds
+    await system.settled("orders", FIRST)
+    disabled = f"{MARK} disabled"
+    for _ in range(2):
+        assert await system.remove(Action.DISABLE, disabled) is Action.DISABLE
+    assert [action for action, _ in system.there.done].count("ResetAccountPassword") == 3
+    assert (await refused(system.verify("orders", FIRST))).reason is Reason.LOGIN_REFUSED
+    async with system.opened() as session:
+        found = await session.inspect(system.accounts)
+    assert [found.accounts[name].can_login for name in system.accounts.names] == [False, False]
+    await system.remove(Action.ENABLE)
+    await system.settled("orders", SECOND)
+    await system.verify("orders", SECOND)
+    assert await system.remove(Action.DROP) is Action.DROP
+    assert await system.remove(Action.DROP) is Action.DROP
+    assert not system.there.accounts
+
+
+async def test_nothing_is_sent_once_the_last_question_says_no(system):
+    async def no() -> None:
+        raise Retry(Reason.WRITTEN_BY_ANOTHER, "not any more")
+
+    system.send = no
+    error = await refused(system.apply("orders", FIRST))
+    assert error.reason is Reason.WRITTEN_BY_ANOTHER
+    assert not system.there.done
+
+
+async def test_a_pair_on_postgresql_that_is_not_equal_is_never_proven(polar):
+    await polar.settled("orders", FIRST)
+    polar.server.sql("CREATE TABLE things (id int)", DATABASE)
+    polar.server.sql("GRANT SELECT ON things TO orders", DATABASE)
+    error = await refused(polar.verify("orders", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.PRIVILEGE_MISSING)
+    assert "accounts 'orders' and 'orders_clone' are not equal: SELECT on table public.things" in error.message
+    polar.server.sql("GRANT SELECT ON things TO orders_clone", DATABASE)
+    await polar.verify("orders", FIRST)
+
+
+async def test_a_wrong_admin_login_and_a_wrong_ca_are_told(system):
+    right = system.login
+    system.login = Login(system.admin.id, Sensitive("wrong"))
+    assert (await refused(system.apply("orders", FIRST))).reason is Reason.ADMIN_LOGIN_REFUSED
+    system.login, cloud = right, system.place.cloud
+    system.place = replace(system.place, cloud=replace(cloud, ca_pem=system.server.ca_pem))
+    assert (await refused(system.apply("orders", FIRST))).reason is Reason.UNKNOWN_CA
+    assert not system.there.done

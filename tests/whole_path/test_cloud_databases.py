@@ -1,0 +1,99 @@
+"""`kubectl apply` → accounts of RDS and PolarDB through the official SDKs → Secrets that log in → rotations that nobody notices.
+
+The cloud is a stand-in on loopback that checks each signature and does what it accepted to a real server, a moment later;
+docs/types/rds-mysql.md says what that proves and what not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tests.cloud.standin import Fault
+from tests.whole_path.cloud_shop import CloudDatabaseShop, cloud_shop
+from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.whole_path.world import until
+
+CLIENTS, ROTATIONS = 4, 10
+LATER = 0.1  # seconds until the cloud has done what it accepted
+
+
+@pytest.fixture(
+    scope="module", params=[("rds", "mariadb", "ReadWrite"), ("polardb", "postgres", None)], ids=lambda p: p[0]
+)
+def shop(request, control_plane, tmp_path_factory) -> Iterator[CloudDatabaseShop]:
+    block, server, level = request.param
+    folder = tmp_path_factory.mktemp(f"cloud-{block}")
+    with cloud_shop(control_plane, request.getfixturevalue(server), folder, block) as found, found.operator():
+        found.level, found.there.delay = level, LATER
+        yield found
+
+
+def test_a_pair_is_made_and_takes_turns(shop):
+    shop.apply(shop.credential("turns", shop.created("turns", shop.level)))
+    first = shop.published("turns")
+    assert (first["username"], shop.refused(first)) == ("turns", "")
+    assert {one.type for one in shop.there.accounts.values()} == {"Normal"}
+    names = [first["username"]]
+    for number in range(2):
+        before, after = shop.rotated("turns", f"t{number}")
+        assert not shop.refused(before)
+        assert not shop.refused(after)
+        names.append(after["username"])
+    assert names == ["turns", "turns_clone", "turns"]
+    assert shop.refused(first)
+    assert shop.get("credential", "turns")["status"]["type"] == f"{shop.block}/{shop.there.engine}"
+    assert first["dsn"].startswith("postgresql://turns:" if shop.there.engine == "PostgreSQL" else "mysql://turns:")
+
+
+def test_what_the_cloud_refuses_and_loses_stands_in_the_condition_and_is_gone_through(shop):
+    shop.cloud.faults.append(Fault("CreateAccount", "Refused"))
+    shop.apply(shop.credential("faults", shop.created("faults", shop.level)))
+    said = until("what is said of it", lambda: shop.condition("faults", "Stalled"))
+    assert said["reason"] == "AdminPrivilegeMissing"
+    assert f"{shop.block}:CreateAccount on the instance" in said["message"]
+    shop.cloud.faults += [Fault(action, "AnswerLost") for action in ("CreateAccount", "ResetAccountPassword")]
+    shop.annotate("faults", "rotate", "t0")
+    first = until("the first Secret", lambda: shop.secret("faults"))
+    assert not shop.refused(first)
+    made = [name for action, name in shop.there.done if action == "CreateAccount" and name.startswith("faults")]
+    assert sorted(made) == ["faults", "faults_clone"]
+    shop.there.account("taken", "Theirs-1-theirs")
+    shop.apply(shop.credential("taken", shop.created("taken", shop.level)))
+    said = until("what is said of the other", lambda: shop.condition("taken", "Stalled"))
+    assert said["reason"] == "AccountExists"
+    assert "taken_clone" not in shop.there.accounts
+
+
+def test_no_consumer_is_refused_one_login(shop, tmp_path):
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential("busy", shop.created("busy", shop.level), rotation=rotation))
+    shop.published("busy")
+    with consumers(shop, "busy", tmp_path, CLIENTS, shop.client) as busy:
+        tally = busy.through(ROTATIONS)
+    name = f"{shop.block}/{shop.there.engine} through the cloud"
+    sys.stderr.write(f"{name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
+    never_refused(tally, CLIENTS, ROTATIONS)
+    records = shop.log.read_bytes() + shop.cluster.kubectl("get", "events,credentials", "-A", "-o", "json").encode()
+    for edition in busy.follower.editions:
+        assert str(edition.document["password"]).encode() not in records
+    assert shop.admin.secret.encode() not in records
+
+
+@pytest.mark.parametrize("policy", ["Disable", "Drop"])
+def test_deletion_locks_out_or_drops_both_accounts_and_a_return_sets_another_value(shop, policy):
+    name, account = f"gone-{policy.lower()}", f"gone{policy[:2].lower()}"
+    wanted = shop.credential(name, shop.created(account, shop.level), deletion={"accounts": policy})
+    shop.apply(wanted)
+    first = shop.published(name)
+    shop.api.delete("credential", name, shop.namespace)
+    until("its end", lambda: shop.get("credential", name) is None)
+    pair = {account, f"{account}_clone"}
+    left = pair if policy == "Disable" else set[str]()
+    until("what is left", lambda: pair & shop.there.accounts.keys() == left and shop.refused(first))
+    assert all(shop.there.accounts[one].description.endswith("_disabled") for one in left)
+    shop.apply(wanted)
+    again = until("a login that is let in", lambda: (s := shop.secret(name)) and not shop.refused(s) and s)
+    assert again["password"] != first["password"]
+    assert not any(shop.there.accounts[one].description.endswith("_disabled") for one in pair)
