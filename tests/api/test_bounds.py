@@ -147,6 +147,8 @@ BOUNDS = [
     (R, "spec.redis.create.name", ["a", "a" * 94, "orders_1", "default_"], ["", "a" * 95, "1a", "A", "a-b", "ä", "default"]),
     (R, "spec.redis.create.privilege", ["ReadWrite", "ReadOnly"], ["", "DBOwner", "DMLOnly", "readonly"]),
     (RT, "spec.redis.engine", ["Redis"], ["Valkey", ""]),
+    (o.CLOUD_REDIS_TARGET, "spec.redis.engine", ["Redis", "Tair"], ["Valkey", ""]),
+    (o.CLOUD_REDIS_TARGET, "spec.redis.authentication", ["ACL", "Combined"], ["None", ""]),
     (RT, "spec.redis.topology", ["Standalone", "Replicated", "Cluster"], ["Sentinel", ""]),
     (RT, "spec.redis.endpoints", [many(1, host), many(64, host)], [[], many(65, host), many(1, host) * 2]),
     (RT, "spec.redis.endpoints.0.host", ["h" * 253, "::1", "10.0.0.1"], ["", "h" * 254, "a,b", "/run", "-a", "a b"]),

@@ -165,6 +165,33 @@ CLOUD = [
         [{"database": "orders", "level": "ReadOnly"}],
         "spec.polardb.create.privileges: the cloud's API gives none on PostgreSQL: remove them, or use a Target without",
     ),
+    *(
+        (
+            o.CLOUD_REDIS,
+            "spec.redis.create.name",
+            name,
+            "spec.redis.create.name: is one that the cloud keeps for itself",
+        )
+        for name in ("root", "admin", "replicator", "aurora")
+    ),
+    (
+        o.CLOUD_REDIS_TARGET,
+        "spec.redis.topology",
+        "Cluster",
+        "spec.redis.topology: the cloud gives accounts to each node itself: remove it",
+    ),
+    (
+        o.REDIS_TARGET,
+        "spec.redis.engine",
+        "Tair",
+        "spec.redis.engine: Tair's accounts are changed through the cloud's API alone",
+    ),
+    (
+        o.REDIS_TARGET,
+        "spec.redis.authentication",
+        "Combined",
+        "spec.redis.authentication: Redis 6 and newer have ACL users, older ones need provider",
+    ),
 ]
 # object, path, value, a part of the message
 BROKEN = [
@@ -468,6 +495,23 @@ def test_polardb_for_mysql_has_its_own_levels(server, level):
 )
 def test_the_cloud_has_levels_names_and_an_account_of_its_own(server, item, path, value):
     assert parse(Credential, server.try_create(changed(item, path, value)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.redis.engine", "Tair"),
+        ("spec.redis.authentication", "Combined"),
+        ("spec.redis.openApi.instanceId", "tt-bp1example"),
+        ("spec.redis.endpoints", [{"host": "main"}, {"host": "read-only", "optional": True}]),
+    ],
+)
+def test_the_cloud_s_caches_are_of_two_kinds_and_may_have_several_addresses(server, path, value):
+    assert parse(Target, server.try_create(changed(o.CLOUD_REDIS_TARGET, path, value)))
+
+
+def test_names_that_the_cloud_keeps_are_free_elsewhere(server):
+    assert parse(Credential, server.try_create(changed(o.REDIS, "spec.redis.create.name", "root")))
 
 
 @pytest.mark.parametrize("level", ["DBOwner", "ReadWrite", "ReadOnly"])

@@ -35,13 +35,13 @@ class Consumers:
         """
         version = self.follower.after("", seconds).version
         for number in range(rotations):
-            begin = (events or {}).get(number, self._rotate)
+            begin = (events or {}).get(number, self.rotate)
             begin(f"t{number}")
             version = self.follower.after(version, seconds).version
         until("all clients' last version", lambda: all(version in _counted([log]).versions for log in self.logs))
         return _counted(self.logs)
 
-    def _rotate(self, token: str) -> None:
+    def rotate(self, token: str) -> None:
         self.shop.annotate(self.name, "rotate", token)
 
 

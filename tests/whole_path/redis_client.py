@@ -34,8 +34,8 @@ def attempt(login: dict[str, Any], turn: int, ca: Path) -> dict[str, Any]:
     client = redis.Redis(
         host=endpoint["host"],
         port=endpoint["port"],
-        username=login["username"],
-        password=login["password"],
+        username=None if "auth" in login else login["username"],
+        password=login.get("auth", login["password"]),
         ssl=True,
         ssl_ca_certs=str(ca),
         socket_timeout=20,
@@ -45,7 +45,7 @@ def attempt(login: dict[str, Any], turn: int, ca: Path) -> dict[str, Any]:
     )
     try:
         with client:
-            client.execute_command("ACL", "WHOAMI")
+            client.execute_command(*(("PING",) if "auth" in login else ("ACL", "WHOAMI")))
     except redis.AuthenticationError:
         said |= {"ok": False, "refused": True, "code": REFUSED}
     except (redis.RedisError, OSError) as error:

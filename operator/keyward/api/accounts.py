@@ -10,6 +10,10 @@ RESERVED: Final = r"^(postgres|public|none|pg_.*|current_role|current_user|sessi
 RESERVED_BY_MYSQL: Final = r"^(root|mysql|mysql\..*|mariadb\..*|sys|rdsadmin|aliyun_root)$"
 CREATED_IN_REDIS: Final = r"^[a-z][a-z0-9_]*$"
 DEFAULT_OF_REDIS: Final = "default"
+RESERVED_BY_TAIR: Final = (
+    r"^(admin|aurora|drc_rds|eagleye|guest|information_schema|mysql|replicator|root|test|xtrabak)$"
+)
+"""Names of the service's own. It keeps many words more, as `select`, and refuses them itself before anything is made."""
 RESERVED_BY_POLARDB: Final = r"^(root|admin|mysql|sys|aurora|rdsadmin|postgres|public|none|pg_.*)$"
 CREATED_IN_POLARDB: Final = r"^[a-z][a-z0-9_]{0,8}[a-z0-9]$"
 """PolarDB's own names have 2 to 16 characters, the clone's included."""

@@ -215,7 +215,7 @@ class CredentialStatus(Model):
     credential_name: Text = ""
     """ram: the name that the source system gives such a credential."""
     requests: Annotated[tuple[Text, ...], Field(max_length=8)] = ()
-    """ram: the last calls of the cloud that changed something, each with the cloud's id of it."""
+    """The last calls of a cloud's API that changed something, each with the cloud's id of it."""
 
 
 def _status(found: Any, read: Any) -> CredentialStatus:

@@ -6,7 +6,7 @@ A further type is a further block and one function here; nothing outside of `api
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from keyward.api import accounts, open_api, ram
@@ -17,8 +17,8 @@ from keyward.api.open_api import OpenApi
 from keyward.api.polardb import Polardb
 from keyward.api.ram import Ram, RamTarget
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
+from keyward.api.redis import COMBINED, Redis, RedisTarget
 from keyward.api.redis import PORT as REDIS_PORT
-from keyward.api.redis import Redis, RedisTarget
 from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
@@ -174,6 +174,7 @@ class CloudAccount:
     region: str
     default_chain: bool
     instance: str = ""  # what the cloud knows the system as
+    kind: str = ""  # what the Target says that the instance is, where one API has several kinds
     ca: str | None = None
 
 
@@ -192,6 +193,7 @@ class System:
     host_keys: tuple[str, ...] = ()
     cloud: CloudAccount | None = None
     provider: str | None = None  # where accounts are changed through `cloud` and log in at `endpoints`
+    combined_auth: bool = False  # a login is one word, `user:password`
 
 
 def system(spec: TargetSpec) -> System:
@@ -224,14 +226,16 @@ def _database_server(block: str, server: RdsTarget | PolardbTarget, privileged_r
 
 def _redis_system(redis: RedisTarget) -> System:
     role: Literal["Primary", "Node"] = "Primary" if redis.topology == "Standalone" else "Node"
+    cloud = _cloud("redis", redis.open_api)
     return System(
         type="redis",
-        engine=redis.engine,
+        engine="Redis",  # which Tair speaks
         endpoints=tuple(Address(e.host, e.port, role, e.optional) for e in redis.endpoints),
         tls=redis.tls,
         topology=redis.topology,
-        cloud=_cloud("redis", redis.open_api),
+        cloud=cloud and replace(cloud, kind=redis.engine),
         provider=redis.provider,
+        combined_auth=redis.authentication == COMBINED,
     )
 
 

@@ -14,7 +14,9 @@ from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
 
 PORT: Final = 6379
+COMBINED: Final = "Combined"
 _CREATED = re.compile(accounts.CREATED_IN_REDIS)
+_RESERVED = re.compile(accounts.RESERVED_BY_TAIR)
 
 
 class RedisCreate(Model):
@@ -59,6 +61,11 @@ class Redis(Model):
             "account: use Dual",
             lambda r: r.provider is None or r.account_management != "Overlap",
         ),
+        Rule(
+            f"!has(self.provider) || !self.create.name.matches('{accounts.RESERVED_BY_TAIR}')",
+            "spec.redis.create.name: is one that the cloud keeps for itself: choose another name",
+            lambda r: r.provider is None or _RESERVED.fullmatch(r.create.name) is None,
+        ),
     )
 
 
@@ -77,16 +84,20 @@ class RedisEndpoint(Model):
 class RedisTarget(Model):
     """A Redis system. Each of its servers keeps accounts for itself, so all of them are reached."""
 
-    engine: Literal["Redis"] = "Redis"
-    """Kind of server: Redis 6 or newer."""
+    engine: Literal["Redis", "Tair"] = "Redis"
+    """Kind of server. Redis: 6 or newer; with provider 4.0 or newer. Tair: with provider alone."""
     provider: Provider | None = None
     """AlibabaCloud: accounts are changed through the cloud's OpenAPI, by openApi. Absent: on the system itself. Values are
     proven at endpoints either way."""
     open_api: OpenApi | None = None
     """With provider: what the cloud knows it as, and how it is called."""
+    authentication: Literal["ACL", "Combined"] = "ACL"
+    """How accounts log in. ACL: AUTH with name and password. Combined, with provider: AUTH with the one word `user:password`, for
+    instances that know no ACL users; the projected Secret then has that word as auth, and in its dsn."""
     topology: Literal["Standalone", "Replicated", "Cluster"] = "Standalone"
     """Standalone: one server. Replicated: a primary and its replicas, watched by Sentinel or not. Cluster: a Redis Cluster. The
-    servers of the last two name each other, and whichever they name is used too."""
+    servers of the last two name each other, and whichever they name is used too. With provider it stays Standalone, whatever is
+    behind its endpoints."""
     endpoints: Annotated[
         tuple[RedisEndpoint, ...],
         Field(
@@ -102,10 +113,25 @@ class RedisTarget(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.topology != 'Standalone' || size(self.endpoints) == 1",
+            "has(self.provider) || self.topology != 'Standalone' || size(self.endpoints) == 1",
             "spec.redis.endpoints: Standalone has exactly one: remove the others, or set spec.redis.topology to Replicated or "
             "Cluster",
-            lambda r: r.topology != "Standalone" or len(r.endpoints) == 1,
+            lambda r: r.provider is not None or r.topology != "Standalone" or len(r.endpoints) == 1,
+        ),
+        Rule(
+            "!has(self.provider) || self.topology == 'Standalone'",
+            "spec.redis.topology: the cloud gives accounts to each node itself: remove it, and list the addresses of consumers",
+            lambda r: r.provider is None or r.topology == "Standalone",
+        ),
+        Rule(
+            "has(self.provider) || self.engine == 'Redis'",
+            "spec.redis.engine: Tair's accounts are changed through the cloud's API alone: set provider and openApi as well",
+            lambda r: r.provider is not None or r.engine == "Redis",
+        ),
+        Rule(
+            "has(self.provider) || self.authentication == 'ACL'",
+            "spec.redis.authentication: Redis 6 and newer have ACL users, older ones need provider: remove it, or set that",
+            lambda r: r.provider is not None or r.authentication == "ACL",
         ),
         Rule(
             "self.endpoints.exists(e, !e.optional)",

@@ -236,6 +236,7 @@ def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:
         topology=Topology(system.topology),
         host_keys=system.host_keys,
         cloud=_cloud(system),
+        combined_auth=system.combined_auth,
     )
 
 
@@ -248,6 +249,7 @@ def _cloud(system: managed.System) -> CloudApi | None:
         product=found.product,
         region=found.region,
         instance=found.instance,
+        kind=found.kind,
         default_chain=found.default_chain,
         ca_pem=found.ca,
     )

@@ -197,4 +197,5 @@ def server(engine: str, place: SystemPlace) -> Server:
         database=place.database,
         ca_pem=place.ca_pem,
         host_keys=place.host_keys,
+        combined_auth=place.combined_auth,
     )

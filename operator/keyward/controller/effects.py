@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from keyward.controller.issuing import note_requests
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
 from keyward.controller.proof import Proof, see_refused
@@ -115,7 +114,6 @@ class Effects:
             ending = Ending(top.account, accounts, inspection, *values, terminate_sessions=forced)
             await self._hook("end:before")
             await session.end(ending, self._send_hook("end:send"))
-            note_requests(run, session)
         finally:
             await run.drop_session()
         await self._hook("end:after")

@@ -22,7 +22,6 @@ from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Re
 from keyward.sensitive import Sensitive
 
 _TRIES: Final = 3  # to store a value that is told once
-_CALLS: Final = 4  # that the status shows
 Opener = Callable[[Pass, Version], Awaitable[Sensitive]]
 
 
@@ -89,7 +88,7 @@ class Issuing:
                 over = [key for key in held if key.id != current]
                 place = {id_: number for number, id_ in enumerate(version.known)}
                 key = max(over, key=lambda k: (not k.active, place[k.id]))
-                await self._withdraw(run, session, version, key.id)
+                await self._withdraw(session, version, key.id)
         run.learn(cleared=run.memory.cleared | {version.sequence})
 
     async def issue(self, run: Pass, seen: Observed, version: Version) -> None:
@@ -110,7 +109,6 @@ class Issuing:
                 raise
             await self.hook("issue:store")
             await self._keep(run, session, current, issued, seen.wish.key)
-            _note_requests(run, session)
         await self.hook("issue:after")
         sequence = version.sequence
         run.learn(unsent=run.memory.unsent - {sequence}, sent=run.memory.sent | {sequence})
@@ -155,17 +153,16 @@ class Issuing:
             for key in unknown:
                 if not await self._is_orphan(session, version, key, alone=len(unknown) == 1):
                     raise Blocked(Reason.UNKNOWN_ACCESS_KEY, issuing.protected(seen))
-                await self._withdraw(run, session, version, key.id)
+                await self._withdraw(session, version, key.id)
         run.learn(swept=run.memory.swept | {version.sequence})
 
     async def _is_orphan(self, session: IssuingSession, version: Version, key: Held, *, alone: bool) -> bool:
         return alone and issuing.may_be_ours(version, key) and not await session.was_used(version.account, key.id)
 
-    async def _withdraw(self, run: Pass, session: IssuingSession, version: Version, id_: str) -> None:
+    async def _withdraw(self, session: IssuingSession, version: Version, id_: str) -> None:
         await self.hook("withdraw:before")
         await session.withdraw(version.account, id_, self._sending)
         await self.hook("withdraw:after")
-        _note_requests(run, session)
 
     async def _sending(self) -> None:
         await self.hook("withdraw:send")
@@ -188,17 +185,6 @@ class _session:  # noqa: N801 - used as a function
 
 async def _at_once() -> None:
     """Nothing is asked before what must not stay is withdrawn."""
-
-
-def _note_requests(run: Pass, session: IssuingSession) -> None:
-    found = (*run.memory.requests, *session.requests)
-    run.learn(requests=tuple(dict.fromkeys(found))[-_CALLS:])
-
-
-def note_requests(run: Pass, session: object) -> None:
-    """Remember the calls of a session that changed something, if its system gives them ids."""
-    if isinstance(session, IssuingSession):
-        _note_requests(run, session)
 
 
 def _user(run: Pass) -> str:

@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from keyward.controller.limits import Token
 from keyward.controller.ports import Access, Subject
 from keyward.domain.model import Memory
 from keyward.domain.version import Version
 from keyward.engines.base import AccountSet, AdminSession
+from keyward.engines.requests import Requesting
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
 T = TypeVar("T")
 
 ADMIN_TIMEOUT = 15.0
+_CALLS: Final = 4  # that are remembered, of a system that gives them ids
 
 
 @dataclass(slots=True)
@@ -65,7 +67,10 @@ class Pass:
         return await work()
 
     async def drop_session(self) -> None:
-        """Close the admin session: what it was held for is done, or it failed."""
+        """Close the admin session: what it was held for is done, or it failed. The ids of its calls are remembered."""
+        if isinstance(self.session, Requesting) and self.session.requests:
+            known = dict.fromkeys((*self.memory.requests, *self.session.requests))
+            self.learn(requests=tuple(known)[-_CALLS:])
         self.session = None
         await self.stack.aclose()
 

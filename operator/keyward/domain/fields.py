@@ -51,6 +51,7 @@ class Server:
     database: str
     ca_pem: str | None = None
     host_keys: tuple[str, ...] = ()  # SSH: what the host proves itself with
+    combined_auth: bool = False  # a login is one word, `user:password`, where a server knows no ACL users
 
     def facts(self) -> dict[str, Any]:
         """What of it goes into Secrets, for `content.shape`."""
@@ -60,6 +61,7 @@ class Server:
             "database": self.database,
             "ca": self.ca_pem or "",
             **({"hostKeys": list(self.host_keys)} if self.host_keys else {}),
+            **({"combinedAuth": True} if self.combined_auth else {}),
         }
 
 
@@ -153,6 +155,8 @@ def account(name: str, password: Sensitive, server: Server) -> Fields:
     }
     if not server.database:
         del texts["database"]
+    if server.combined_auth:
+        texts["auth"] = _combined(name, password)
     if server.ca_pem:
         texts["ca.crt"] = Sensitive(server.ca_pem)
     return Fields(texts, {"port": port, "endpoints": endpoints}, frozenset({"ca.crt"}))
@@ -195,10 +199,17 @@ def access_key(user: str, value: Sensitive) -> Fields:
 def dsn(name: str, password: Sensitive, server: Server) -> Sensitive:
     """A URI of the first endpoint, which is the primary if that is known; every part is percent-encoded."""
     host, port, _ = server.endpoints[0]
+    if server.combined_auth:
+        name, password = "", _combined(name, password)
     user, secret = quote(name, safe=""), quote(password.reveal_text(), safe="")
     scheme, proof = _URIS[server.engine]
     database = "0" if server.engine == "Redis" else quote(server.database, safe="")
     return Sensitive(f"{scheme}://{user}:{secret}@{_host(host)}:{port}/{database}{proof}")
+
+
+def _combined(name: str, password: Sensitive) -> Sensitive:
+    """What a client sends as its password, and no user name with it."""
+    return Sensitive(f"{name}:{password.reveal_text()}")
 
 
 def _host(host: str) -> str:

@@ -74,8 +74,7 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         status["lastGap"] = gap
     if outcome.failures:
         status["failures"] = outcome.failures
-    if seen.wish.issued:
-        status |= _of_issued(seen, before)
+    status |= _of_cloud(seen, before)
     if outcome.rotation.reason in _TOLD:
         until = outcome.rotation.until
         status["waiting"] = {"reason": str(outcome.rotation.reason)} | ({"until": stamp(until)} if until else {})
@@ -208,10 +207,10 @@ def _of_witness(seen: Observed, since: Since) -> list[Json]:
     return [since.condition("VerifiedBy", True, witness, text, seen.wish.generation)]
 
 
-def _of_issued(seen: Observed, before: Json) -> Json:
+def _of_cloud(seen: Observed, before: Json) -> Json:
     """The name that the source system gives, and the last calls that changed something there, also of the process before."""
     told = dict.fromkeys([*before.get("requests", []), *seen.memory.requests])
-    found: Json = {"credentialName": f"acs/ram/user/{seen.wish.accounts[0]}"}
+    found: Json = {"credentialName": f"acs/ram/user/{seen.wish.accounts[0]}"} if seen.wish.issued else {}
     return found | ({"requests": list(told)[-4:]} if told else {})
 
 

@@ -66,6 +66,7 @@ class CloudApi:
     product: str = "RAM"  # RAM, RDS, PolarDB, Tair or ECS
     region: str = ""
     instance: str = ""  # what the product knows the system as
+    kind: str = ""  # what the Target says that it is, where the product has several kinds: Tair, Redis
     default_chain: bool = False  # the SDK finds the admin's login itself
     ca_pem: str | None = None  # trusted beside the system's trust store; that of the place is of its endpoints
 
@@ -82,6 +83,7 @@ class Place:
     topology: Topology = Topology.STANDALONE
     host_keys: tuple[str, ...] = ()  # SSH: the public keys that the host may prove itself with
     cloud: CloudApi | None = None
+    combined_auth: bool = False  # Redis: a login is one word, `user:password`, where the server knows no ACL users
 
     @property
     def primary(self) -> Endpoint:

@@ -30,6 +30,7 @@ from keyward.engines.base import (
 from keyward.engines.issuing import Holdings, Issued, IssuingSession
 from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, NodeWatch, PerNode, PerNodeSession
+from keyward.engines.requests import Requesting
 from keyward.errors import KeywardError, Reason, Retry, Unsettled
 
 T = TypeVar("T")
@@ -128,6 +129,10 @@ class _Session:
     guard: Guard
     session: AdminSession
 
+    @property
+    def requests(self) -> tuple[str, ...]:
+        return self.session.requests if isinstance(self.session, Requesting) else ()
+
     async def inspect(self, accounts: AccountSet) -> Inspection:
         return await self.guard.call("inspect", self.session.inspect(accounts))
 
@@ -170,10 +175,6 @@ class _IssuingSession(_OverlapSession):
     @property
     def most(self) -> int:
         return self._inner.most
-
-    @property
-    def requests(self) -> tuple[str, ...]:
-        return self._inner.requests
 
     async def holdings(self, account: str) -> Holdings:
         return await self.guard.call("inspect", self._inner.holdings(account))

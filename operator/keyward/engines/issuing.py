@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from keyward.engines.base import BeforeSend
 from keyward.engines.overlap import OverlapSession
+from keyward.engines.requests import Requesting
 from keyward.sensitive import Sensitive
 
 
@@ -41,12 +42,8 @@ class Issued:
 
 
 @runtime_checkable
-class IssuingSession(OverlapSession, Protocol):
+class IssuingSession(OverlapSession, Requesting, Protocol):
     most: int  # values that an account can hold at once
-
-    @property
-    def requests(self) -> tuple[str, ...]:
-        """The calls of this session that changed something, with the ids that the system gave them, the newest last."""
 
     async def holdings(self, account: str) -> Holdings:
         """What the account holds as it is known now: a value that was issued a moment ago may not be seen yet."""

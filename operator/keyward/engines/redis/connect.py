@@ -115,7 +115,7 @@ async def connect(way: Way, endpoint: Endpoint) -> Node:
     node = Node(endpoint, wire, way.admin)
     failure: KeywardError
     try:
-        await within(way.seconds, _log_in(node, way.login))
+        await within(way.seconds, _log_in(node, way))
     except TimeoutError:
         failure = errors.at(
             endpoint, Retry(Reason.TIMEOUT, f"did not answer within {way.seconds:g} s; is TLS offered at this port?")
@@ -131,7 +131,8 @@ async def connect(way: Way, endpoint: Endpoint) -> Node:
     raise failure
 
 
-async def _log_in(node: Node, login: Login) -> None:
+async def _log_in(node: Node, way: Way) -> None:
+    login = way.login
     if not names.fits(login.account):
         reason = Reason.ADMIN_SECRET_INVALID if node.admin else Reason.LOGIN_REFUSED
         raise errors.at(node.endpoint, Blocked(reason, "Redis has no account of such a name"))
@@ -142,7 +143,13 @@ async def _log_in(node: Node, login: Login) -> None:
         failure = errors.at(node.endpoint, errors.translate(error))
     if failure is not None:
         raise failure
-    await node.ask("AUTH", login.account, login.password.reveal(), doing="log in")
+    await node.ask("AUTH", *_words(way), doing="log in")
+
+
+def _words(way: Way) -> tuple[str | bytes, ...]:
+    """What AUTH is given: name and password, or both in one word, where the server knows no ACL users."""
+    account, password = way.login.account, way.login.password.reveal()
+    return (account.encode() + b":" + password,) if way.place.combined_auth else (account, password)
 
 
 @lru_cache(maxsize=64)
