@@ -164,6 +164,9 @@ POLARDB_PG = _object(
 )
 POLARDB_TARGET = _object("Target", {"polardb": MYSQL_SERVER, "admin": {"secretRef": {"name": "admin"}}})
 POLARDB_PG_TARGET = _object("Target", {"polardb": SERVER, "admin": {"secretRef": {"name": "admin"}}})
+CLOUD_WINDOWS_TARGET = copy.deepcopy(CLOUD_ECS_TARGET)
+CLOUD_WINDOWS_TARGET["spec"]["ecs"] |= {"engine": "Windows", "endpoints": [{"host": "web", "port": 3389}]}
+del CLOUD_WINDOWS_TARGET["spec"]["ecs"]["hostKeys"]
 CLOUD_POLARDB_TARGET = _cloud(POLARDB_PG_TARGET, "pc-bp1example")
 POLARDB_SET = _object(
     "CredentialSet",
@@ -198,6 +201,8 @@ CLOUD_POLARDB = _through_the_cloud(POLARDB)
 CLOUD_POLARDB_PG = _through_the_cloud(POLARDB_PG)
 CLOUD_REDIS = _through_the_cloud(REDIS)
 CLOUD_ECS = _through_the_cloud(ECS)
+CLOUD_WINDOWS = copy.deepcopy(CLOUD_ECS)
+CLOUD_WINDOWS["spec"]["ecs"] |= {"engine": "Windows", "secretType": "Password"}
 CLOUD_PG = _through_the_cloud(CREATED)
 CLOUD_PG["spec"]["rds"] |= {"accountManagement": "Single"}
 CLOUD_PG["spec"]["rds"]["create"]["privileges"][0]["level"] = "DBOwner"
@@ -289,6 +294,7 @@ ALL = {
     "cloud-polardb-target": CLOUD_POLARDB_TARGET,
     "cloud-redis-target": CLOUD_REDIS_TARGET,
     "cloud-ecs-target": CLOUD_ECS_TARGET,
+    "cloud-windows-target": CLOUD_WINDOWS_TARGET,
     "cloud-cluster-target": CLOUD_CLUSTER_TARGET,
     "cloud-mysql": CLOUD_MYSQL,
     "cloud-imported": CLOUD_IMPORTED,
@@ -297,6 +303,7 @@ ALL = {
     "cloud-polardb-pg": CLOUD_POLARDB_PG,
     "cloud-redis": CLOUD_REDIS,
     "cloud-ecs": CLOUD_ECS,
+    "cloud-windows": CLOUD_WINDOWS,
     "key": KEY,
     "version": VERSION,
 }

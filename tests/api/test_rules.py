@@ -88,6 +88,22 @@ CLOUD = [
     ),
     (o.CLOUD_POLARDB_TARGET, "spec.polardb.databaseName", "x", "spec.polardb.passwordTransport, databaseName: say how"),
     (
+        o.CLOUD_WINDOWS_TARGET,
+        "spec.ecs",
+        {k: v for k, v in o.CLOUD_WINDOWS_TARGET["spec"]["ecs"].items() if k not in ("provider", "openApi")},
+        "spec.ecs.engine: Windows hosts are worked on through a cloud's API alone",
+    ),
+    (o.CLOUD_WINDOWS_TARGET, "spec.ecs.hostKeys", [o.HOST_KEY], "spec.ecs.hostKeys: a Linux host needs at least one"),
+    (o.ECS_TARGET, "spec.ecs.hostKeys", ..., "spec.ecs.hostKeys: a Linux host needs at least one"),
+    (o.CLOUD_WINDOWS, "spec.ecs.provider", ..., "spec.ecs.engine: Windows hosts are worked on through a cloud's API"),
+    (o.CLOUD_WINDOWS, "spec.ecs.secretType", "SSHKey", "spec.ecs.secretType: users of Windows hosts have passwords"),
+    (
+        o.CLOUD_WINDOWS,
+        "spec.ecs.import.accounts.0.name",
+        "a" * 21,
+        "spec.ecs.import.accounts[].name: Windows has at most 20 characters",
+    ),
+    (
         o.CLOUD_ECS_TARGET,
         "spec.ecs.passwordTransport",
         "Plaintext",

@@ -62,6 +62,7 @@ IMMUTABLE = [
     (o.CLOUD_POLARDB, "spec.polardb.provider", ...),
     (o.CLOUD_REDIS, "spec.redis.provider", ...),
     (o.CLOUD_ECS, "spec.ecs.provider", ...),
+    (o.CLOUD_WINDOWS, "spec.ecs.engine", "Linux"),
     (o.SOURCED, "spec.projections.0.type", "kubernetes.io/basic-auth"),
     (FULL, "spec.sequence", 3),
     (FULL, "spec.lineage", "f" * 32),

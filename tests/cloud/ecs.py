@@ -13,7 +13,8 @@ import itertools
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from tests.cloud.signatures import Call, Refused
@@ -71,15 +72,18 @@ class Invocation:
     id: str
     asked: dict[str, str]
     ran: Ran | None = None
-    gate: threading.Event = field(default_factory=threading.Event)
+    at: datetime | None = None  # when it was over
 
     def result(self) -> Json:
-        shown: Json = {"InvokeId": self.id, "InstanceId": INSTANCE, "Username": "", "Dropped": 0, "Output": ""}
+        instance = self.asked["InstanceId.1"]
+        shown: Json = {"InvokeId": self.id, "InstanceId": instance, "Username": "", "Dropped": 0, "Output": ""}
         if self.ran is None:
             return shown | {"InvokeRecordStatus": "Running", "InvocationStatus": "Running"}
         ran, output = self.ran, self.ran.output
         success = ran.status == "Finished" and ran.exit_code == 0
+        assert self.at is not None
         return shown | {
+            "FinishedTime": self.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "InvokeRecordStatus": ran.status,
             "InvocationStatus": "Success" if success else "Failed",
             "ExitCode": ran.exit_code if ran.exit_code is not None else -1,
@@ -92,8 +96,8 @@ class Invocation:
 class Ecs:
     """One instance. `held` says of a script that is accepted that it is not run before a test says so."""
 
-    def __init__(self, host: Host) -> None:
-        self.host = host
+    def __init__(self, host: Host, instance: str = INSTANCE) -> None:
+        self.host, self.instance = host, instance
         self.delay = 0.0  # seconds until what was accepted is run
         self.held: Callable[[str], bool] = lambda _script: False
         self.assistant: str | None = "true"  # None: the instance is not shown
@@ -113,9 +117,9 @@ class Ecs:
             if invocation.ran is None:
                 self._run(invocation)
 
-    def forget_tokens(self) -> None:
-        """As the cloud does after a while."""
-        self._tokens.clear()
+    def waits(self) -> bool:
+        """Whether anything that was accepted has not been run."""
+        return any(one.ran is None for one in self.invocations.values())
 
     def close(self) -> None:
         """What still waits is not done any more."""
@@ -159,7 +163,7 @@ class Ecs:
         return {"InvokeId": invocation.id, "CommandId": f"c-{invocation.id}"}
 
     def _judge(self, asked: dict[str, str]) -> None:
-        if asked.get("InstanceId.1") != INSTANCE:
+        if asked.get("InstanceId.1") != self.instance:
             raise Refused(404, "InvalidInstance.NotFound")
         if asked.get("Type") not in _TYPES[self.host.system]:
             raise Refused(400, "InvalidInstance.NotMatch")
@@ -186,7 +190,7 @@ class Ecs:
             except LookupError:
                 ran = Ran(None, b"", "ExecutionException", "Failed")
         with self._lock:
-            invocation.ran = ran
+            invocation.ran, invocation.at = ran, datetime.now(UTC)
 
     def _filled(self, script: str) -> str:
         """With its secret parameters in their places, as the agent on the instance reads them. Raises LookupError."""
@@ -204,10 +208,25 @@ class Ecs:
 
     def _DescribeCloudAssistantStatus(self, asked: dict[str, str]) -> Json:  # noqa: N802
         shown = []
-        if asked.get("InstanceId.1") == INSTANCE and self.assistant is not None:
-            shown = [{"InstanceId": INSTANCE, "CloudAssistantStatus": self.assistant, "OSType": self.host.system}]
+        if asked.get("InstanceId.1") == self.instance and self.assistant is not None:
+            shown = [{"InstanceId": self.instance, "CloudAssistantStatus": self.assistant, "OSType": self.host.system}]
         return {"InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": shown}, "TotalCount": len(shown)}
 
     def _DescribeInstanceRamRole(self, asked: dict[str, str]) -> Json:  # noqa: N802
-        shown = [{"InstanceId": INSTANCE, "RamRoleName": self.role}] if INSTANCE in asked.get("InstanceIds", "") else []
+        is_asked = self.instance in asked.get("InstanceIds", "")
+        shown = [{"InstanceId": self.instance, "RamRoleName": self.role}] if is_asked else []
         return {"InstanceRamRoleSets": {"InstanceRamRoleSet": shown}, "RegionId": REGION, "TotalCount": len(shown)}
+
+
+class Fleet:
+    """Several instances of one region."""
+
+    def __init__(self, *instances: Ecs) -> None:
+        self.instances = instances
+
+    def answer(self, call: Call) -> Json:
+        """As `Ecs.answer`, by the instance that the call names."""
+        asked = call.parameters()
+        named = " ".join(asked.get(name, "") for name in ("InstanceId", "InstanceId.1", "InstanceIds"))
+        found = next((one for one in self.instances if one.instance in named), self.instances[0])
+        return found.answer(call)

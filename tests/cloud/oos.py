@@ -27,6 +27,10 @@ class Oos:
         with self._lock:
             return self.secrets[name]
 
+    def forget_tokens(self) -> None:
+        """As the cloud does after a while."""
+        self._tokens.clear()
+
     def answer(self, call: Call) -> Json:
         """What a call gets whose signature is known to be right. Raises Refused."""
         with self._lock:

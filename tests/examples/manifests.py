@@ -32,6 +32,7 @@ PREREQUISITES = tuple(
         "target-polardb-postgresql",
         "target-redis",
         "target-ecs",
+        "target-ecs-cloud",
         "target-ram",
         "target-rds-cloud",
         "target-polardb-cloud",
@@ -60,26 +61,30 @@ def placed(file: Path, namespace: str, servers: Servers) -> list[Item]:
             assert item["spec"]["allowedNamespaces"] == ["shop"]
             item["spec"]["allowedNamespaces"] = [namespace]
         if item["kind"] in ("Target", "ClusterTarget"):
-            block = accounts_of(item["spec"])
-            assert block is not None
-            server = servers[engine_of(item)]
-            if "provider" in block and "openApi" in block:
-                _through(block, next(name for name in open_api.SERVICES if name in item["spec"]), servers)
-            if isinstance(server, StandIn):
-                block["endpoints"] = [
-                    {"service": service, "host": HOST, "port": server.port} for service in ("RAM", "STS")
-                ]
-                block["tls"] = {"ca": server.ca_pem}
-                continue
-            for endpoint in block["endpoints"]:
-                endpoint |= {"host": "127.0.0.1", "port": server.port}
-            if isinstance(server, SshServer):
-                block["hostKeys"] = list(server.host_keys())
-            else:
-                block["tls"]["ca"] = server.ca_pem
+            _place_target(item, servers)
         if item["kind"] == "Secret" and item["metadata"]["name"] == "web-1-admin":
             item["stringData"]["ssh-privatekey"] = admins_key().reveal_text()
     return found
+
+
+def _place_target(item: Item, servers: Servers) -> None:
+    block = accounts_of(item["spec"])
+    assert block is not None
+    if "openApi" in block:
+        _through(block, next(name for name in open_api.SERVICES if name in item["spec"]), servers)
+    if engine_of(item) == "Windows":
+        return  # nobody logs in there
+    server = servers[engine_of(item)]
+    if isinstance(server, StandIn):
+        block["endpoints"] = [{"service": service, "host": HOST, "port": server.port} for service in ("RAM", "STS")]
+        block["tls"] = {"ca": server.ca_pem}
+        return
+    for endpoint in block["endpoints"]:
+        endpoint |= {"host": "127.0.0.1", "port": server.port}
+    if isinstance(server, SshServer):
+        block["hostKeys"] = list(server.host_keys())
+    else:
+        block["tls"]["ca"] = server.ca_pem
 
 
 def _through(block: Item, name: str, servers: Servers) -> None:

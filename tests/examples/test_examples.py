@@ -15,9 +15,13 @@ import yaml
 from psycopg.sql import SQL, Identifier, Literal
 from tests.cloud import polardb, rds
 from tests.cloud.databases import Instances
+from tests.cloud.ecs import Ecs, Fleet, LinuxHost
+from tests.cloud.hosts import ECS_VERSION, OOS_VERSION
+from tests.cloud.oos import Oos
 from tests.cloud.polardb import Polardb
 from tests.cloud.rds import Rds
 from tests.cloud.standin import HOST, StandIn
+from tests.cloud.windows import Person, WindowsHost
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
@@ -55,6 +59,7 @@ def servers(tmp_path_factory):
         _prepare_redis(redis)
         _prepare_host(host)
         _prepare_cloud(cloud)
+        _prepare_instances(cloud, host)
         there: dict[str, Any] = {
             "PostgreSQL": postgres,
             "MySQL": mysql,
@@ -147,6 +152,21 @@ def _prepare_cloud_databases(cloud: StandIn, servers: dict[str, Any]) -> None:
                     instance.account(name, password, cloud_orders="ReadWrite")
 
 
+def _prepare_instances(cloud: StandIn, host: SshServer) -> None:
+    """The host of the examples is an instance of the cloud as well, and a Windows instance is beside it."""
+    file = manifests.FOLDER / "target-ecs-cloud.yaml"
+    for number, login in enumerate(manifests.access_keys(manifests.read(file)).items()):
+        (key,) = cloud.ram.user(f"keyward-hosts-{number}", admin=True).keys
+        key.id, key.secret = login
+    targets = manifests.of_kind("ClusterTarget", manifests.read(file))
+    ids = {manifests.engine_of(item): item["spec"]["ecs"]["openApi"]["instanceId"] for item in targets}
+    given = manifests.imports(manifests.read(manifests.FOLDER / "ecs-cloud-windows.yaml"), "Windows", provider=True)
+    linux, oos = Ecs(LinuxHost(host), ids["Linux"]), Oos()
+    windows = Ecs(WindowsHost({name: Person(password) for name, password in given.items()}), ids["Windows"])
+    windows.role, windows.parameters = "keyward-reader", oos.read
+    cloud.products |= {ECS_VERSION: Fleet(linux, windows), OOS_VERSION: oos}
+
+
 def _asked_for(engine: str) -> list[str]:
     """What the head of the example of a Target asks the server's keeper to run there."""
     head = (manifests.FOLDER / f"target-{engine.lower()}.yaml").read_text(encoding="utf-8")
@@ -218,6 +238,9 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
     if "ecs" in credential["spec"]:
         user = credential["spec"]["ecs"]["import"]["accounts"][0]["name"]
         assert secret["username"] == user
+        if manifests.engine_of(credential) == "Windows":
+            assert secret["password"]
+            return
         assert _host_lets_in(servers["Linux"], user, secret)
         return
     if "ram" in credential["spec"]:
@@ -282,7 +305,8 @@ def test_every_type_and_mode_that_works_has_an_example():
             if generic is not None:
                 shown.add((generic.get("type", "KeyValue"), "source" if "source" in generic else "generate"))
             elif "ecs" in spec:
-                shown.add(("Linux", spec["ecs"]["secretType"]))
+                ecs = spec["ecs"]
+                shown.add((ecs.get("provider", ""), ecs.get("engine", "Linux"), ecs["secretType"]))
             elif "ram" in spec:
                 shown.add(("AlibabaCloud", "ram"))
             else:
@@ -299,8 +323,8 @@ def test_every_type_and_mode_that_works_has_an_example():
         ("Redis", "Overlap", "create", False),
         ("polardb", "MySQL"),
         ("polardb", "PostgreSQL"),
-        ("Linux", "SSHKey"),
-        ("Linux", "Password"),
+        *itertools.product(("", "AlibabaCloud"), ("Linux",), ("SSHKey", "Password")),
+        ("AlibabaCloud", "Windows", "Password"),
         ("AlibabaCloud", "ram"),
         *(("cloud", "polardb", engine) for engine in ("MySQL", "PostgreSQL")),
         *(("cloud", "MySQL", mode, kind, False) for mode in ("Dual", "Single") for kind in ("create", "import")),

@@ -16,6 +16,7 @@ from keyward.kube.answers import AlreadyExists, Asked, NotFound
 from keyward.kube.client import Client
 from keyward.kube.connection import from_kubeconfig
 from keyward.kube.kinds import (
+    CLUSTER_TARGETS,
     CREDENTIALS,
     ENCRYPTION_KEYS,
     NAMESPACES,
@@ -28,7 +29,7 @@ from keyward.sensitive import Sensitive
 
 Json = dict[str, Any]
 T = TypeVar("T")
-_KINDS = {k.name: k for k in (CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS, TARGETS, VERSIONS)}
+_KINDS = {k.name: k for k in (CLUSTER_TARGETS, CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS, TARGETS, VERSIONS)}
 
 
 class Api:

@@ -88,7 +88,7 @@ class CredentialSpec(Model):
     redis: Redis | None = None
     """A pair of accounts on a Redis."""
     ecs: Ecs | None = None
-    """The password or the SSH key pair of a user of a Linux host."""
+    """The password or the SSH key pair of a user of a host."""
     ram: Ram | None = None
     """The AccessKey of a RAM user of a cloud account."""
     rotation: Rotation = Rotation()
@@ -271,6 +271,7 @@ class Credential(Model):
             f"spec.{', spec.'.join(_TYPES)}: the type cannot be changed: delete the Credential and make another",
         ),
         Rule(_kept("spec.polardb", "targetRef"), _TYPE.format("polardb.targetRef")),
+        Rule(_kept("spec.ecs", "engine"), _TYPE.format("ecs.engine")),
         Rule(_kept("spec.polardb", "engine"), _TYPE.format("polardb.engine")),
         *(
             Rule(_kept_optional(f"spec.{block}", "provider"), _TYPE.format(f"{block}.provider"))

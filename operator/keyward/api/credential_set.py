@@ -103,7 +103,7 @@ class TemplateSpec(CredentialSpec):
     redis: RedisTemplate | None = None
     """A pair of accounts on a Redis."""
     ecs: EcsTemplate | None = None
-    """The password or the SSH key pair of a user of a Linux host."""
+    """The password or the SSH key pair of a user of a host."""
     ram: RamTemplate | None = None
     """The AccessKey of a RAM user of a cloud account."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
@@ -15,6 +16,8 @@ from keyward.api.values import ObjectName, SecretKey
 PORT: Final = 22
 HASHED: Final = "Hashed"
 KEY_PAIR: Final = "SSHKey"
+WINDOWS: Final = "Windows"
+_OF_WINDOWS: Final = r"^[A-Za-z_][A-Za-z0-9_.-]{0,19}$"
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*[$]?$")]
 HostKey = Annotated[
     str,
@@ -58,12 +61,14 @@ class UserImport(Model):
 
 
 class Ecs(Model):
-    """The password or the SSH key pair of a user of a Linux host."""
+    """The password or the SSH key pair of a user of a host."""
 
     target_ref: TargetReference
     """The host. It cannot be changed: use another Credential."""
     provider: Provider | None = None
     """AlibabaCloud: the user's value is changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
+    engine: Literal["Linux", "Windows"] = "Linux"
+    """Kind of host, as its Target says. Windows only with provider, and with passwords. It cannot be changed."""
     secret_type: Literal["Password", "SSHKey"]
     """SSHKey: two keys are valid at once while consumers go over to the new one, so none of them is refused. Password: a host
     keeps one, so there is a short gap at each rotation. It cannot be changed."""
@@ -78,6 +83,21 @@ class Ecs(Model):
             "spec.ecs.keyAlgorithm: is for secretType SSHKey: remove it",
             lambda e: e.secret_type == KEY_PAIR or e.key_algorithm == "Ed25519",
         ),
+        Rule(
+            "self.engine != 'Windows' || has(self.provider)",
+            "spec.ecs.engine: Windows hosts are worked on through a cloud's API alone: set provider, here and on the Target",
+            lambda e: e.engine != WINDOWS or e.provider is not None,
+        ),
+        Rule(
+            "self.engine != 'Windows' || self.secretType == 'Password'",
+            "spec.ecs.secretType: users of Windows hosts have passwords here: use Password",
+            lambda e: e.engine != WINDOWS or e.secret_type != KEY_PAIR,
+        ),
+        Rule(
+            f"self.engine != 'Windows' || self.__import__.accounts.all(a, a.name.matches('{_OF_WINDOWS}'))",
+            "spec.ecs.import.accounts[].name: Windows has at most 20 characters, and no $ at the end",
+            lambda e: e.engine != WINDOWS or all(re.fullmatch(_OF_WINDOWS, a.name) for a in e.import_.accounts),
+        ),
     )
 
 
@@ -91,10 +111,10 @@ class HostEndpoint(Model):
 
 
 class EcsTarget(Model):
-    """A Linux host with OpenSSH."""
+    """A host: Linux with OpenSSH, or a Windows instance of a cloud."""
 
-    engine: Literal["Linux"] = "Linux"
-    """Kind of host."""
+    engine: Literal["Linux", "Windows"] = "Linux"
+    """Kind of host. Windows only with provider."""
     provider: Provider | None = None
     """AlibabaCloud: users' values are changed through the cloud's OpenAPI, by openApi. Absent: on the host itself. Either way,
     they are proven at endpoints."""
@@ -108,18 +128,29 @@ class EcsTarget(Model):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["host", "port"]},
         ),
     ]
-    """Where it is: exactly one. A change has to be approved with `keyward target approve` before the admin logs in there."""
+    """Where it is: exactly one. Nothing of ours logs in to a Windows host: there it is what consumers are told, such as the port
+    of RDP. A change has to be approved with `keyward target approve` before the admin logs in there."""
     host_keys: Annotated[
-        tuple[HostKey, ...], Field(min_length=1, max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})
-    ]
-    """Public keys that the host may prove itself with, as in its /etc/ssh/ssh_host_*_key.pub, without the comment. An unknown
-    one is never trusted. A change has to be approved as one of endpoints has."""
+        tuple[HostKey, ...], Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = ()
+    """For Linux, at least one: public keys that the host may prove itself with, as in its /etc/ssh/ssh_host_*_key.pub, without
+    the comment. An unknown one is never trusted. A change has to be approved as one of endpoints has."""
     password_transport: Literal["Hashed", "Plaintext"] = HASHED
     """How a new password gets to the host. Hashed: as sha512-crypt, so that no tool of the host sees it. Plaintext: in clear
     within SSH, where a policy of the host insists on judging it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         *target_rules("ecs"),
+        Rule(
+            "self.engine != 'Windows' || has(self.provider)",
+            "spec.ecs.engine: Windows hosts are worked on through a cloud's API alone: set provider and openApi",
+            lambda e: e.engine != WINDOWS or e.provider is not None,
+        ),
+        Rule(
+            "(self.engine == 'Linux') == (has(self.hostKeys) && size(self.hostKeys) > 0)",
+            "spec.ecs.hostKeys: a Linux host needs at least one, as of its /etc/ssh/ssh_host_ed25519_key.pub; Windows has none",
+            lambda e: (e.engine != WINDOWS) == bool(e.host_keys),
+        ),
         Rule(
             "!has(self.provider) || self.passwordTransport == 'Hashed'",
             "spec.ecs.passwordTransport: is for hosts that are worked on through SSH: remove it",

@@ -122,7 +122,7 @@ def _ecs(ecs: Ecs) -> Managed:
         names=tuple(user.name for user in users),
         created=False,
         passwords={user.name: user.password_from for user in users},
-        engine="Linux",
+        engine=ecs.engine,
         provider=ecs.provider,
         key_pair=ecs.key_algorithm if is_pair else "",
     )

@@ -169,7 +169,7 @@ class TargetSpec(Model):
     redis: RedisTarget | None = None
     """A Redis system."""
     ecs: EcsTarget | None = None
-    """A Linux host."""
+    """A Linux host, or a Windows instance of a cloud."""
     ram: RamTarget | None = None
     """A cloud account with RAM users."""
     admin: Admin

@@ -172,7 +172,9 @@ class Effects:
         access, accounts = _reach(run)
         sent = version.sequence in run.memory.sent
         login = Login(version.account, password)
-        proof = Proof(access, login, Expectation(accounts, _acts_as(accounts, version)))
+        proof = Proof(
+            access, login, Expectation(accounts, _acts_as(accounts, version), version=str(self._mark(version)))
+        )
         for endpoint in await proof.endpoints():
             try:
                 await run.as_admin(lambda at=endpoint: proof.at(at, _reach(run)[0].admin))  # type: ignore[misc]
@@ -192,7 +194,8 @@ class Effects:
     async def disprove(self, run: Pass, version: Version, password: Sensitive) -> None:
         """See every endpoint refuse a value that has leaked. Raises as `proof.see_refused`."""
         access, accounts = _reach(run)
-        await see_refused(access, Login(version.account, password), Expectation(accounts, None, access.admin), version)
+        expect = Expectation(accounts, None, access.admin, str(self._mark(version)))
+        await see_refused(access, Login(version.account, password), expect, version)
 
     async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> tuple[str, ...]:
         """Give nodes what they lack of these accounts; which nodes. Raises Retry or Blocked: some may lack it still."""

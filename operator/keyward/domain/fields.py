@@ -174,8 +174,9 @@ def host_user(name: str, value: Sensitive, server: Server, *, key_pair: bool) ->
         "username": Sensitive(name),
         "host": Sensitive(host),
         "port": Sensitive(str(port)),
-        "known_hosts": Sensitive("".join(f"{named} {key}\n" for key in server.host_keys)),
     }
+    if server.host_keys:
+        texts["known_hosts"] = Sensitive("".join(f"{named} {key}\n" for key in server.host_keys))
     if key_pair:
         texts |= {"ssh-privatekey": value, "ssh-publickey": Sensitive(f"{openssh.public_line(value)}\n")}
     else:

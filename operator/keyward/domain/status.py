@@ -20,6 +20,7 @@ from keyward.errors import Reason
 
 Json = dict[str, Any]
 _LONGEST = 256  # characters of a short text, as the API has it
+_WITNESSES = {"OnHost": "it was tried by a login on the host itself"}  # others compare it with what the system stores
 _TOLD = ("Grace", "BackOff", "ConsumersNotCurrent", "ProjectionPending", "Suspended", Reason.TARGET_SUSPENDED)
 
 
@@ -203,7 +204,8 @@ def _of_witness(seen: Observed, since: Since) -> list[Json]:
         return [kept for kept in [since.standing("VerifiedBy")] if kept is not None]
     if witness == "Login":
         return []
-    text = f"VerifiedBy={witness}: the system lets nobody in with this value, so the admin compared it with what is stored there"
+    how = _WITNESSES.get(witness, "the admin compared it with what is stored there")
+    text = f"VerifiedBy={witness}: the system lets nobody in from here with this value, so {how}"
     return [since.condition("VerifiedBy", True, witness, text, seen.wish.generation)]
 
 

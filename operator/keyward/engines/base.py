@@ -230,6 +230,7 @@ class Expectation:
     admin: Login | None = (
         None  # to look at what a login does not reach, or is not told: rows of user@host, an account that is off
     )
+    version: str = ""  # names the version whose value is proven among all, as a mark does
 
 
 class Engine(Protocol):

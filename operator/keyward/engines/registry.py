@@ -15,6 +15,7 @@ ENGINES: Final[dict[str, tuple[str, str, str]]] = {
     "Redis": ("keyward.engines.redis.engine", "Redis", "keyward[redis]"),
     "AlibabaCloud": ("keyward.engines.alibaba.ram.engine", "Ram", "keyward[alibaba]"),
     "AlibabaCloud/Linux": ("keyward.engines.alibaba.hosts.engine", "LinuxHost", "keyward[alibaba,ssh]"),
+    "AlibabaCloud/Windows": ("keyward.engines.alibaba.hosts.windows", "WindowsHost", "keyward[alibaba]"),
     "AlibabaCloud/Redis": ("keyward.engines.alibaba.caches.engine", "CloudRedis", "keyward[alibaba,redis]"),
     "AlibabaCloud/MySQL": ("keyward.engines.alibaba.databases.engine", "CloudMySQL", "keyward[alibaba,mysql]"),
     "AlibabaCloud/MariaDB": ("keyward.engines.alibaba.databases.engine", "CloudMariaDB", "keyward[alibaba,mysql]"),

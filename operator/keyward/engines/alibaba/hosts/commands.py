@@ -13,11 +13,12 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.errors import translate, unrun
-from keyward.engines.alibaba.hosts.sdk import Instance, Outcome, Script
+from keyward.engines.alibaba.hosts.sdk import Instance, Outcome, Run, Script
 from keyward.errors import Blocked, KeywardError, Reason, Retry, Unsettled
 
 MOST: Final = 24 * 1024
@@ -31,7 +32,9 @@ _PAUSE: Final = 1.0
 _LATER: Final = "its result is asked for again"
 _REMEMBERED: Final = 120.0  # seconds for which what a look found tells how things are
 _TOKEN: Final = 64
+_TRUSTED: Final = 60.0  # seconds
 _KEPT: Final = 4096
+_SAME: Final = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
@@ -40,7 +43,16 @@ class Memory:
 
     clock: Callable[[], float] = time.monotonic
     _looks: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _answered: dict[str, float] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)  # ClientTokens of secret parameters that a command may still need
     _over: dict[str, int] = field(default_factory=dict)
+
+    def answers(self, instance: str) -> bool:
+        """Whether Cloud Assistant answered there a moment ago; if it does not any more, each command says so."""
+        return self.clock() - self._answered.get(instance, -_TRUSTED) < _TRUSTED
+
+    def answered(self, instance: str) -> None:
+        self._answered[instance] = self.clock()
 
     def begun(self, look: str) -> str | None:
         """The invocation that answers a look that was not over when somebody had to go on, if it still tells how things are."""
@@ -87,7 +99,7 @@ class Commands:
         failure: KeywardError
         try:
             if invocation is None:
-                invocation, _ = await self.instance.run(_bounded(script), uuid.uuid4().hex)
+                invocation = (await self.instance.run(_bounded(script), uuid.uuid4().hex)).id
                 self.memory.begin(what, invocation)
             outcome = await self._outcome(invocation)
         except Failure as error:
@@ -108,9 +120,14 @@ class Commands:
             Unsettled: it was sent, and it is not over, or nobody knows.
             Retry, Blocked: it was not run.
         """
-        invocation = await self._begun(_bounded(script), self.memory.token(change))
+        run = await self._begun(_bounded(script), self.memory.token(change))
         try:
-            outcome = await self._outcome(invocation)
+            outcome = await self._outcome(run.id)
+            if outcome is not None and _was_over(run, outcome):
+                # It tells of then: what it changed may have been undone since, or what stopped it mended.
+                self.memory.told(change)
+                run = await self._begun(script, self.memory.token(change))
+                outcome = await self._outcome(run.id)
         except Failure as error:
             text = f"a command was sent, and its result is not known ({error}): {_LATER}"
         else:
@@ -122,26 +139,31 @@ class Commands:
             text = f"Cloud Assistant has not ended a command yet: {_LATER}"
         raise Unsettled(Reason.UNKNOWN_OUTCOME, text, AGAIN)
 
-    async def _begun(self, script: Script, client_token: str) -> str:
+    async def _begun(self, script: Script, client_token: str) -> Run:
         failure: KeywardError
         try:
-            invocation, request = await self.instance.run(script, client_token)
+            run = await self.instance.run(script, client_token)
         except Failure as error:
             failure = translate(error, sends=True)
         else:
-            self.requests.append(f"RunCommand {request}")
-            return invocation
+            self.requests.append(f"RunCommand {run.request}")
+            return run
         raise failure
 
     async def _outcome(self, invocation: str) -> Outcome | None:
         """Of a run; None if it is not over within our patience. Raises Failure."""
         until, pause = time.monotonic() + PATIENCE, _FIRST
         while True:
+            await asyncio.sleep(pause)
             outcome = await self.instance.outcome(invocation)
             if outcome is not None or time.monotonic() + pause > until:
                 return outcome
-            await asyncio.sleep(pause)
             pause = min(pause * 1.5, _PAUSE)
+
+
+def _was_over(run: Run, outcome: Outcome) -> bool:
+    """Whether it had ended before it was asked for. Times have seconds, and maybe two clocks: done twice is no harm."""
+    return run.asked is not None and outcome.at is not None and outcome.at < run.asked - _SAME
 
 
 def _bounded(script: Script) -> Script:

@@ -1,4 +1,4 @@
-"""The codes of ECS, and why Cloud Assistant did not run a command to its end."""
+"""The codes of ECS and OOS, and why Cloud Assistant did not run a command to its end."""
 
 from __future__ import annotations
 
@@ -27,10 +27,26 @@ _CODES: Final[tuple[Code, ...]] = (
         Reason.INVALID_SPEC,
         "spec.ecs.engine: the instance does not run such commands: see whether it is Linux or Windows, and running",
     ),
+    (
+        "ParameterStore.NotSupported",
+        Blocked,
+        Reason.ENGINE_UNSUPPORTED,
+        "this region has no parameters that commands could use, and passwords of Windows need them",
+    ),
+    (
+        "ParameterStore",
+        Blocked,
+        Reason.ADMIN_PRIVILEGE_MISSING,
+        "the admin login may not use the parameter: it needs {rights}",
+    ),
     ("Invocation.ExceedQuota", Retry, Reason.BUSY, "the commands of today are used up in this region"),
     ("IdempotentProcessing", Retry, Reason.BUSY, "the same command is being accepted just now"),
 )
-_RIGHTS: Final = "ecs:RunCommand, ecs:DescribeInvocationResults and ecs:DescribeCloudAssistantStatus on the instance"
+_RIGHTS: Final = (
+    "ecs:RunCommand, ecs:DescribeInvocationResults and ecs:DescribeCloudAssistantStatus on the instance; for Windows also "
+    "ecs:DescribeInstanceRamRole, oos:CreateSecretParameter, oos:DeleteSecretParameter, oos:ListSecretParameters, "
+    "oos:GetSecretParameter, kms:CreateSecret, kms:DeleteSecret and kms:GetSecretValue"
+)
 _WORDS: Final = Words(_RIGHTS, _CODES)
 # Of a command that never began on the instance.
 _NEVER_BEGAN: Final[dict[str, str]] = {
@@ -44,11 +60,14 @@ _NEVER_BEGAN: Final[dict[str, str]] = {
     "TaskConcurrencyLimit": "Cloud Assistant runs as many commands as it can at once",
     "SecurityGroupRuleDenied": "the instance's security group keeps Cloud Assistant out",
 }
+NO_PARAMETER: Final = "EntityNotExists.Parameter"
+PARAMETER_EXISTS: Final = ("EntityAlreadyExist", "ParameterAlreadyExist")
+"""How the code begins that says so: the documentation has none for it."""
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
 def translate(failure: Failure, *, sends: bool = False) -> KeywardError:
-    """As `alibaba.errors.translate`, in the words of ECS."""
+    """As `alibaba.errors.translate`, in the words of ECS and OOS."""
     return errors.translate(failure, _WORDS, sends=sends)
 
 

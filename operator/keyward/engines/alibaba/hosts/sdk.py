@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from alibabacloud_ecs20140526 import models as ecs
@@ -14,6 +16,7 @@ from keyward.engines.alibaba.calls import Caller
 from keyward.engines.alibaba.failures import Failure, Way
 
 SHELL: Final = "RunShellScript"
+POWERSHELL: Final = "RunPowerShellScript"
 _TIMEOUT: Final = 30  # seconds after which Cloud Assistant ends a command by force
 _NAME: Final = "keyward"
 _ENDED: Final = frozenset({"Finished", "Success"})
@@ -37,6 +40,16 @@ class Outcome:
     code: str
     output: bytes = field(repr=False)
     dropped: int = 0
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A script that was accepted, now or earlier: the ids of invocation and request, and the cloud's time of the answer."""
+
+    id: str
+    request: str
+    asked: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +68,8 @@ class Instance:
         self.id = caller.api.instance
         self._region = caller.api.region
 
-    async def run(self, script: Script, client_token: str) -> tuple[str, str]:
-        """Have it run; the ids of the invocation and of the request."""
+    async def run(self, script: Script, client_token: str) -> Run:
+        """Have it run; with a token that the cloud knows already, find the run that it had."""
         request = ecs.RunCommandRequest(
             region_id=self._region,
             instance_id=[self.id],
@@ -70,10 +83,10 @@ class Instance:
             termination_mode="ProcessTree",
             timeout=_TIMEOUT,
         )
-        body = await self._ecs("run_command", request)
-        if not body.invoke_id:
+        answer = await self._caller.call(EcsClient, "ECS", "run_command", request)
+        if not answer.body.invoke_id:
             raise Failure(Way.MALFORMED)
-        return str(body.invoke_id), body.request_id or ""
+        return Run(str(answer.body.invoke_id), answer.body.request_id or "", _date(answer.headers.get("date")))
 
     async def outcome(self, invocation: str) -> Outcome | None:
         """Of an invocation; None while it is not over."""
@@ -92,6 +105,7 @@ class Instance:
             code=one.error_code or "",
             output=_decoded(one.output or ""),
             dropped=one.dropped or 0,
+            at=_stamp(one.finished_time),
         )
 
     async def assistant(self) -> Assistant | None:
@@ -104,8 +118,29 @@ class Instance:
                 return Assistant((one.cloud_assistant_status or "").lower() == "true", one.ostype or "")
         return None
 
+    async def role(self) -> str:
+        """Name of the RAM role that is attached to it; empty if there is none."""
+        request = ecs.DescribeInstanceRamRoleRequest(region_id=self._region, instance_ids=f'["{self.id}"]')
+        shown = (await self._ecs("describe_instance_ram_role", request)).instance_ram_role_sets
+        sets = (shown.instance_ram_role_set or ()) if shown else ()
+        return next((one.ram_role_name or "" for one in sets if one.instance_id == self.id), "")
+
     async def _ecs(self, operation: str, request: Any) -> Any:
         return (await self._caller.call(EcsClient, "ECS", operation, request)).body
+
+
+def _stamp(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except (TypeError, ValueError):
+        return None
 
 
 def _decoded(text: str) -> bytes:

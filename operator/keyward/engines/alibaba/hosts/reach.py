@@ -1,0 +1,51 @@
+"""The way to one instance: whether Cloud Assistant answers there, and what the instance is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from keyward.engines.alibaba.calls import Caller
+from keyward.engines.alibaba.failures import Failure
+from keyward.engines.alibaba.hosts.commands import Commands, Memory
+from keyward.engines.alibaba.hosts.errors import translate
+from keyward.engines.alibaba.hosts.sdk import Instance
+from keyward.engines.base import Login, Place
+from keyward.errors import Blocked, KeywardError, Reason, Retry
+
+_SECONDS: Final = 10.0  # for each answer
+
+
+def caller(place: Place, admin: Login) -> Caller:
+    """The cloud of this place, called as the admin."""
+    assert place.cloud is not None
+    return Caller(place, admin, _SECONDS, chain=place.cloud.default_chain)
+
+
+async def reached(place: Place, admin: Login, system: str, memory: Memory) -> Commands:
+    """Commands on the instance of this place, if Cloud Assistant answers there, and it runs on this system.
+
+    Raises:
+        Retry, Blocked: it does not, or the admin may not ask.
+    """
+    instance = Instance(caller(place, admin))
+    if memory.answers(instance.id):
+        return Commands(instance, memory)
+    failure: KeywardError
+    try:
+        found = await instance.assistant()
+    except Failure as error:
+        failure = translate(error)
+    else:
+        if found is None:
+            text = "spec.ecs.openApi: the region has no such instance, or it is not shown to the admin login: correct one of them"
+            failure = Blocked(Reason.INVALID_SPEC, text)
+        elif not found.answers:
+            text = f"Cloud Assistant does not answer on {instance.id}: it has to run, with the agent started"
+            failure = Retry(Reason.UNREACHABLE, text)
+        elif found.system and found.system != system:
+            text = f"spec.ecs.engine: {instance.id} runs {found.system}, not {system}: correct it"
+            failure = Blocked(Reason.INVALID_SPEC, text)
+        else:
+            memory.answered(instance.id)
+            return Commands(instance, memory)
+    raise failure

@@ -1,0 +1,39 @@
+"""SIGKILL before and after every effect on users whom Cloud Assistant's API changes, and a new start: nobody is locked out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.kills.cloud_hosts import CloudStage, cloud_host
+from tests.kills.hosts import TALES
+from tests.kills.lives import CREATION, ROTATION
+from tests.kills.stage import led_on
+from tests.kills.sweep import Chronicle, killed_at_each_point, told
+
+
+@pytest.fixture(scope="module")
+def stage(control_plane, tmp_path_factory) -> Iterator[CloudStage]:
+    with (
+        cloud_host(tmp_path_factory.mktemp("ecs-kills")) as (server, cloud),
+        led_on(control_plane, lambda api: CloudStage(api, server, cloud)) as stage,
+    ):
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    return told(stage, operator, TALES, "hosts of the cloud")
+
+
+def test_the_effects_on_the_host_are_points(chronicle):
+    names = {point.name for point in chronicle.of(TALES[0], ROTATION).points}
+    assert {"apply:before", "apply:send", "apply:after", "end:send", "end:after"} < names
+    assert {"apply:send", "apply:after"} < {point.name for point in chronicle.of(TALES[1], ROTATION).points}
+
+
+@pytest.mark.parametrize("event", [CREATION, ROTATION], ids=lambda event: event.name)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
+    killed_at_each_point(stage, operator, chronicle, TALES, event)
+    # Whatever was sent twice was one run, or changed nothing the second time.
+    assert all(i.ran is not None for i in stage.cloud.ecs.invocations.values())
