@@ -8,10 +8,10 @@ import pytest
 from tests.cluster import Cluster
 from tests.cluster.postgres import PostgresServer
 from tests.kills import process
+from tests.kills.chronicle import Chronicle, discover
 from tests.kills.lives import CREATION, ROTATION, Kin, Tale
 from tests.kills.process import Operator
 from tests.kills.stage import Stage, led_on
-from tests.kills.sweep import Chronicle, discover
 
 DUAL, DROPPED, SINGLE, GENERIC = TALES = tuple(
     Tale(kin, (CREATION, ROTATION), (ROTATION,))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from keyward.crypto import keyring_document
 from keyward.crypto.vault import Vault
 from keyward.crypto.versions import VersionVault
 from keyward.kube import records
 from keyward.kube.answers import AlreadyExists, Asked, NotFound
-from keyward.kube.client import Client
+from keyward.kube.client import Call, Client
 from keyward.kube.connection import from_kubeconfig
 from keyward.kube.kinds import (
     CLUSTER_TARGETS,
@@ -29,6 +30,7 @@ from keyward.sensitive import Sensitive
 
 Json = dict[str, Any]
 T = TypeVar("T")
+_ALL_SECONDS = 60.0  # for deleting many at once
 _KINDS = {k.name: k for k in (CLUSTER_TARGETS, CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS, TARGETS, VERSIONS)}
 
 
@@ -57,10 +59,13 @@ class Api:
     def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         return self._do(self._client.get(kind, namespace, name))
 
-    def list(self, kind: Kind, namespace: str = "") -> list[Json]:
+    def list(self, kind: Kind, namespace: str = "", label: str = "") -> list[Json]:
+        """All, or those with this label, as `name=value`."""
+        selector = f"labelSelector={quote(label, safe='')}" if label else ""
+
         async def pages() -> list[Json]:
             found: list[Json] = []
-            async for page in self._client.pages(kind, namespace):
+            async for page in self._client.pages(kind, namespace, query=selector):
                 found += page["items"]
             return found
 
@@ -85,6 +90,14 @@ class Api:
 
     def delete(self, kind: Kind, namespace: str, name: str) -> None:
         self._do(self._client.delete(kind, namespace, name))
+
+    def delete_all(self, kind: Kind, namespace: str, label: str, values: Iterable[str]) -> None:
+        """Delete those whose label is one of these, by one request."""
+        wanted = list(values)
+        if wanted:
+            selector = quote(f"{label} in ({','.join(wanted)})", safe="")
+            call = Call(Asked("delete", kind, namespace), None, f"labelSelector={selector}", timeout=_ALL_SECONDS)
+            self._do(self._client.request(call))
 
     def let_go(self, kind: Kind, namespace: str, name: str) -> None:
         """Delete at once, whatever finalizers say."""

@@ -8,10 +8,10 @@ import pytest
 from tests.cluster import definitions
 from tests.kills import process
 from tests.kills.api import Api
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.lives import TALES
 from tests.kills.process import Operator
 from tests.kills.stage import Stage, led_on, named
-from tests.kills.sweep import Chronicle, told
 
 
 @pytest.fixture(scope="module")

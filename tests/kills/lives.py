@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 IMPORTED = "the-imported-password-"
+LIFE = "tests.keyward.dev/life"
+"""The label of all that a test made for one life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +100,15 @@ class Life:
     def _sources(self) -> list[Json]:
         if "import" not in self.kin.kind:
             return []
-        labels = {"labels": {"keyward.dev/source-for": self.name}}
+        labels = {"keyward.dev/source-for": self.name}
         passwords = {name: IMPORTED + name for name in self.accounts}
         return [self._object("Secret", f"{self.name}-import", {"stringData": passwords}, "v1", labels)]
 
-    def _object(self, kind: str, name: str, body: Json, version: str = "", metadata: Json | None = None) -> Json:
+    def _object(self, kind: str, name: str, body: Json, version: str = "", labels: Json | None = None) -> Json:
         return {
             "apiVersion": version or "keyward.dev/v1alpha1",
             "kind": kind,
-            "metadata": {"name": name, "namespace": self.namespace} | (metadata or {}),
+            "metadata": {"name": name, "namespace": self.namespace, "labels": {LIFE: self.name} | (labels or {})},
         } | body
 
     def _spec(self) -> Json:

@@ -24,6 +24,7 @@ from typing import Any
 NOBODY = "-"
 _LATER = ("RDS", "PolarDB")  # services
 _READS = ("describe_", "check_")
+_STANDING = 0.1  # seconds between two looks at the orders: hundreds may stand at once
 _CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")
 _whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
 
@@ -104,7 +105,7 @@ class Watcher:
         stands = order is not None and self._is_there(whose, order, name)
         self._note(whose, name, stands=stands)
         while stands and self._orders().get(whose) == order:  # noqa: ASYNC110 - the order is in a file
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(_STANDING)
 
     def _is_there(self, whose: str, order: list[Any], name: str) -> bool:
         known, counts = self._counts.get(whose, (None, Counter()))

@@ -12,7 +12,7 @@ from tests.cluster import Cluster, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api, decoded
 from tests.kills.consumers import Consumers
-from tests.kills.lives import IMPORTED, Kin, Life
+from tests.kills.lives import IMPORTED, LIFE, Kin, Life
 from tests.kills.process import until
 
 from keyward.api import names
@@ -137,8 +137,15 @@ class Stage:
         return {name: role[2] for name, role in self.roles().items() if name in wanted}
 
     def versions(self, life: Life) -> list[Json]:
-        found = [v for v in self.api.list(VERSIONS, self.namespace) if v["spec"]["credential"] == life.name]
-        return sorted(found, key=_order)
+        return sorted(self.api.list(VERSIONS, self.namespace, f"{names.LABEL_CREDENTIAL}={life.name}"), key=_order)
+
+    def versions_of(self, lives: Iterable[Life]) -> dict[str, list[Json]]:
+        """The same of each, by name."""
+        found: dict[str, list[Json]] = {life.name: [] for life in lives}
+        for version in sorted(self.api.list(VERSIONS, self.namespace), key=_order):
+            if version["spec"]["credential"] in found:
+                found[version["spec"]["credential"]].append(version)
+        return found
 
     def secret(self, life: Life, suffix: str = "") -> dict[str, str]:
         """What its Secret holds, or the one whose name ends so."""
@@ -171,24 +178,31 @@ class Stage:
     def clear(self, lives: Iterable[Life]) -> None:
         """Leave nothing of these. No operator may run that would undo it."""
         lives = list(lives)
-        for life in lives:
-            self.api.let_go(CREDENTIALS, self.namespace, life.name)
-            self.api.delete(TARGETS, self.namespace, life.name)
-            for secret in (life.name, f"{life.name}-admin", f"{life.name}-import"):
-                self.api.delete(SECRETS, self.namespace, secret)
-        names = {life.name for life in lives}
-        for version in self.api.list(VERSIONS, self.namespace):
-            if version["spec"]["credential"] in names:
-                self.api.delete(VERSIONS, self.namespace, version["metadata"]["name"])
+        gone = [life.name for life in lives]
+        self.api.delete_all(CREDENTIALS, self.namespace, LIFE, gone)
+        for left in self.api.list(CREDENTIALS, self.namespace):
+            if left["metadata"]["name"] in gone:
+                self.api.let_go(CREDENTIALS, self.namespace, left["metadata"]["name"])
+        for kind, label in (
+            (TARGETS, LIFE),
+            (SECRETS, LIFE),
+            (SECRETS, names.LABEL_CREDENTIAL),
+            (VERSIONS, names.LABEL_CREDENTIAL),
+        ):
+            self.api.delete_all(kind, self.namespace, label, gone)
         self._drop(lives)
 
     def _drop(self, lives: list[Life]) -> None:
         there = self.roles()
-        for life in lives:
-            for account in sorted(set(life.accounts) & set(there)):
-                for database in {life.database, "postgres"}:
-                    self.postgres.sql(SQL("DROP OWNED BY {}").format(Identifier(account)), database)
-                self.postgres.sql(SQL("DROP ROLE {}").format(Identifier(account)))
+        going = {life.name: sorted(set(life.accounts) & set(there)) for life in lives}
+        for database in {life.database for life in lives} | {"postgres"}:
+            here = [a for life in lives if database in (life.database, "postgres") for a in going[life.name]]
+            self._each(SQL("DROP OWNED BY {}"), here, database)
+        self._each(SQL("DROP ROLE {}"), [account for accounts in going.values() for account in accounts])
+
+    def _each(self, statement: SQL, roles: list[str], database: str = "postgres") -> None:
+        if roles:
+            self.postgres.sql(statement.format(SQL(", ").join(map(Identifier, roles))), database)
 
     def leave(self) -> None:
         self.api.delete(NAMESPACES, "", self.namespace)

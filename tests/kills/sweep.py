@@ -1,140 +1,21 @@
-"""Which points there are, found by leading lives that nobody disturbs, and a kill at each of them."""
+"""Lives of which each stands at another point of an event, and a kill when all do."""
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
+from tests.kills.chronicle import Chronicle, is_settled
 from tests.kills.consumers import Refusal
-from tests.kills.lives import AGAIN, BACK, LEAK, ROTATION, Event, Life, Tale
-from tests.kills.points import NOBODY, Passed, Point
-from tests.kills.process import Operator, until, until_nothing_is_left
+from tests.kills.lives import Event, Life, Tale
+from tests.kills.points import Point
+from tests.kills.process import Operator, until_nothing_is_left
 from tests.kills.stage import Stage
 
 Json = dict[str, Any]
-TWINS = 2
-COMMANDS = (ROTATION, AGAIN, BACK, LEAK)
-_QUIET = 1.0
 _STILL = 0.4
-
-
-@dataclass(slots=True)
-class Record:
-    """How one event goes if nothing comes between: the points in their order, and what is there at its end."""
-
-    points: list[Point] = field(default_factory=list)
-    end: Json = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Chronicle:
-    """How each tale goes. `beside` is what the operator passes on behalf of nobody in particular."""
-
-    records: dict[tuple[Tale, Event], Record] = field(default_factory=dict)
-    beside: list[Point] = field(default_factory=list)
-
-    def of(self, tale: Tale, event: Event) -> Record:
-        return self.records[tale, event]
-
-
-def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronicle:
-    """Live through each tale twice, all side by side. Twins have to agree on how it went."""
-    chronicle = Chronicle()
-    until("its start", lambda: operator.ready)
-    began = operator.now()
-    stage.lose_our_part_of_a_key()
-    twins = {tale: [stage.life(tale.kin) for _ in range(TWINS)] for tale in tales}
-    for number in range(max(len(tale.events) for tale in twins)):
-        now = {tale: tale.events[number] for tale in twins if number < len(tale.events)}
-        since = operator.now()
-        everyone = [life for tale in now for life in twins[tale]]
-        for tale, event in now.items():
-            for life in twins[tale]:
-                event.act(stage, life)
-        told = {life.name for tale, event in now.items() if event in COMMANDS for life in twins[tale]}
-        until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since, told))
-        looks = stage.looks(everyone)
-        for tale, event in now.items():
-            chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
-    chronicle.beside = sorted({Point(p.name) for p in operator.passed(NOBODY, began)}, key=str)
-    operator.end()
-    stage.clear(life for lives in twins.values() for life in lives)
-    operator.start()
-    return chronicle
-
-
-def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str) -> Chronicle:
-    """How these tales go. How many points there are is said."""
-    tales = tuple(tales)
-    found = discover(stage, operator, tales)
-    points = sum(len(found.of(tale, event).points) for tale in tales for event in tale.swept)
-    sys.stderr.write(f"kills of {what}: {points} points of {sum(len(tale.swept) for tale in tales)} events\n")
-    return found
-
-
-def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int, told: set[str]) -> object:
-    """Who is not at rest, or was `told` something and has not done it: a busy machine keeps still before it begins, too."""
-    keys = [life.key for life in lives]
-    restless = operator.restless(keys, since, _QUIET) or operator.amid(keys, since)
-    return restless or {
-        name: look
-        for name, look in stage.looks(lives).items()
-        if not _is_settled(look) or (name in told and not look["answered"])
-    }
-
-
-def _is_settled(look: Json) -> bool:
-    credential, secret = look["credential"], look["secret"]
-    if credential is None:
-        # The garbage collector takes the Secret, and the sweep begins the recovery window.
-        return (secret is None or secret["owner"] is None) and all(v["orphaned"] for v in look["versions"][-1:])
-    return (
-        credential["conditions"].get("Ready", "").startswith("True")
-        and credential["seen"]
-        and not credential["failures"]
-        and not credential["going"]
-        and all(v["promoted"] or v["retired"] for v in look["versions"] if v["live"])
-        and not look.get("waits")
-    )
-
-
-def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, Json]) -> Record:
-    traces = [points(operator.passed(life.key, since)) for life in twins]
-    common = [point for point in traces[0] if all(point in trace for trace in traces)]
-    ends = [looks[life.name] for life in twins]
-    assert all(end == ends[0] for end in ends), ends
-    return Record(common, ends[0])
-
-
-def points(passed: Iterable[Passed]) -> list[Point]:
-    """Passages by name and number, one before and one after each effect.
-
-    A step that turned out to have nothing to do is none. A write goes by the name of its step, if it has one.
-    """
-    counts: Counter[str] = Counter()
-    found: list[Point] = []
-    for one in passed:
-        counts[one.name] += 1
-        point = Point(one.name, counts[one.name])
-        last = found[-1] if found else None
-        if point.is_after and not point.is_write and last is not None:
-            if last.name == f"{point.step}:before":
-                found.pop()
-                continue
-            if last.is_write and last.is_after:
-                found.pop()
-        if point.is_write and not point.is_after and last is not None and not last.is_write and not last.is_after:
-            continue
-        found.append(point)
-    return found
-
-
-# --- the kills ---
 
 
 @dataclass(slots=True)
@@ -147,6 +28,7 @@ class Sweep:
     tale: Tale
     event: Event
     lives: dict[Point, Life] = field(default_factory=dict)
+    others: list[Life] = field(default_factory=list)  # to whom it happens as well, and who stand nowhere
     stored: dict[str, list[Json]] = field(default_factory=dict)  # the versions when all stood
     since: int = 0
     died: bool = False
@@ -160,8 +42,12 @@ class Sweep:
         """What happens in these lives before."""
         return self.tale.events[: self.tale.events.index(self.event)]
 
+    @property
+    def everybody(self) -> list[Life]:
+        return [*self.lives.values(), *self.others]
+
     def act(self, event: Event) -> None:
-        for life in self.lives.values():
+        for life in self.everybody:
             event.act(self.stage, life)
 
     def begin(self) -> None:
@@ -173,24 +59,24 @@ class Sweep:
 
     def until_as_recorded(self, event: Event) -> None:
         """Wait until all is as if nothing had come between."""
-        until_nothing_is_left(f"{event.name} of {self.tale}", partial(self._other_than_recorded, event))
+        all_as_recorded([(self, event)])
 
-    def _other_than_recorded(self, event: Event) -> object:
-        restless = self.operator.restless((life.key for life in self.lives.values()), self.since, _STILL)
-        if restless:
-            return restless
+    def other_than_recorded(self, event: Event, looks: Json) -> dict[str, list[str]]:
+        """Whose look is another one than at the end of the event that nobody disturbed, and in what."""
         end = self.chronicle.of(self.tale, event).end
-        looks = self.stage.looks(self.lives.values())
+        points = {life.name: str(point) for point, life in self.lives.items()}
         return {
-            f"{life.name} at {point}": differences(end, looks[life.name])
-            for point, life in self.lives.items()
+            f"{life.name} at {points.get(life.name, 'no point')} in {event.name} of {self.tale}": differences(
+                end, looks[life.name]
+            )
+            for life in self.everybody
             if looks[life.name] != end
         }
 
     def unready(self) -> Json:
         """Who is not Ready, or not at rest."""
         looks = self.stage.looks(self.lives.values())
-        return {name: look["credential"] for name, look in looks.items() if not _is_settled(look)}
+        return {name: look["credential"] for name, look in looks.items() if not is_settled(look)}
 
     def in_the_gap(self, refusal: Refusal, life: Life) -> bool:
         """Whether what was read before the Secret told of a send was refused after it: single accounts have no second."""
@@ -201,8 +87,9 @@ class Sweep:
 
     def values_kept(self) -> None:
         """Whatever was reserved when the operator died is what is there now."""
+        versions = self.stage.versions_of(self.lives.values())
         for point, life in self.lives.items():
-            now = {v["metadata"]["name"]: v for v in self.stage.versions(life)}
+            now = {v["metadata"]["name"]: v for v in versions[life.name]}
             for before in self.stored[life.name]:
                 after = now.get(before["metadata"]["name"])
                 same = after is None or _identity(after) == _identity(before)
@@ -223,14 +110,31 @@ def swept(
             now = [(sweep, sweep.earlier[number]) for sweep in sweeps if number < len(sweep.earlier)]
             for sweep, event in now:
                 sweep.act(event)
-            for sweep, event in now:
-                sweep.until_as_recorded(event)
+            all_as_recorded(now)
         yield sweeps
     finally:
         operator.end()
         operator.go_on()
         stage.clear(life for sweep in sweeps for life in sweep.lives.values())
         operator.start()
+
+
+def all_as_recorded(cases: Sequence[tuple[Sweep, Event]]) -> None:
+    """Wait until each of these events has ended as if nothing had come between."""
+    stage, operator = cases[0][0].stage, cases[0][0].operator
+    lives = [life for sweep, _ in cases for life in sweep.everybody]
+    since = min(sweep.since for sweep, _ in cases)
+
+    def left() -> object:
+        restless = operator.restless((life.key for life in lives), since, _STILL)
+        if restless:
+            return restless
+        looks = stage.looks(lives)
+        return {
+            name: found for sweep, event in cases for name, found in sweep.other_than_recorded(event, looks).items()
+        }
+
+    until_nothing_is_left("the end of an event, as if nothing had come between", left)
 
 
 def kill(sweeps: Iterable[Sweep]) -> None:
@@ -254,31 +158,7 @@ def stand(sweeps: Iterable[Sweep]) -> None:
         sweep.begin()
     until_nothing_is_left("standing at each point", lambda: [one for sweep in sweeps for one in sweep.not_standing()])
     for sweep in sweeps:
-        sweep.stored = {life.name: stage.versions(life) for life in sweep.lives.values()}
-
-
-def killed_at_each_point(
-    stage: Stage, operator: Operator, chronicle: Chronicle, tales: Iterable[Tale], event: Event
-) -> None:
-    """Kill once, when of each tale one life stands at each point of the event; start again, and compare."""
-    with swept(stage, operator, chronicle, [(tale, event) for tale in tales if event in tale.swept]) as sweeps:
-        lives = [(sweep, life) for sweep in sweeps for life in sweep.lives.values()]
-        consumers = stage.consumers()
-        with consumers.at_work(life for _, life in lives if event.publishes):
-            kill(sweeps)
-            operator.start()
-            for sweep in sweeps:
-                sweep.until_as_recorded(event)
-            until_nothing_is_left("logins of everybody", consumers.without_a_login)
-        consumers.never_refused()
-        for sweep in sweeps:
-            sweep.values_kept()
-        for sweep, life in lives if event.publishes or event is LEAK else ():
-            stage.proves(life)
-            for refusal in consumers.refused(life):
-                # Whoever took longer than the grace period from reading to logging in was promised nothing.
-                late = refusal.ended - refusal.read > life.grace > 0
-                assert late or (not life.grace and sweep.in_the_gap(refusal, life)), refusal
+        sweep.stored = stage.versions_of(sweep.lives.values())
 
 
 def _identity(version: Json) -> Json:

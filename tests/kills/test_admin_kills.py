@@ -10,12 +10,10 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.kills.admins import TALES, AdminFamilyStage, PostgresStage
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.family import MARIADB
-from tests.kills.lives import AGAIN, CREATION, ROTATION
+from tests.kills.journey import killed_at_each_point
 from tests.kills.stage import Stage, led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
-
-EVENTS = (CREATION, ROTATION, AGAIN)
 
 
 @pytest.fixture(scope="module", params=["PostgreSQL", "MariaDB"])
@@ -46,6 +44,5 @@ def test_undisturbed_an_admin_login_is_imported_and_changed(chronicle):
             assert end["secret"]["owner"] is None, "it outlives its Credential"
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_nobody_is_locked_out(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, TALES, event)
+def test_killed_at_any_point_nobody_is_locked_out(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, TALES)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.cloud_hosts import CloudStage, cloud_host
 from tests.kills.hosts import TALES
+from tests.kills.journey import killed_at_each_point
 from tests.kills.lives import CREATION, ROTATION
 from tests.kills.stage import led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_the_effects_on_the_host_are_points(chronicle):
 
 
 @pytest.mark.parametrize("event", [CREATION, ROTATION], ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, TALES, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, TALES)
     # Whatever was sent twice was one run, or changed nothing the second time.
     assert all(i.ran is not None for i in stage.cloud.ecs.invocations.values())

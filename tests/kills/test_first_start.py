@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.cluster import acquire, definitions
 from tests.kills.api import Api
+from tests.kills.chronicle import points
 from tests.kills.lives import Kin, apply
 from tests.kills.points import NOBODY, Point
 from tests.kills.process import Operator, environment, until, until_nothing_is_left
 from tests.kills.scenes import ready
 from tests.kills.stage import Stage
-from tests.kills.sweep import points
 
 from keyward.kube.kinds import ENCRYPTION_KEYS, SECRETS
 

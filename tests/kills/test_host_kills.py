@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cluster.sshd import SshServer
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.hosts import TALES, HostStage
-from tests.kills.lives import CREATION, ROTATION
+from tests.kills.journey import killed_at_each_point
+from tests.kills.lives import ROTATION
 from tests.kills.stage import led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
-
-EVENTS = (CREATION, ROTATION)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +39,5 @@ def test_the_effects_on_the_host_are_points(chronicle):
     assert {"apply:send", "apply:after"} < {point.name for point in chronicle.of(TALES[1], ROTATION).points}
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, TALES, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, TALES)

@@ -12,12 +12,12 @@ import time
 from functools import partial
 
 import pytest
+from tests.kills.journey import killed_at_each_point
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, TALES, Kin, apply, delete
 from tests.kills.points import NOBODY
 from tests.kills.process import until_nothing_is_left
-from tests.kills.sweep import differences, kill, killed_at_each_point, swept
+from tests.kills.sweep import differences, kill, swept
 
-EVENTS = tuple(dict.fromkeys(event for tale in TALES for event in tale.swept))
 TURNS = (ROTATION, AGAIN)
 ROTATED = {tale.kin: tale for tale in TALES if ROTATION in tale.events}
 
@@ -52,9 +52,8 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
             assert all(logins)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, TALES, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, TALES)
 
 
 def test_killed_in_what_it_does_beside_it_misses_nothing(stage, operator, chronicle):

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.family import MARIADB, MYSQL, TALES, FamilyStage
-from tests.kills.lives import CREATION, DELETION, RETURN, ROTATION, Event, Json, Tale
+from tests.kills.journey import killed_at_each_point
+from tests.kills.lives import CREATION, DELETION, Event, Json, Tale
 from tests.kills.stage import led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
-
-EVENTS = (CREATION, ROTATION, DELETION, RETURN)
-
 
 SERVERS = {"mysql": MysqlServer(settings=MYSQL), "mariadb": MariadbServer(settings=MARIADB)}
 
@@ -59,6 +57,5 @@ def test_a_change_takes_several_statements_and_each_gap_between_them_is_a_point(
     assert "drop:send" in {str(point) for point in chronicle.of(TALES[0], DELETION).points}
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, stage.tales, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, stage.tales)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cluster.mysql import MysqlServer
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.family import MYSQL, OVERLAPS, FamilyStage
-from tests.kills.lives import BACK, CREATION, LEAK, ROTATION
+from tests.kills.journey import killed_at_each_point
+from tests.kills.lives import BACK, LEAK, ROTATION
 from tests.kills.stage import led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
-
-EVENTS = (CREATION, ROTATION, BACK, LEAK)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +35,5 @@ def test_undisturbed_one_account_holds_two_values_until_the_grace_is_over(chroni
     assert "sql ALTER USER:after" in {point.name for point in chronicle.of(OVERLAPS[2], LEAK).points}
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, OVERLAPS, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, OVERLAPS)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from tests.cloud.standin import HOST
+from tests.kills.chronicle import points
 from tests.kills.points import Point
 from tests.kills.process import Operator, until_nothing_is_left
-from tests.kills.sweep import points
 from tests.whole_path.api import decoded
 from tests.whole_path.ram_shop import CloudShop, cloud_shop, pair
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION
+from tests.kills.chronicle import Chronicle, told
+from tests.kills.journey import killed_at_each_point
+from tests.kills.lives import CREATION, DELETION, ROTATION
 from tests.kills.redis import TALES, RedisStage
 from tests.kills.stage import led_on
-from tests.kills.sweep import Chronicle, killed_at_each_point, told
-
-EVENTS = (CREATION, ROTATION, AGAIN, DELETION, RETURN)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +46,8 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
         assert not found["two passwords"]
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
-def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, event):
-    killed_at_each_point(stage, operator, chronicle, TALES, event)
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    killed_at_each_point(stage, operator, chronicle, TALES)
 
 
 def test_the_effects_on_the_server_are_points(chronicle):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.kills.chronicle import Chronicle, told
 from tests.kills.lives import CREATION, ROTATION, Kin, Tale
 from tests.kills.points import Point
 from tests.kills.process import Operator
 from tests.kills.scenes import calm, ready, turn
-from tests.kills.sweep import Chronicle, stand, swept, told
+from tests.kills.sweep import stand, swept
 
 from keyward.kube.kinds import SECRETS
 

@@ -1,0 +1,131 @@
+"""Which points there are, found by leading lives that nobody disturbs."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tests.kills.lives import AGAIN, BACK, LEAK, ROTATION, Event, Life, Tale
+from tests.kills.points import NOBODY, Passed, Point
+from tests.kills.process import Operator, until, until_nothing_is_left
+from tests.kills.stage import Stage
+
+Json = dict[str, Any]
+TWINS = 2
+COMMANDS = (ROTATION, AGAIN, BACK, LEAK)
+_QUIET = 1.0
+
+
+@dataclass(slots=True)
+class Record:
+    """How one event goes if nothing comes between: the points in their order, and what is there at its end."""
+
+    points: list[Point] = field(default_factory=list)
+    end: Json = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """How each tale goes. `beside` is what the operator passes on behalf of nobody in particular."""
+
+    records: dict[tuple[Tale, Event], Record] = field(default_factory=dict)
+    beside: list[Point] = field(default_factory=list)
+
+    def of(self, tale: Tale, event: Event) -> Record:
+        return self.records[tale, event]
+
+
+def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronicle:
+    """Live through each tale twice, all side by side. Twins have to agree on how it went."""
+    chronicle = Chronicle()
+    until("its start", lambda: operator.ready)
+    began = operator.now()
+    stage.lose_our_part_of_a_key()
+    twins = {tale: [stage.life(tale.kin) for _ in range(TWINS)] for tale in tales}
+    for number in range(max(len(tale.events) for tale in twins)):
+        now = {tale: tale.events[number] for tale in twins if number < len(tale.events)}
+        since = operator.now()
+        everyone = [life for tale in now for life in twins[tale]]
+        for tale, event in now.items():
+            for life in twins[tale]:
+                event.act(stage, life)
+        told = {life.name for tale, event in now.items() if event in COMMANDS for life in twins[tale]}
+        until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since, told))
+        looks = stage.looks(everyone)
+        for tale, event in now.items():
+            chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
+    chronicle.beside = sorted({Point(p.name) for p in operator.passed(NOBODY, began)}, key=str)
+    operator.end()
+    stage.clear(life for lives in twins.values() for life in lives)
+    operator.start()
+    return chronicle
+
+
+def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str) -> Chronicle:
+    """How these tales go. How many points there are is said."""
+    tales = tuple(tales)
+    found = discover(stage, operator, tales)
+    points = sum(len(found.of(tale, event).points) for tale in tales for event in tale.swept)
+    sys.stderr.write(f"kills of {what}: {points} points of {sum(len(tale.swept) for tale in tales)} events\n")
+    return found
+
+
+def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int, told: set[str]) -> object:
+    """Who is not at rest, or was `told` something and has not done it: a busy machine keeps still before it begins, too."""
+    keys = [life.key for life in lives]
+    restless = operator.restless(keys, since, _QUIET) or operator.amid(keys, since)
+    return restless or {
+        name: look
+        for name, look in stage.looks(lives).items()
+        if not is_settled(look) or (name in told and not look["answered"])
+    }
+
+
+def is_settled(look: Json) -> bool:
+    credential, secret = look["credential"], look["secret"]
+    if credential is None:
+        # The garbage collector takes the Secret, and the sweep begins the recovery window.
+        return (secret is None or secret["owner"] is None) and all(v["orphaned"] for v in look["versions"][-1:])
+    return (
+        credential["conditions"].get("Ready", "").startswith("True")
+        and credential["seen"]
+        and not credential["failures"]
+        and not credential["going"]
+        and all(v["promoted"] or v["retired"] for v in look["versions"] if v["live"])
+        and not look.get("waits")
+    )
+
+
+def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, Json]) -> Record:
+    traces = [points(operator.passed(life.key, since)) for life in twins]
+    common = [point for point in traces[0] if all(point in trace for trace in traces)]
+    ends = [looks[life.name] for life in twins]
+    assert all(end == ends[0] for end in ends), ends
+    return Record(common, ends[0])
+
+
+def points(passed: Iterable[Passed]) -> list[Point]:
+    """Passages by name and number, one before and one after each effect.
+
+    A step that turned out to have nothing to do is none. A write goes by the name of its step, if it has one.
+    """
+    counts: Counter[str] = Counter()
+    found: list[Point] = []
+    for one in passed:
+        counts[one.name] += 1
+        point = Point(one.name, counts[one.name])
+        last = found[-1] if found else None
+        if point.is_after and not point.is_write and last is not None:
+            if last.name == f"{point.step}:before":
+                found.pop()
+                continue
+            if last.is_write and last.is_after:
+                found.pop()
+        if point.is_write and not point.is_after and last is not None and not last.is_write and not last.is_after:
+            continue
+        found.append(point)
+    return found
