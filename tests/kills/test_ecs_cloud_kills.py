@@ -9,7 +9,7 @@ from tests.kills.chronicle import Chronicle, told
 from tests.kills.cloud_hosts import CloudStage, cloud_host
 from tests.kills.hosts import TALES
 from tests.kills.journey import killed_at_each_point
-from tests.kills.lives import CREATION, ROTATION
+from tests.kills.lives import ROTATION
 from tests.kills.stage import led_on
 
 
@@ -33,7 +33,6 @@ def test_the_effects_on_the_host_are_points(chronicle):
     assert {"apply:send", "apply:after"} < {point.name for point in chronicle.of(TALES[1], ROTATION).points}
 
 
-@pytest.mark.parametrize("event", [CREATION, ROTATION], ids=lambda event: event.name)
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
     killed_at_each_point(stage, operator, chronicle, TALES)
     # Whatever was sent twice was one run, or changed nothing the second time.
