@@ -30,7 +30,7 @@ def shop(request, control_plane, tmp_path_factory) -> Iterator[CloudDatabaseShop
         yield found
 
 
-def test_a_pair_is_made_and_takes_turns(shop):
+def test_a_pair_is_made_and_takes_turns_and_the_status_has_the_calls(shop):
     shop.apply(shop.credential("turns", shop.created("turns", shop.level)))
     first = shop.published("turns")
     assert (first["username"], shop.refused(first)) == ("turns", "")
@@ -43,7 +43,9 @@ def test_a_pair_is_made_and_takes_turns(shop):
         names.append(after["username"])
     assert names == ["turns", "turns_clone", "turns"]
     assert shop.refused(first)
-    assert shop.get("credential", "turns")["status"]["type"] == f"{shop.block}/{shop.there.engine}"
+    status = until("its calls", lambda: (s := shop.get("credential", "turns")["status"]).get("requests") and s)
+    assert status["type"] == f"{shop.block}/{shop.there.engine}"
+    assert {line.split()[1] for line in status["requests"]} <= {request for _, request in shop.cloud.calls}
     assert first["dsn"].startswith("postgresql://turns:" if shop.there.engine == "PostgreSQL" else "mysql://turns:")
 
 
@@ -59,11 +61,21 @@ def test_what_the_cloud_refuses_and_loses_stands_in_the_condition_and_is_gone_th
     assert not shop.refused(first)
     made = [name for action, name in shop.there.done if action == "CreateAccount" and name.startswith("faults")]
     assert sorted(made) == ["faults", "faults_clone"]
+
+
+def test_a_stranger_s_account_and_one_of_a_credential_on_another_target_are_left_alone(shop):
+    store, lineage = "7f0f1b5c-0000-4000-8000-000000000000", "0123456789abcdef0123456789abcdef"
     shop.there.account("taken", "Theirs-1-theirs")
-    shop.apply(shop.credential("taken", shop.created("taken", shop.level)))
-    said = until("what is said of the other", lambda: shop.condition("taken", "Stalled"))
-    assert said["reason"] == "AccountExists"
-    assert "taken_clone" not in shop.there.accounts
+    shop.there.account("marked", "Theirs-1-theirs").description = f"keyward-1_{store}_{lineage}_3_abcdef01"
+    shop.apply(*(shop.credential(name, shop.created(name, shop.level)) for name in ("taken", "marked")))
+    for name, why in (
+        ("taken", "is on the server already"),
+        ("marked", "mark of another Credential (lineage 01234567)"),
+    ):
+        said = until(f"what is said of {name}", lambda name=name: shop.condition(name, "Stalled"))
+        assert said["reason"] == "AccountExists"
+        assert why in said["message"]
+        assert f"{name}_clone" not in shop.there.accounts
 
 
 def test_no_consumer_is_refused_one_login(shop, tmp_path):

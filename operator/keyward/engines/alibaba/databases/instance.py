@@ -64,6 +64,7 @@ class Instance(Protocol):
     """
 
     id: str
+    resets: str  # the operation that sets a password
     takes_all_at_once: bool  # an account is made with its rights, and made again by the same call
 
     async def about(self) -> About: ...

@@ -25,6 +25,7 @@ _MOST_PAGES: Final = 50
 class PolarDBCluster:
     """Implements `Instance`."""
 
+    resets = "ModifyAccountPassword"
     takes_all_at_once = True
 
     def __init__(self, place: Place, login: Login, timeout: float) -> None:

@@ -25,6 +25,7 @@ _LOCKED: Final = "Locked"
 class RdsInstance:
     """Implements `Instance`."""
 
+    resets = "ResetAccountPassword"
     takes_all_at_once = False
 
     def __init__(self, place: Place, login: Login, timeout: float) -> None:

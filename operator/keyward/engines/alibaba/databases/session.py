@@ -8,6 +8,7 @@ password that nobody knows; rights; the stored password last, so that a call who
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from keyward.engines.alibaba import descriptions
@@ -70,8 +71,7 @@ class Session:
         like = found.get(change.like) if change.like is not None else None
         await self._give_rights(found[name], rules.wished(accounts, like), before_send)
         await before_send()
-        work = self._instance.reset(name, change.password)
-        await self._send("ResetAccountPassword", work)
+        await self._send(self._instance.resets, self._instance.reset(name, change.password), carries_value=True)
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         found = await self._as_judged(removal.accounts, removal.expected)
@@ -116,18 +116,7 @@ class Session:
             privileges=rules.wished(accounts, None) or {},
             comment=change.comments[name],
         )
-        if whole:
-            await self._send("CreateAccount", self._instance.create(made))
-            return
-        unknown: Unsettled
-        try:
-            await self._send("CreateAccount", self._instance.create(made))
-        except Unsettled as error:
-            unknown = error
-        else:
-            return
-        # No value of ours was in it: whether it was made is seen at the next look.
-        raise Retry(unknown.reason, unknown.message, unknown.after)
+        await self._send("CreateAccount", self._instance.create(made), carries_value=whole)
 
     async def _give_rights(self, account: Account, wanted: Mapping[str, str] | None, before_send: BeforeSend) -> None:
         """Raises Underway if something had to be given or taken."""
@@ -138,29 +127,26 @@ class Session:
             return
         await before_send()
         if surplus:
-            await self._rights("RevokeAccountPrivilege", self._instance.revoke(account.name, surplus))
+            await self._send("RevokeAccountPrivilege", self._instance.revoke(account.name, surplus))
         else:
-            await self._rights("GrantAccountPrivilege", self._instance.grant(account.name, lacking))
+            await self._send("GrantAccountPrivilege", self._instance.grant(account.name, lacking))
         raise rules.at_work(f"account {account.name!r} is given its rights")
-
-    async def _rights(self, operation: str, work: Awaitable[str]) -> None:
-        unknown: Unsettled
-        try:
-            await self._send(operation, work)
-        except Unsettled as error:
-            unknown = error
-        else:
-            return
-        raise Retry(unknown.reason, unknown.message, unknown.after)
 
     async def _turn(self, account: Account, removal: Removal) -> None:
         """Nothing can be switched off for all engines: the account gets a password that nobody knows, and says so."""
-        disable = removal.action is Action.DISABLE
-        if disable and not descriptions.is_disabled(account.comment):
-            await self._send("ResetAccountPassword", self._instance.reset(account.name, rules.nobody_knows()))
         comment = removal.comments.get(account.name)
-        if comment is not None and comment != account.comment:
-            await self._send("ModifyAccountDescription", self._instance.describe(account.name, comment))
+        told = comment is None or comment == account.comment
+        if removal.action is Action.ENABLE:
+            if not told:
+                await self._describe(account.name, str(comment))
+        elif not descriptions.is_disabled(account.comment):
+            await self._send(self._instance.resets, self._instance.reset(account.name, rules.nobody_knows()))
+            if not told:
+                with suppress(Retry):  # it is at work on the password; what counts is done
+                    await self._describe(account.name, str(comment))
+
+    async def _describe(self, name: str, comment: str) -> None:
+        await self._send("ModifyAccountDescription", self._instance.describe(name, comment))
 
     async def _unless_gone(self, name: str) -> str:
         try:
@@ -170,10 +156,19 @@ class Session:
                 raise
         return ""
 
-    async def _send(self, operation: str, work: Awaitable[str]) -> None:
-        request = await self._answer(work, sends=True)
-        if request:
-            self._requests.append(f"{operation} {request}")
+    async def _send(self, operation: str, work: Awaitable[str], *, carries_value: bool = False) -> None:
+        """Raises Retry in the place of Unsettled where no value was sent: whether it was done is seen at the next look."""
+        try:
+            request = await self._answer(work, sends=True)
+        except Unsettled as error:
+            if carries_value:
+                raise
+            unknown = error
+        else:
+            if request:
+                self._requests.append(f"{operation} {request}")
+            return
+        raise Retry(unknown.reason, unknown.message, unknown.after)
 
     async def _answer(self, work: Awaitable[T], *, sends: bool = False) -> T:
         """Raises KeywardError in the place of Failure."""
