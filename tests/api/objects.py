@@ -231,6 +231,8 @@ REDIS_SET = _object(
         },
     },
 )
+CLOUD_REDIS_SET = copy.deepcopy(REDIS_SET)
+CLOUD_REDIS_SET["spec"]["template"]["spec"]["redis"]["provider"] = "AlibabaCloud"
 RAM_SET = _object(
     "CredentialSet",
     {
@@ -280,6 +282,7 @@ ALL = {
     "mysql-imported": MYSQL_IMPORTED,
     "redis": REDIS,
     "redis-set": REDIS_SET,
+    "cloud-redis-set": CLOUD_REDIS_SET,
     "redis-target": REDIS_TARGET,
     "ecs": ECS,
     "ecs-target": ECS_TARGET,

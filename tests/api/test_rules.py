@@ -191,6 +191,18 @@ CLOUD = [
         for name in ("root", "admin", "replicator", "aurora")
     ),
     (
+        o.CLOUD_REDIS_SET,
+        "spec.template.spec.redis.accountManagement",
+        "Overlap",
+        "spec.redis.accountManagement: Overlap is not to be had through the cloud's API",
+    ),
+    (
+        o.CLOUD_REDIS_SET,
+        "spec.template.spec.redis.create.name",
+        "root",
+        "spec.redis.create.name: is one that the cloud keeps for itself",
+    ),
+    (
         o.CLOUD_REDIS_TARGET,
         "spec.redis.topology",
         "Cluster",

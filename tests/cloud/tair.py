@@ -1,4 +1,4 @@
-"""One Tair or Redis instance and its accounts, as the published documentation of R-kvstore 2015-01-01 describes them.
+"""Tair and Redis instances and their accounts, as the published documentation of R-kvstore 2015-01-01 describes them.
 
 State and rules only: no network. Each call that is accepted reaches a real Redis after `delay`; until then the account is
 Unavailable, and calls that would change it are denied. `combined`: the server is told no ACL users; the default user takes
@@ -40,11 +40,10 @@ class Account:
     description: str = ""
     status: str = "Unavailable"
     type: str = "Normal"
-    deleted: bool = False
 
-    def listed(self) -> Json:
+    def listed(self, instance: str) -> Json:
         return {
-            "InstanceId": INSTANCE,
+            "InstanceId": instance,
             "AccountName": self.name,
             "AccountStatus": self.status,
             "AccountType": self.type,
@@ -53,11 +52,25 @@ class Account:
         }
 
 
-class Tair:
-    """`wait` runs something after seconds: a test may have it wait for its own word."""
+class Fleet:
+    """Several instances, by their ids."""
 
-    def __init__(self, server: RedisServer, *, combined: bool = False) -> None:
-        self.server, self.combined = server, combined
+    def __init__(self) -> None:
+        self.instances: dict[str, Tair] = {}
+
+    def answer(self, call: Call) -> Json:
+        """See `Tair`."""
+        found = self.instances.get(call.parameters().get("InstanceId", ""))
+        if found is None:
+            raise Refused(404, "InvalidInstanceId.NotFound")
+        return found.answer(call)
+
+
+class Tair:
+    """One instance. Several may have one server, if their accounts have names of their own."""
+
+    def __init__(self, server: RedisServer, *, combined: bool = False, instance: str = INSTANCE) -> None:
+        self.server, self.combined, self.instance = server, combined, instance
         self.delay = 0.0  # seconds until the server knows what was accepted
         self.instance_type, self.engine_version, self.status, self.auth_mode = "Redis", "7.0", "Normal", "Open"
         self.accounts: dict[str, Account] = {}
@@ -91,7 +104,7 @@ class Tair:
             if operation is None:
                 raise Refused(400, "InvalidAction.NotFound")
             asked = call.parameters()
-            if asked.get("InstanceId") != INSTANCE:
+            if asked.get("InstanceId") != self.instance:
                 raise Refused(404, "InvalidInstanceId.NotFound")
             if self.status != "Normal" and not call.action.startswith("Describe"):
                 raise Refused(403, "IncorrectDBInstanceState")
@@ -100,7 +113,7 @@ class Tair:
 
     def _DescribeInstanceAttribute(self, _asked: dict[str, str]) -> Json:  # noqa: N802 - the API's own names, as below
         found = {
-            "InstanceId": INSTANCE,
+            "InstanceId": self.instance,
             "InstanceType": self.instance_type,
             "Engine": "Redis",
             "EngineVersion": self.engine_version,
@@ -111,7 +124,7 @@ class Tair:
 
     def _DescribeAccounts(self, asked: dict[str, str]) -> Json:  # noqa: N802
         wanted = asked.get("AccountName")
-        found = [one.listed() for one in self.accounts.values() if wanted in (None, one.name)]
+        found = [one.listed(self.instance) for one in self.accounts.values() if wanted in (None, one.name)]
         number = int(asked.get("PageNumber", "1"))
         shown = found[(number - 1) * self.page : number * self.page]
         told = {"PageNumber": number, "PageSize": self.page, "TotalCount": len(found)}
@@ -137,7 +150,7 @@ class Tair:
         made = Account(name, password, privilege, _description(asked) if "AccountDescription" in asked else "")
         self.accounts[name] = made
         self._later(made, lambda: self._apply(made))
-        return {"InstanceId": INSTANCE, "AcountName": name}  # so it is spelt
+        return {"InstanceId": self.instance, "AcountName": name}  # so it is spelt
 
     def _ResetAccountPassword(self, asked: dict[str, str]) -> Json:  # noqa: N802
         account, password = self._free(asked), _password(asked)

@@ -36,6 +36,7 @@ PREREQUISITES = tuple(
         "target-ram",
         "target-rds-cloud",
         "target-polardb-cloud",
+        "target-redis-cloud",
         "cluster-target",
     )
 )

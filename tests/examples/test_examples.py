@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from psycopg.sql import SQL, Identifier, Literal
-from tests.cloud import polardb, rds
+from tests.cloud import polardb, rds, tair
 from tests.cloud.databases import Instances
 from tests.cloud.ecs import Ecs, Fleet, LinuxHost
 from tests.cloud.hosts import ECS_VERSION, OOS_VERSION
@@ -40,6 +40,7 @@ from keyward.sensitive import Sensitive
 NAMESPACE = "examples"
 SET = manifests.FOLDER / "credential-set.yaml"
 REDIS_SET = manifests.FOLDER / "redis-credential-set.yaml"
+CLOUD_REDIS_SET = manifests.FOLDER / "redis-cloud-credential-set.yaml"
 CREDENTIALS = [file for file in manifests.FILES if manifests.of_kind("Credential", manifests.read(file))]
 
 
@@ -69,6 +70,7 @@ def servers(tmp_path_factory):
             "AlibabaCloud": cloud,
         }
         _prepare_cloud_databases(cloud, there)
+        _prepare_cloud_caches(cloud, there)
         yield there
 
 
@@ -167,6 +169,19 @@ def _prepare_instances(cloud: StandIn, host: SshServer) -> None:
     cloud.products |= {ECS_VERSION: Fleet(linux, windows), OOS_VERSION: oos}
 
 
+def _prepare_cloud_caches(cloud: StandIn, servers: dict[str, Any]) -> None:
+    """The instances that the examples name, all of them on one Redis; the admin."""
+    targets = manifests.read(manifests.FOLDER / "target-redis-cloud.yaml")
+    (key,) = cloud.ram.user("keyward-caches", admin=True).keys
+    ((key.id, key.secret),) = manifests.access_keys(targets).items()
+    cloud.products[tair.VERSION] = fleet = tair.Fleet()
+    for block in (item["spec"]["redis"] for item in manifests.of_kind("ClusterTarget", targets)):
+        name, combined = block["openApi"]["instanceId"], block.get("authentication") == "Combined"
+        fleet.instances[name] = found = tair.Tair(servers["Redis"], combined=combined, instance=name)
+        found.instance_type, found.delay = block["engine"], 0.1
+    servers["Tair"] = servers["Redis"]
+
+
 def _asked_for(engine: str) -> list[str]:
     """What the head of the example of a Target asks the server's keeper to run there."""
     head = (manifests.FOLDER / f"target-{engine.lower()}.yaml").read_text(encoding="utf-8")
@@ -228,6 +243,16 @@ def test_a_set_of_redis_becomes_ready_with_a_pair_on_each_target_that_has_the_la
     assert _who(servers["Redis"], secret["username"], secret["password"]) == "orders_sessions"
 
 
+def test_a_set_over_the_cloud_s_caches_becomes_ready_with_a_pair_on_each(shop, servers):
+    (item,) = manifests.placed(CLOUD_REDIS_SET, NAMESPACE, servers)
+    shop.apply(item)
+    shop.cluster.kubectl(
+        "wait", "-n", NAMESPACE, "--for=condition=Ready", "credentialset/cloud-caches", "--timeout=60s"
+    )
+    secret = shop.secret("cloud-cache-sessions-tair")
+    assert _who(servers["Redis"], secret["username"], secret["password"]) == "cloud_set"
+
+
 def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secret: dict[str, str]) -> None:
     assert secret
     for key in projection.get("keys", {}).values():
@@ -247,6 +272,9 @@ def _of_use(servers: manifests.Servers, credential: Item, projection: Item, secr
         assert _whose(servers["AlibabaCloud"], secret) == credential["spec"]["ram"]["userName"]
         return
     block = manifests.accounts_of(credential["spec"])
+    if "REDIS_PASSWORD" in secret:
+        assert _who(servers["Redis"], "default", secret["REDIS_PASSWORD"]) == "default"
+        return
     if block is not None:
         keys = {"username": "username", "password": "password", **projection.get("keys", {})}
         login = (secret[keys["username"]], secret[keys["password"]])
@@ -284,7 +312,7 @@ def _who(
 
 
 def test_no_example_is_left_out():
-    assert {*CREDENTIALS, *manifests.PREREQUISITES, SET, REDIS_SET} == set(manifests.FILES)
+    assert {*CREDENTIALS, *manifests.PREREQUISITES, SET, REDIS_SET, CLOUD_REDIS_SET} == set(manifests.FILES)
 
 
 def test_each_example_says_what_it_is_and_what_it_needs():
@@ -326,6 +354,7 @@ def test_every_type_and_mode_that_works_has_an_example():
         *itertools.product(("", "AlibabaCloud"), ("Linux",), ("SSHKey", "Password")),
         ("AlibabaCloud", "Windows", "Password"),
         ("AlibabaCloud", "ram"),
+        ("cloud", "Redis", "Dual", "create", False),
         *(("cloud", "polardb", engine) for engine in ("MySQL", "PostgreSQL")),
         *(("cloud", "MySQL", mode, kind, False) for mode in ("Dual", "Single") for kind in ("create", "import")),
         ("cloud", "MySQL", "Single", "create", True),

@@ -80,6 +80,18 @@ def test_an_account_of_mysql_has_its_own_dsn_and_needs_no_database(engine):
     assert "database" not in found
 
 
+def test_where_a_login_is_one_word_the_secret_has_it_as_clients_send_it():
+    server = replace(SERVER, engine="Redis", endpoints=(("cache", 6379, "Primary"),), database="", combined_auth=True)
+    whole = fields.account("orders", Sensitive("p@ss-w:rd"), server)
+    found, url = whole.plain(), urlsplit(whole.plain()["dsn"])
+    assert (found["username"], found["password"], found["auth"]) == ("orders", "p@ss-w:rd", "orders:p@ss-w:rd")
+    assert (url.username, unquote(url.password or "")) == ("", found["auth"])
+    assert json.loads(whole.composite("v1").reveal())["auth"] == found["auth"]
+    plain = replace(server, combined_auth=False)
+    assert "auth" not in fields.account("orders", Sensitive("p"), plain).plain()
+    assert server.facts() != plain.facts()
+
+
 @given(st.text(min_size=1, max_size=64).filter(lambda t: "\0" not in t))
 def test_any_password_survives_the_dsn(password):
     server = replace(SERVER, endpoints=(("2001:db8::1", 5432, "Primary"),))
