@@ -11,7 +11,7 @@ from tests.world.scenario import HOUR, INTERVAL, MINUTE, PG, Scenario, wish_of
 
 from keyward.domain.model import AccountsPolicy, AdminView, DeletionWish, SecretsPolicy, TargetView
 
-KINDS = ("dual import", "single import", "dual import unmarked", "single import unmarked")
+KINDS = ("dual import", "single import", "overlap import", "dual import unmarked", "single import unmarked")
 KEPT = DeletionWish(AccountsPolicy.RETAIN, SecretsPolicy.RETAIN)
 
 
@@ -20,6 +20,7 @@ def scenario(kind: str, *hits: Hit, **admin: object) -> Scenario:
     wish = replace(wish_of(kind), deletion=KEPT)
     s = Scenario(kind, *hits, wish=wish)
     known = {"account": "", "secret": "orders", "projected": True, "self_change": "single" in kind}
+    known["hands_over"] = "overlap" in kind
     s.world.target = TargetView(PG, (PG.digest,), wish.accounts, admin=AdminView(**known | admin))
     s.world.keeps_admin = True
     return s
@@ -99,7 +100,7 @@ def _broken(s: Scenario) -> None:
 
 def test_a_login_that_would_change_itself_is_refused_unless_the_target_allows_it() -> None:
     for kind, allowed in (("single import", False), ("overlap import", True)):
-        s = scenario(kind, self_change=allowed)
+        s = scenario(kind, self_change=allowed, hands_over=False)
         s.apply()
         s.settle(HOUR)
         assert "AdminCycle" in s.state(s.world.api)

@@ -169,6 +169,47 @@ def test_a_key_in_another_format_is_kept_in_openssh_s(hosts, tmp_path):
     assert secret["ssh-publickey"].split() == line.split()[:2]
 
 
+def test_the_admins_own_key_rotates_while_others_rotate_by_it(hosts):
+    first, theirs = key_pair(), key_pair()
+    hosts.server.admin("deploy-boss", public(first))
+    hosts.server.user("deploy-beside", None, public(theirs))
+    target = hosts.target() | {"admin": {"secretRef": {"name": "boss"}}, "allowedAccounts": ["deploy-b*"]}
+    boss = hosts.credential(
+        "boss", "deploy-boss", "SSHKey", first.reveal_text(), deletion={"accounts": "Retain", "secrets": "Retain"}
+    )
+    beside = hosts.credential("beside", "deploy-beside", "SSHKey", theirs.reveal_text())
+    for _, credential in (boss, beside):
+        credential["spec"]["ecs"]["targetRef"]["name"] = "own"
+    hosts.apply(hosts.made("Target", "own", target), *boss, *beside)
+    hosts.published("boss")
+    hosts.published("beside")
+    log = len(hosts.server.log.read_bytes())
+    for number in range(3):
+        before = {name: hosts.secret(name) for name in ("boss", "beside")}
+        for name in before:
+            hosts.annotate(name, "rotate", f"t{number}")
+        for name, secret in before.items():
+            until(f"a rotation of {name}", lambda name=name, secret=secret: hosts.secret(name) != secret)
+    until("the end of the last but one", lambda: hosts.keys("deploy-boss").count("\n") == 1)
+    assert hosts.keys("deploy-boss") == f"{hosts.secret('boss')['ssh-publickey'].strip()} keyward\n"
+    assert hosts.server.lets_in("deploy-boss", key=hosts.secret("boss")["ssh-privatekey"].encode())
+    said = hosts.server.log.read_bytes()[log:]
+    # Who holds the key before within a pass is refused at most once for each end of a key, and reads the Secret again.
+    assert said.count(b"Connection closed by authenticating user deploy-boss") <= 3
+
+
+def test_a_password_of_the_admin_s_own_is_not_changed_by_itself(hosts):
+    hosts.server.user("deploy-self", "as-it-was")
+    target = hosts.target() | {"admin": {"secretRef": {"name": "self"}}}
+    given, wanted = hosts.credential("self", "deploy-self", "Password", "as-it-was")
+    wanted["spec"]["ecs"]["targetRef"]["name"] = "self"
+    hosts.apply(hosts.made("Target", "self", target), given, wanted)
+    said = until("what is said of it", lambda: hosts.condition("self", "Stalled"))
+    assert said["reason"] == "AdminCycle"
+    assert "use secretType SSHKey" in said["message"]
+    assert hosts.server.shadow("deploy-self")[1].startswith("$y$")
+
+
 def test_no_consumer_is_refused_one_login(hosts, tmp_path):
     given = key_pair()
     hosts.server.user("deploy-busy", None, public(given))

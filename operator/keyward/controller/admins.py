@@ -34,8 +34,8 @@ class Admins:
         self._cache, self._namespace = cache, namespace
         self._imported, self._opened = imported, opened
 
-    def view(self, key: Key, admin: AdminSecret, *, self_change: bool) -> AdminView:
-        """The admin login as this Credential sees it."""
+    def view(self, key: Key, admin: AdminSecret, *, self_change: bool, hands_over: bool) -> AdminView:
+        """The admin login as this Credential sees it. `hands_over`: it is a key pair of the Target's host."""
         keeper = (admin.namespace, admin.credential) if admin.credential else None
         changing = keeper is not None and keeper != key and self._is_changing(keeper, admin)
         return AdminView(
@@ -43,6 +43,7 @@ class Admins:
             secret=admin.name,
             projected=keeper == key,
             self_change=self_change,
+            hands_over=hands_over,
             way_back=self._way_back(key),
             changing=keeper[1] if keeper is not None and changing else "",
         )

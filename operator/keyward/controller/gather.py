@@ -124,7 +124,10 @@ class Gatherer:
                 self._targets.forget(sight.admin)
             admin = await self._admin(run, sight)
             view = await self._targets.view(sight, run.accounts.all_roles, admin)
-            found_admin = self._admins.view(_key(run), admin, self_change=sight.found.spec.admin.self_change)
+            # An AccessKey of the cloud is none of a host's keys.
+            by_key = bool(wanted.key_pair) and wanted.provider is None
+            allowed = sight.found.spec.admin.self_change
+            found_admin = self._admins.view(_key(run), admin, self_change=allowed, hands_over=by_key)
             view = replace(view, admin=found_admin)
             run.accounts = replace(run.accounts, admins=found_admin.projected and not wanted.created)
             run.access = self._targets.access(sight, self._engines, admin)

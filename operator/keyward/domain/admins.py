@@ -1,8 +1,9 @@
 """What holds where a Credential's values are the admin login by which its own Target is worked on (protocol §9). Pure.
 
-Of two accounts each is changed by the other. One that changes itself has a moment in which the published login is dead:
-it needs a person's word on the Target, has the Target to itself, and whoever comes meanwhile waits. A lost answer or a
-kill is settled as everywhere: the reserved value logs in once, then the current one does, and there is no third attempt.
+Of two accounts each is changed by the other, and a host's user has two keys until the new one is published: what is published
+is never dead. A password that changes itself has a moment in which it is: it needs a person's word on the Target, has the Target
+to itself, and whoever comes meanwhile waits. A lost answer or a kill is settled as everywhere: the reserved value logs in once,
+then the current one does, and there is no third attempt.
 """
 
 from __future__ import annotations
@@ -18,14 +19,24 @@ from keyward.errors import Reason
 if TYPE_CHECKING:
     from keyward.domain.rotation import Situation
 
+_PAIR: Final = (
+    "import two accounts with accountManagement Dual, of which each is changed by the other; or use Single, and allow it with "
+    "spec.admin.selfChange"
+)
+_OTHERWISE: Final = {
+    "ecs": "use secretType SSHKey, of which the old one is good until the new one is published, or another admin"
+}
 SOON: Final = timedelta(seconds=5)  # no watch of a waiting Credential tells that the login is published
 BREAK_GLASS: Final = "see docs/operations.md, 'Nobody gets in any more'"
 
 
 def changes_itself(seen: Observed) -> bool:
-    """Whether the account of this Credential is changed by its own login."""
+    """Whether the account of this Credential is changed by its own login, which is dead until the next one is published."""
     admin = seen.target.admin if seen.target is not None else None
-    return admin is not None and admin.projected and seen.wish.mode is not Mode.DUAL
+    takes_turns = seen.wish.mode is Mode.DUAL or (
+        seen.wish.mode is Mode.OVERLAP and admin is not None and admin.hands_over
+    )
+    return admin is not None and admin.projected and not takes_turns
 
 
 def refuse_cycles(s: Situation) -> Wait | None:
@@ -46,8 +57,7 @@ def refuse_cycles(s: Situation) -> Wait | None:
     if changes_itself(s.seen) and not (admin.self_change and wish.mode is Mode.SINGLE):
         return _stalled(
             Reason.ADMIN_CYCLE,
-            f"spec.projections: {secret}, would be changed by itself: import two accounts with accountManagement Dual, of "
-            "which each is changed by the other; or use Single, and allow it with spec.admin.selfChange of "
+            f"spec.projections: {secret}, would be changed by itself: {_OTHERWISE.get(wish.type, _PAIR)} of "
             f"{target.identity.title}",
         )
     if wish.deletion.accounts is not AccountsPolicy.RETAIN or wish.deletion.secrets is not SecretsPolicy.RETAIN:

@@ -134,6 +134,7 @@ class AdminView:
     secret: str  # name of the Secret that it is read from
     projected: bool = False  # this Credential's values go into that Secret
     self_change: bool = False  # the Target allows that a login changes its own password
+    hands_over: bool = False  # its old value gets in beside the new one until its end: what is published is never dead
     way_back: tuple[
         str, ...
     ] = ()  # more than one Target lies on the way from this Credential back to itself: all of them
