@@ -6,6 +6,7 @@ docs/types/rds-mysql.md says what that proves and what not.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -16,7 +17,7 @@ from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.world import until
 
 CLIENTS, ROTATIONS = 4, 10
-LATER = 0.1  # seconds until the cloud has done what it accepted
+LATER, SOON = 0.1, 0.03  # seconds until the cloud has done what it accepted
 
 
 @pytest.fixture(
@@ -78,12 +79,33 @@ def test_a_stranger_s_account_and_one_of_a_credential_on_another_target_are_left
         assert f"{name}_clone" not in shop.there.accounts
 
 
+def test_another_region_has_to_be_approved_as_another_endpoint_has(shop):
+    shop.apply(shop.credential("moved", shop.created("moved", shop.level)))
+    shop.published("moved")
+    _in_region(shop, "cn-shanghai")
+    try:
+        shop.annotate("moved", "rotate", "t0")
+        said = until("what is said of it", lambda: shop.condition("moved", "Stalled"))
+        assert said["reason"] == "TargetNotApproved"
+        assert f"spec.{shop.block}.endpoints, openApi or tls of ClusterTarget {shop.namespace}" in said["message"]
+    finally:
+        _in_region(shop, "cn-hangzhou")
+    until("the rotation", lambda: shop.secret("moved")["username"] == "moved_clone")
+
+
+def _in_region(shop: CloudDatabaseShop, region: str) -> None:
+    patch = json.dumps({"spec": {shop.block: {"openApi": {"regionId": region}}}})
+    shop.cluster.kubectl("patch", "clustertarget", shop.namespace, "--type=merge", "-p", patch)
+
+
 def test_no_consumer_is_refused_one_login(shop, tmp_path):
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
     shop.apply(shop.credential("busy", shop.created("busy", shop.level), rotation=rotation))
     shop.published("busy")
+    shop.there.delay = SOON  # most are done at the first look, or ten rotations take a minute
     with consumers(shop, "busy", tmp_path, CLIENTS, shop.client) as busy:
         tally = busy.through(ROTATIONS)
+    shop.there.delay = LATER
     name = f"{shop.block}/{shop.there.engine} through the cloud"
     sys.stderr.write(f"{name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
     never_refused(tally, CLIENTS, ROTATIONS)

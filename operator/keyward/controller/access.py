@@ -153,6 +153,7 @@ class Targets:
             unverified_import=spec.allow_unverified_import,
             suspended=spec.suspend,
             max_rotations=spec.max_concurrent_rotations,
+            has_api=managed.system(spec).provider is not None,
         )
 
     async def admin(self, of: targets.AdminOf) -> AdminSecret | None:

@@ -151,6 +151,7 @@ class TargetView:
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
     max_rotations: int | None = None  # at once; None: as everywhere
+    has_api: bool = False  # whether accounts are changed through a cloud's API, which is approved as well
     admin: AdminView | None = None
 
     @property

@@ -142,8 +142,9 @@ def respect_target(s: Situation) -> Step | Wait | None:
         return Wait(
             None,
             Reason.TARGET_NOT_APPROVED,
-            f"spec.{wish.type}.endpoints or {_PROOF.get(wish.type, 'tls')} of {target.identity.title}: the admin login was not "
-            "given for what stands there: look at it, and as somebody who may write the admin Secret approve it with: "
+            f"spec.{wish.type}.endpoints{', openApi' if target.has_api else ''} or {_PROOF.get(wish.type, 'tls')} of "
+            f"{target.identity.title}: the admin login was not given for what stands there: look at it, and as somebody who may "
+            "write the admin Secret approve it with: "
             f"{_approving(wish, target)}",
             stalled=True,
         )

@@ -61,16 +61,18 @@ async def prove(place: Place, endpoint: Endpoint, login: Login, accounts: Accoun
     try:
         found = await within(_SECONDS, _differs(place, endpoint, login, accounts.names))
     except TimeoutError:
-        found = None
-        late = True
+        pass
     else:
-        late = False
-    if late:
-        raise Retry(Reason.TIMEOUT, f"{endpoint} did not answer within {_SECONDS:g} s: see to the server")
+        _judge(accounts.names, found)
+        return
+    raise Retry(Reason.TIMEOUT, f"{endpoint} did not answer within {_SECONDS:g} s: see to the server")
+
+
+def _judge(names: tuple[str, ...], found: tuple[str, bool] | None) -> None:
     if found is None:
         return
     what, is_first = found
-    has, lacks = accounts.names if is_first else accounts.names[::-1]
+    has, lacks = names if is_first else names[::-1]
     raise Blocked(
         Reason.PRIVILEGE_MISSING,
         f"accounts {has!r} and {lacks!r} are not equal: {what} is the first one's alone: grant it to both or to none; the "
