@@ -31,7 +31,13 @@ def life(kind: str, *hits: Hit, outages: tuple[Outage, ...] = ()) -> Scenario:
 
 @functools.cache
 def effects_of(kind: str) -> tuple[str, ...]:
-    return tuple(life(kind).world.faults.trace)
+    """Of creation and two rotations: those of the third are the second's again, and it is led to tell what a fault left."""
+    s = Scenario(kind)
+    s.apply()
+    s.settle(10 * MINUTE)
+    for _ in range(2):
+        s.rotate()
+    return tuple(s.world.faults.trace)
 
 
 @pytest.mark.parametrize("fault", list(Kind))
@@ -61,7 +67,7 @@ def one_version_per_rotation(s: Scenario) -> bool:
 def test_any_two_faults_are_survived(kind):
     hits = [Hit(fault, index) for index in range(len(effects_of(kind)) + 2) for fault in Kind]
     pairs = [pair for pair in itertools.combinations(hits, 2) if pair[0].index < pair[1].index]
-    for pair in pairs if DEEP else pairs[7 :: max(1, len(pairs) // 200)]:
+    for pair in pairs if DEEP else pairs[7 :: max(1, len(pairs) // 120)]:
         life(kind, *pair)
 
 
@@ -73,7 +79,7 @@ def test_an_outage_of_any_start_and_length_is_survived(kind, side):
     due = INTERVAL.total_seconds()
     rotations = [base + offset for base in (due, 2 * due) for offset in range(-1000, 700, 100 if DEEP else 400)]
     for start in (*creation, *rotations):
-        for length in (0.03, 2, 400, 3600, 8 * 3600):
+        for length in (0.03, 2, 400, 3600, 8 * 3600) if DEEP else (0.03, 400, 8 * 3600):
             begins = START + timedelta(seconds=start)
             life(kind, outages=(Outage(side, begins, begins + timedelta(seconds=length)),))
 
