@@ -28,7 +28,7 @@ from keyward.engines.base import (
     Removal,
 )
 from keyward.engines.guard import guarded
-from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Underway, Unsettled
 from keyward.sensitive import Sensitive
 
 PAIR = AccountSet(("app", "app_clone"), created=True, privileges=(Privilege("*", Level.READ_ONLY),))
@@ -138,20 +138,20 @@ async def test_rights_of_the_account_that_is_set_follow_the_spec_and_the_other_o
 
 
 async def test_what_the_cloud_is_still_at_work_on_is_waited_for_and_nothing_is_done_twice(system):
-    system.tair.delay = 0.3
+    system.tair.delay = 1.5
     error = await refused(system.apply("app", FIRST))
-    assert (type(error), error.reason, error.after) == (Retry, Reason.BUSY, 3.0)
+    assert (type(error), error.reason, error.after) == (Underway, Reason.BUSY, 3.0)
     assert set(system.tair.accounts) == {"app_clone"}
     assert (await refused(system.apply("app", FIRST))).reason is Reason.BUSY
     until("the clone", lambda: system.tair.accounts["app_clone"].status == "Available")
     assert await system.apply("app", FIRST) == ["CreateAccount"]
     error = await refused(system.verify("app", FIRST))
-    assert (type(error), error.reason, error.after) == (Retry, Reason.PROPAGATION_TIMEOUT, 3.0)
+    assert (type(error), error.reason, error.after) == (Underway, Reason.PROPAGATION_TIMEOUT, 3.0)
     until("the account", lambda: system.tair.accounts["app"].status == "Available")
     await system.verify("app", FIRST)
     system.tair.status = "Changing"
     error = await refused(system.apply("app_clone", SECOND, 2))
-    assert (type(error), error.reason) == (Retry, Reason.BUSY)
+    assert (type(error), error.reason) == (Underway, Reason.BUSY)
     assert "is Changing" in error.message
 
 
@@ -298,7 +298,7 @@ async def test_dropped_accounts_are_gone_and_disabled_ones_have_a_password_that_
     assert await system.remove(Action.ENABLE) is Action.ENABLE
     await system.apply("app", SECOND, 2)
     await system.verify("app", SECOND)
-    system.tair.delay = 0.2
+    system.tair.delay = 1.5
     for left in ({"app_clone"}, set()):
         assert (await refused(system.remove(Action.DROP))).reason is Reason.BUSY
         until("the end of one", lambda left=left: set(system.tair.accounts) == left)

@@ -14,7 +14,7 @@ from keyward.engines.alibaba.caches.errors import translate
 from keyward.engines.alibaba.caches.session import AGAIN, Session
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
-from keyward.errors import Blocked, KeywardError, Reason, Retry
+from keyward.errors import Blocked, KeywardError, Reason, Underway
 
 _TIMEOUT: Final = 10.0
 _WIRE: Final = "Redis"
@@ -62,7 +62,7 @@ async def _record(place: Place, account: str, admin: Login) -> Account | None:
 
 def _judge(account: str, found: Account | None, expect: Expectation) -> None:
     if found is None:
-        raise Retry(
+        raise Underway(
             Reason.PROPAGATION_TIMEOUT, f"account {account!r} logs in, and the cloud does not list it yet", AGAIN
         )
     if not found.is_available:
@@ -82,6 +82,6 @@ async def _why(place: Place, account: str, admin: Login) -> KeywardError | None:
     return _not_yet(account) if found is not None and not found.is_available else None
 
 
-def _not_yet(account: str) -> Retry:
+def _not_yet(account: str) -> Underway:
     text = f"the cloud is still at work on account {account!r}: nothing is published before it is done"
-    return Retry(Reason.PROPAGATION_TIMEOUT, text, AGAIN)
+    return Underway(Reason.PROPAGATION_TIMEOUT, text, AGAIN)

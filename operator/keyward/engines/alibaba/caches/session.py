@@ -25,7 +25,7 @@ from keyward.engines.base import (
     Inspection,
     Removal,
 )
-from keyward.errors import Blocked, Conflict, KeywardError, Reason, Retry
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Underway
 
 T = TypeVar("T")
 AGAIN: Final = 3.0  # seconds until what the cloud is at work on is looked at again
@@ -99,7 +99,7 @@ class Session:
     # --- looking ---
 
     async def _idle(self, names: Iterable[str]) -> Accounts:
-        """All accounts, none of `names` being changed. Raises Retry with BUSY."""
+        """All accounts, none of `names` being changed. Raises Underway with BUSY."""
         found = await _answer(self._instance.accounts())
         for name in names:
             if name in found and not found[name].is_available:
@@ -160,8 +160,8 @@ async def _unless_gone(work: Awaitable[str]) -> str:
     return ""
 
 
-def _at_work(what: str) -> Retry:
-    return Retry(Reason.BUSY, f"the cloud is at work: {what}; it is looked at again", AGAIN)
+def _at_work(what: str) -> Underway:
+    return Underway(Reason.BUSY, f"the cloud is at work: {what}; it is looked at again", AGAIN)
 
 
 def _state(account: Account | None) -> AccountState:
