@@ -48,11 +48,11 @@ def judge(instance: str, about: About, stated: str) -> None:
         Blocked: ENGINE_UNSUPPORTED or INVALID_SPEC, naming what it is and what was said.
     """
     what = f"{instance} is {about.kind} {about.version}"
-    if about.kind != stated:
+    if about.kind.casefold() != stated.casefold():
         raise Blocked(
             Reason.INVALID_SPEC, f"{what}, but spec.redis.engine of the Target says {stated}: correct it there"
         )
-    if about.kind == "Redis" and _major(about.version) < _OLDEST:
+    if stated == "Redis" and _major(about.version) < _OLDEST:
         raise Blocked(
             Reason.ENGINE_UNSUPPORTED, f"{what}: accounts need Redis {_OLDEST}.0 or newer: upgrade it in the cloud"
         )

@@ -39,6 +39,7 @@ class Session:
         """`stated` is what the Target says that the instance is."""
         self._instance, self._stated = instance, stated
         self._requests: list[str] = []
+        self._seen: Accounts = {}  # at the last look
 
     @property
     def requests(self) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ class Session:
         rules.judge(self._instance.id, about, self._stated)
         if not about.is_running:
             raise _at_work(f"instance {self._instance.id} is {about.status}")
-        normal = sum(one.is_normal for one in (await _answer(self._instance.accounts())).values())
+        normal = sum(one.is_normal for one in self._seen.values())
         rules.check_room(normal, sum(not state.exists for state in inspection.accounts.values()))
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
@@ -100,7 +101,7 @@ class Session:
 
     async def _idle(self, names: Iterable[str]) -> Accounts:
         """All accounts, none of `names` being changed. Raises Underway with BUSY."""
-        found = await _answer(self._instance.accounts())
+        self._seen = found = await _answer(self._instance.accounts())
         for name in names:
             if name in found and not found[name].is_available:
                 raise _at_work(f"account {name!r} is being changed")
