@@ -66,4 +66,4 @@ def created(name: str, level: str = "ReadWrite") -> Json:
 
 def client(shop: FamilyShop) -> Client:
     """One that logs in up to five times a second."""
-    return lambda file: program("mysql_client", file, str(shop.server.authority.ca_file), "0.2")
+    return lambda file: program("mysql_client", file, str(shop.server.authority.ca_file), "0.4")

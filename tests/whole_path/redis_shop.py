@@ -58,4 +58,4 @@ def shop(cluster: Any, group: RedisGroup, topology: str) -> Iterator[RedisShop]:
 
 def client(shop: RedisShop) -> Client:
     """One that logs in up to five times a second."""
-    return lambda file: program("redis_client", file, str(shop.group.nodes[0].ca_file), "0.2")
+    return lambda file: program("redis_client", file, str(shop.group.nodes[0].ca_file), "0.4")
