@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.cloud.ecs import Ran
@@ -370,3 +371,15 @@ async def test_the_requests_of_a_change_are_told(login):
         await login.apply_on(session, Sensitive("Correct-horse_7"))
         made = [request for action, request in login.cloud.standin.calls if action == "RunCommand"]
         assert session.requests == (f"RunCommand {made[-1]}",)
+
+
+async def test_a_run_that_was_over_long_before_it_is_asked_for_tells_of_then_and_is_sent_anew(login):
+    """A process that has just started knows nothing of it."""
+    new, before = Sensitive("Correct-horse_7"), login.server.shadow(login.name)[1]
+    await login.apply(new)
+    login.server.run("chpasswd -e", f"{login.name}:{before}\n")
+    for run in login.cloud.ecs.invocations.values():
+        run.at -= timedelta(seconds=10)
+    login.engine = login.fresh()
+    await login.apply(new)
+    assert login.password_works(new.reveal_text())

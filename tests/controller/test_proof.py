@@ -14,6 +14,7 @@ from keyward.errors import Blocked, KeywardError, Reason, Retry
 from keyward.sensitive import Sensitive
 
 LOGIN = Login("app", Sensitive("one"))
+NEW = Login("app", Sensitive("two"))
 NODE = Role.NODE
 DOWN = Retry(Reason.UNREACHABLE, "c:3: nobody listens")
 REFUSED = Blocked(Reason.LOGIN_REFUSED, "no")
@@ -29,6 +30,7 @@ class Engine:
 
     async def verify(self, place, endpoint, login, expect):
         self.asked.append(endpoint.host)
+        self.admin = expect.admin
         if endpoint.host in self.answers:
             raise self.answers[endpoint.host]
 
@@ -90,3 +92,12 @@ async def test_where_all_are_optional_and_none_is_there_nothing_is_proven():
 async def test_what_an_optional_node_says_of_the_account_counts(told):
     engine = Engine({"c": told})
     assert await reason(engine, Endpoint("a", 1), Endpoint("c", 3, NODE, optional=True)) == (Blocked, told.reason)
+
+
+@pytest.mark.parametrize(("key_pair", "looks"), [(False, NEW), (True, LOGIN)])
+async def test_an_admin_that_proves_itself_looks_with_that_value_but_never_with_a_key_that_may_be_none(key_pair, looks):
+    engine = Engine()
+    accounts = AccountSet((LOGIN.account,), created=False, overlap=key_pair, key_pair=key_pair)
+    endpoint = Endpoint("a", 1)
+    await Proof(Access(guarded(engine), Place((endpoint,), "0"), LOGIN), NEW, Expectation(accounts)).at(endpoint, LOGIN)
+    assert engine.admin is looks

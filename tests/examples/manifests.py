@@ -32,6 +32,7 @@ PREREQUISITES = tuple(
         "target-polardb-postgresql",
         "target-redis",
         "target-ecs",
+        "target-ecs-admin",
         "target-ecs-cloud",
         "target-ram",
         "target-rds-cloud",

@@ -126,6 +126,10 @@ def _prepare_host(server: SshServer) -> None:
     for command in _asked_for("ecs"):
         server.run(command)
     server.keys("keyward", f"{public(admins_key())}\n")
+    for command in _asked_for("ecs-admin"):
+        server.run(command)
+    (given,) = manifests.of_kind("Secret", manifests.read(manifests.FOLDER / "ecs-admin-key.yaml"))
+    server.keys("caretaker", f"{public(Sensitive(given['stringData']['ssh-privatekey']))}\n")
     server.user("deploy")
     server.user("operations", "change-me")
 
