@@ -15,6 +15,7 @@ Json = dict[str, Any]
 IMPORTED = "the-imported-password-"
 LIFE = "tests.keyward.dev/life"
 """The label of all that a test made for one life."""
+POLARDB = "dual create of polardb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,28 @@ class Life:
         return f"t{self.told}"
 
 
+class PolardbLife(Life):
+    """See `Life`. The cluster is a server of PostgreSQL."""
+
+    __slots__ = ()
+
+    @property
+    def role(self) -> str:
+        return f"p{self.name.rpartition('-')[2]}k"  # a cluster's names are short
+
+    def surroundings(self, ca_pem: str) -> list[Json]:
+        found = super().surroundings(ca_pem)
+        (target,) = (item for item in found if item["kind"] == "Target")
+        target["spec"]["polardb"] = target["spec"].pop("rds")
+        target["spec"]["allowedAccounts"] = ["p*"]
+        return found
+
+    def _spec(self) -> Json:
+        spec = super()._spec()
+        rds = spec.pop("rds") | {"engine": "PostgreSQL"}
+        return spec | {"polardb": {key: rds[key] for key in ("targetRef", "engine", "databaseName", "create")}}
+
+
 # --- what happens in a life ---
 
 
@@ -211,6 +234,7 @@ TALES = (
     Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
     Tale(Kin("dual create", "at once"), (CREATION, ROTATION, DELETION), (DELETION,)),
     Tale(Kin("dual create elsewhere"), (CREATION, ROTATION), (CREATION, ROTATION)),
+    Tale(Kin(POLARDB, "Drop"), (CREATION, ROTATION, DELETION), (CREATION, ROTATION, DELETION)),
     Tale(Kin("dual import"), _LIFE, _LIFE),
     Tale(Kin("single create"), _LIFE, _LIFE),
     Tale(Kin("single create", "Drop"), _LIFE, (DELETION, RETURN)),

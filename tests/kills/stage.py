@@ -12,7 +12,7 @@ from tests.cluster import Cluster, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api, decoded
 from tests.kills.consumers import Consumers
-from tests.kills.lives import IMPORTED, LIFE, Kin, Life
+from tests.kills.lives import IMPORTED, LIFE, POLARDB, Kin, Life, PolardbLife
 from tests.kills.process import until
 
 from keyward.api import names
@@ -87,7 +87,8 @@ class Stage:
         return self.postgres.ca_pem
 
     def _born(self, kin: Kin, name: str, through: int) -> Life:
-        return Life(kin, name, self.namespace, self._a_database, self.postgres.port, through)
+        born = PolardbLife if kin.kind == POLARDB else Life
+        return born(kin, name, self.namespace, self._a_database, self.postgres.port, through)
 
     @property
     def _a_database(self) -> str:
