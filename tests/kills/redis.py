@@ -8,10 +8,13 @@ from typing import Any
 
 import redis
 from tests.cluster.redis import RedisServer
+from tests.cluster.redis_groups import RedisGroup
 from tests.kills.api import Api
 from tests.kills.consumers import Consumers, Unanswered
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, Json, Kin, Life, Tale
 from tests.kills.stage import ADMIN, PASSWORD, Stage
+
+from keyward.kube.kinds import TARGETS
 
 _LIFE = (CREATION, ROTATION, DELETION, RETURN)
 TALES = (
@@ -20,6 +23,7 @@ TALES = (
     Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
     Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION, AGAIN), (CREATION, ROTATION, AGAIN)),
 )
+CLUSTERED = (Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)),)
 GRACE = 4  # seconds, of who holds two values
 
 
@@ -83,9 +87,12 @@ class RedisStage(Stage):
         return found
 
     def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
-        """Of every account: whether it may log in, no mark, and what is stored of its password and its rights."""
+        """Of every account: whether it may log in, no mark, and what is stored of its password."""
+        return self._roles_of(self.server)
+
+    def _roles_of(self, server: RedisServer) -> dict[str, tuple[bool, str | None, str | None]]:
         found: dict[str, tuple[bool, str | None, str | None]] = {}
-        for line in self.server.run("ACL", "LIST"):
+        for line in server.run("ACL", "LIST"):
             _, name, *rules = str(line).split(" ")
             hashes = [rule for rule in rules if rule.startswith("#")]
             found[name] = ("on" in rules, None, " ".join(hashes) or None)
@@ -125,3 +132,44 @@ class RedisConsumers(Consumers):
         except (redis.RedisError, OSError) as error:
             raise Unanswered from error
         return ""
+
+
+class RedisClusterStage(RedisStage):
+    """The same on a Redis Cluster, whose nodes each keep accounts of their own."""
+
+    def __init__(self, api: Api, group: RedisGroup) -> None:
+        super().__init__(api, group.nodes[0])
+        self.group = group
+
+    def _databases(self) -> None:
+        for node in self.group.nodes:
+            node.admin(ADMIN, password=PASSWORD)
+
+    def life(self, kin: Kin, through: int | None = None) -> Life:
+        life = super().life(kin, through)
+        endpoints = [{"host": "127.0.0.1", "port": node.port} for node in self.group.nodes]
+        block = {"topology": "Cluster", "endpoints": endpoints}
+        self.api.merge(TARGETS, self.namespace, life.name, {"spec": {"redis": block}})
+        return life
+
+    def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
+        """What all nodes say together: one that they do not agree on may not log in, and has all that they store."""
+        nodes = [self._roles_of(node) for node in self.group.nodes]
+        found: dict[str, tuple[bool, str | None, str | None]] = {}
+        for name in {name for node in nodes for name in node}:
+            there = [node.get(name, (False, None, None)) for node in nodes]
+            stored = sorted({hashes or "" for _, _, hashes in there})
+            found[name] = (all(login for login, _, _ in there), None, " ".join(filter(None, stored)) or None)
+        return found
+
+    def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
+        for node in self.group.nodes:
+            assert node.logs_in(secret["username"], secret["password"])
+
+    def _drop(self, lives: list[Life]) -> None:
+        for life in lives:
+            self.group.run("ACL", "DELUSER", *life.accounts)
+
+    def leave(self) -> None:
+        Stage.leave(self)
+        self.group.run("ACL", "DELUSER", ADMIN)

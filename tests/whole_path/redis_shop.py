@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup
 from tests.whole_path.consumers import Client, program
 from tests.whole_path.world import Json, Shop
@@ -59,3 +60,9 @@ def shop(cluster: Any, group: RedisGroup, topology: str) -> Iterator[RedisShop]:
 def client(shop: RedisShop) -> Client:
     """One that logs in up to five times a second."""
     return lambda file: program("redis_client", file, str(shop.group.nodes[0].ca_file), "0.4")
+
+
+def hashes(server: RedisServer, account: str) -> list[str]:
+    """What a node stores of the account's passwords."""
+    line = next(line for line in server.run("ACL", "LIST") if str(line).split(" ")[1] == account)
+    return [rule for rule in str(line).split(" ") if rule.startswith("#")]

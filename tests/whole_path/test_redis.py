@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup
 from tests.whole_path.consumers import GRACE, consumers, never_refused
-from tests.whole_path.redis_shop import RedisShop, client, shop
+from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
 from tests.whole_path.world import until
 
 ROTATIONS, OVERLAPPING, CLIENTS = 12, 10, 5
@@ -180,8 +180,3 @@ def test_a_leaked_value_of_one_account_ends_at_once_and_somebody_elses_is_never_
     until("SecondPassword", lambda: "SecondPassword" in str(alone.get("credential", "leaked").get("status")))
     assert server.logs_in("orders_leaked", "theirs")
     assert alone.logs_in_everywhere(after)
-
-
-def hashes(server: RedisServer, account: str) -> list[str]:
-    line = next(line for line in server.run("ACL", "LIST") if str(line).split(" ")[1] == account)
-    return [rule for rule in str(line).split(" ") if rule.startswith("#")]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup, clustered, replicated, watched
-from tests.whole_path.consumers import GRACE, consumers
-from tests.whole_path.redis_shop import RedisShop, client, shop
+from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
 from tests.whole_path.world import until
 
 ROTATIONS, CLIENTS = 10, 5
@@ -19,7 +19,7 @@ LONG = 120.0
 MENDED = 10.0  # seconds, as promised
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster_of_six(control_plane) -> Iterator[RedisShop]:
     with clustered(log_statements=True) as group, shop(control_plane, group, "Cluster") as found:
         yield found
@@ -92,6 +92,36 @@ def test_no_consumer_of_a_cluster_is_refused_one_login_over_two_failovers(cluste
 
     nobody_is_refused(cluster_of_six, "busy", tmp_path, {3: by_hand, 6: by_loss})
     assert len(group.nodes) == 6
+
+
+def test_one_account_of_a_cluster_holds_two_values_on_each_node_over_a_failover_and_one_after_the_grace(
+    cluster_of_six, tmp_path
+):
+    shop, group = cluster_of_six, cluster_of_six.group
+    until("all of the cluster", lambda: len(group.primaries()) == 3, LONG)
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential("holder", "orders_holder", mode="Overlap", rotation=rotation))
+    first = shop.published("holder")
+
+    def by_hand(token: str) -> None:
+        (replica,) = group.replicas_of(group.primaries()[0])
+        shop.annotate("holder", "rotate", token)
+        replica.run("CLUSTER", "FAILOVER")
+        until("the failover", lambda: replica in group.primaries())
+
+    with consumers(shop, "holder", tmp_path, CLIENTS, client(shop)) as busy:
+        tally = busy.through(ROTATIONS, LONG, {2: by_hand})
+    sys.stderr.write(
+        f"Redis Cluster, overlap: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
+    )
+    never_refused(tally, CLIENTS, ROTATIONS)
+    assert {one.user for one in tally.logins} == {"orders_holder"}
+    until("the end of the value before", lambda: all(len(hashes(n, "orders_holder")) == 1 for n in group.nodes))
+    assert not any(node.logs_in(first["username"], first["password"]) for node in group.nodes)
+    assert shop.logs_in_everywhere(shop.secret("holder"))
+    assert not any(node.exists("orders_holder_clone") for node in group.nodes)
+    written = group.records()
+    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
 
 
 def test_no_consumer_under_sentinels_is_refused_one_login_over_a_failover(under_sentinels, tmp_path):

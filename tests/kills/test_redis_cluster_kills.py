@@ -1,0 +1,38 @@
+"""SIGKILL before and after every effect on a real Redis Cluster: one account that holds two values, on each of six nodes.
+
+What a kill leaves is the same everywhere, or the next start makes it so: no node refuses what another one takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.redis_groups import clustered
+from tests.kills.chronicle import Chronicle, told
+from tests.kills.journey import killed_at_each_point
+from tests.kills.lives import ROTATION
+from tests.kills.redis import CLUSTERED, RedisClusterStage
+from tests.kills.stage import led_on
+
+
+@pytest.fixture(scope="module")
+def stage(control_plane) -> Iterator[RedisClusterStage]:
+    with clustered() as group, led_on(control_plane, lambda api: RedisClusterStage(api, group)) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def chronicle(stage, operator) -> Chronicle:
+    found = told(stage, operator, CLUSTERED, "a Redis Cluster")
+    for record in found.records.values():
+        # What a look at the servers adds to the status comes at a moment of its own, or with another of its writes.
+        record.points = [point for point in record.points if point.step != "status" or point.nth == 1]
+    return found
+
+
+def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
+    (tale,) = CLUSTERED
+    assert not any(chronicle.of(tale, event).end["two passwords"] for event in tale.events)
+    assert {"apply:send", "end:before", "end:send"} < {p.name for p in chronicle.of(tale, ROTATION).points}
+    killed_at_each_point(stage, operator, chronicle, CLUSTERED)
