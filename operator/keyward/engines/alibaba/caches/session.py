@@ -66,20 +66,19 @@ class Session:
         _may_be_set(change)
         wished, name = rules.privilege_of(change.accounts), change.account
         found = await self._as_judged(change.accounts.all_roles, change.expected)
-        for other in change.accounts.all_roles:
-            if other not in found and other != name:
-                await before_send()
-                await self._create(other, change, wished)
-                await self._idle((other,))
-        if name in found and found[name].privilege != wished:
+        for absent in [one for one in change.accounts.all_roles if one not in found]:
+            # The first-named first: a name that the cloud keeps for itself is refused before anything is made.
+            await before_send()
+            made = self._instance.create(absent, rules.nobody_knows(), wished, change.comments[absent])
+            await self._send("CreateAccount", made)
+            found = await self._idle((absent,))
+        if name not in found:
+            raise _at_work(f"account {name!r} is being made")
+        if found[name].privilege != wished:
             await before_send()
             await self._send("GrantAccountPrivilege", self._instance.grant(name, wished))
             await self._idle((name,))
         await before_send()
-        if name not in found:
-            # Mark, rights and value in one call: there is nothing that it could do by halves.
-            await self._create(name, change, wished)
-            return
         await self._describe(found[name], change.comments)
         await self._send("ResetAccountPassword", self._instance.reset(name, change.password))
 
@@ -115,11 +114,6 @@ class Session:
         return found
 
     # --- changing ---
-
-    async def _create(self, name: str, change: Change, privilege: str) -> None:
-        password = change.password if name == change.account else rules.nobody_knows()
-        made = self._instance.create(name, password, privilege, change.comments[name])
-        await self._send("CreateAccount", made)
 
     async def _describe(self, account: Account, comments: Mapping[str, str]) -> None:
         comment = comments.get(account.name)
