@@ -88,6 +88,20 @@ class Tair:
         self._apply(made)
         return made
 
+    def delete(self, name: str) -> None:
+        self._drop(self.accounts.pop(name))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether everything that was accepted is done."""
+        return not self._waiting
+
+    def hurry(self) -> None:
+        """Do now what was accepted."""
+        for timer in tuple(self._waiting):
+            timer.cancel()
+            timer.function()
+
     def close(self) -> None:
         """What still waits is not done any more."""
         for timer in list(self._waiting):

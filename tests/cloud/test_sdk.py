@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,14 @@ import pytest
 from tests.cloud.signatures import ALGORITHM
 from tests.cloud.standin import HOST, Fault, StandIn
 from tests.cluster import pki
+from tests.cluster.proxy import FaultProxy
 
+from keyward.engines.alibaba.errors import Words, translate
 from keyward.engines.alibaba.failures import Failure, Way
 from keyward.engines.alibaba.ram.errors import GONE
 from keyward.engines.alibaba.ram.sdk import Cloud
 from keyward.engines.base import CloudApi, Endpoint, Login, Place
+from keyward.errors import Blocked, Reason, Retry, Unsettled
 from keyward.sensitive import Sensitive
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +141,40 @@ async def test_a_server_that_nobody_is_or_that_another_one_is_was_never_told_any
     strange = Cloud(Place((), "", cloud=replace(api, ca_pem=other)), login, 5.0)
     failure = await failure_of(strange.whoami())
     assert (failure.way, failure.is_unknown) == (Way.TLS, False)
+    assert not cloud.calls
+
+
+async def test_a_server_that_is_silent_is_not_waited_for_longer_than_was_said(cloud):
+    with FaultProxy((HOST, cloud.port), black_hole=True) as proxy:
+        silent = CloudApi({"STS": Endpoint(HOST, proxy.port)}, ca_pem=cloud.ca_pem)
+        began = time.monotonic()
+        failure = await failure_of(Cloud(Place((), "", cloud=silent), Login("LTAIsome", Sensitive("s")), 0.5).whoami())
+    assert (failure.way, failure.is_unknown) == (Way.SILENT, True)
+    assert time.monotonic() - began < 3
+    error = translate(failure, Words("sts:any"))
+    assert (type(error), error.reason) == (Retry, Reason.TIMEOUT)
+    assert isinstance(translate(failure, Words("sts:any"), sends=True), Unsettled)
+
+
+@pytest.mark.parametrize(
+    ("id_", "secret", "token"),
+    [
+        ("", "secret", None),
+        ("LTAI some", "secret", None),
+        ("LTAIsome,Signature=0", "secret", None),
+        ("LTAIsome\nHost: other", "secret", None),
+        ("LTAIsome", "", None),
+        ("LTAIsome", " \n", None),
+        ("LTAIsome", b"\xff\xfe", None),
+        ("STS.some", "secret", b"\xff"),
+    ],
+)
+async def test_a_login_that_no_call_could_be_signed_with_is_named_and_sent_nowhere(cloud, id_, secret, token):
+    login = Login(id_, Sensitive(secret), None if token is None else Sensitive(token))
+    failure = await failure_of(Cloud(place_of(cloud), login, 5.0).whoami())
+    assert (failure.way, failure.is_unknown, failure.__context__) == (Way.UNSIGNED, False, None)
+    error = translate(failure, Words("sts:any"), sends=True)
+    assert (type(error), error.reason) == (Blocked, Reason.ADMIN_SECRET_INVALID)
     assert not cloud.calls
 
 

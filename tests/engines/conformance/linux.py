@@ -40,7 +40,7 @@ exec sync.real "$@"
 _seconds = itertools.count(0, 61)
 
 
-def _clock() -> float:
+def clock() -> float:
     """Between any two logins a minute has passed, so that a failed one holds none of the next ones up."""
     return float(next(_seconds))
 
@@ -67,7 +67,7 @@ class LinuxStage(Stage):
 
     def __init__(self, server: SshServer) -> None:
         self._server = server
-        self._engine = SSH(_clock)
+        self._engine = SSH(clock)
         self._transport = Transport.HASHED
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, Final
@@ -18,8 +19,10 @@ from darabonba.runtime import RuntimeOptions
 
 from keyward.engines.alibaba.failures import Failure, Way, reduced
 from keyward.engines.base import CloudApi, Login, Place
+from keyward.sensitive import Sensitive
 
 CONNECT_SECONDS: Final = 5
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROXIES: Final = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 
 
@@ -50,18 +53,30 @@ class Caller:
             endpoint=f"{endpoint.host}{port}",
             region_id=self.api.region or None,
             protocol="HTTPS",
-            connect_timeout=CONNECT_SECONDS * 1_000,
+            connect_timeout=int(min(CONNECT_SECONDS, self._timeout) * 1_000),
             read_timeout=int(self._timeout * 1_000),
             ca=_trusted(self.api.ca_pem) if self.api.ca_pem else None,
         )
         if self._chain:
             config.credential = _default_chain()
         else:
-            config.access_key_id = self._login.account
-            config.access_key_secret = self._login.password.reveal_text().strip()
+            config.access_key_id, config.access_key_secret = self._login.account, _text(self._login.password)
+            if not _ID.fullmatch(self._login.account):
+                raise Failure(Way.UNSIGNED)  # it would mean something else in the header that it goes into
             if self._login.token is not None:
-                config.security_token = self._login.token.reveal_text().strip()
+                config.security_token = _text(self._login.token)
         return config
+
+
+def _text(secret: Sensitive) -> str:
+    """What a call is signed with. Raises Failure."""
+    try:
+        found = secret.reveal_text().strip()
+    except ValueError:
+        found = ""
+    if not found:
+        raise Failure(Way.UNSIGNED)
+    return found
 
 
 async def answered(call: Callable[[], Awaitable[Any]]) -> Any:

@@ -46,6 +46,7 @@ _CODES: Final[tuple[Code, ...]] = (
 )
 _OF_THE_WAY: Final = (
     Reason.UNREACHABLE,
+    Reason.TIMEOUT,
     Reason.NAME_RESOLUTION,
     Reason.UNKNOWN_CA,
     Reason.BUSY,
@@ -60,6 +61,12 @@ _WAYS: Final[dict[Way, tuple[type[KeywardError], Reason, str]]] = {
     Way.NAME: (Retry, Reason.NAME_RESOLUTION, "the name of the cloud's endpoint has no address"),
     Way.CONNECT: (Retry, Reason.UNREACHABLE, "nobody answers at the cloud's endpoint"),
     Way.LOST: (Retry, Reason.UNREACHABLE, "the cloud's answer did not arrive"),
+    Way.SILENT: (Retry, Reason.TIMEOUT, "the cloud's endpoint did not answer in time: see what stands between"),
+    Way.UNSIGNED: (
+        Blocked,
+        Reason.ADMIN_SECRET_INVALID,
+        "admin login: its AccessKey is not one: the id is of letters, digits, '.', '_' and '-', and the secret is text",
+    ),
     Way.MALFORMED: (Retry, Reason.CLOUD_REFUSED, "the answer is not one of the cloud's: see what stands between"),
 }
 

@@ -29,10 +29,12 @@ class Way(StrEnum):
     NAME = "Name"
     CONNECT = "Connect"
     LOST = "Lost"
+    SILENT = "Silent"  # no answer within the time that it was given
+    UNSIGNED = "Unsigned"  # the login is none that a call could be signed with
     MALFORMED = "Malformed"  # an answer, but not one of the cloud's
 
 
-_NEVER_SENT: Final = (Way.TLS, Way.NAME, Way.CONNECT)
+_NEVER_SENT: Final = (Way.TLS, Way.NAME, Way.CONNECT, Way.UNSIGNED)
 
 
 @dataclass(eq=False)
@@ -87,6 +89,7 @@ def _way(error: BaseException) -> Way:
         (aiohttp.ClientSSLError, Way.TLS),
         (socket.gaierror, Way.NAME),
         (aiohttp.ClientConnectorError, Way.CONNECT),
+        (TimeoutError, Way.SILENT),
         (aiohttp.ServerDisconnectedError, Way.LOST),
         (OSError, Way.LOST),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
 from keyward.engines.alibaba.hosts.commands import Memory
-from keyward.engines.alibaba.hosts.reach import reached
+from keyward.engines.alibaba.hosts.reach import caller, reached
 from keyward.engines.alibaba.hosts.session import HostSession
 from keyward.engines.alibaba.hosts.shell import CommandShell
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
@@ -24,8 +25,8 @@ class LinuxHost:
 
     name = "AlibabaCloud/Linux"
 
-    def __init__(self) -> None:
-        self._wire = SSH()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._wire = SSH(clock)
         self._memory = Memory()
 
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
@@ -47,4 +48,4 @@ class LinuxHost:
         return await self._wire.prove(way, expect, looking)
 
     async def _shell(self, way: Way) -> CommandShell:
-        return CommandShell(way, await reached(way.place, way.login, LINUX, self._memory))
+        return CommandShell(way, await reached(caller(way.place, way.login, way.seconds), LINUX, self._memory))

@@ -12,22 +12,23 @@ from keyward.engines.alibaba.hosts.sdk import Instance
 from keyward.engines.base import Login, Place
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
-_SECONDS: Final = 10.0  # for each answer
+SECONDS: Final = 10.0
+"""For each answer, at most."""
 
 
-def caller(place: Place, admin: Login) -> Caller:
-    """The cloud of this place, called as the admin."""
+def caller(place: Place, admin: Login, timeout: float = SECONDS) -> Caller:
+    """The cloud of this place, called as the admin; `timeout` in seconds bounds each answer."""
     assert place.cloud is not None
-    return Caller(place, admin, _SECONDS, chain=place.cloud.default_chain)
+    return Caller(place, admin, min(timeout, SECONDS), chain=place.cloud.default_chain)
 
 
-async def reached(place: Place, admin: Login, system: str, memory: Memory) -> Commands:
-    """Commands on the instance of this place, if Cloud Assistant answers there, and it runs on this system.
+async def reached(called: Caller, system: str, memory: Memory) -> Commands:
+    """Commands on the instance that is called, if Cloud Assistant answers there, and it runs on this system.
 
     Raises:
         Retry, Blocked: it does not, or the admin may not ask.
     """
-    instance = Instance(caller(place, admin))
+    instance = Instance(called)
     if memory.answers(instance.id):
         return Commands(instance, memory)
     failure: KeywardError

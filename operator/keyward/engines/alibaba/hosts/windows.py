@@ -33,8 +33,8 @@ class WindowsHost:
 
     @asynccontextmanager
     async def _open(self, place: Place, admin: Login, seconds: float) -> AsyncIterator[WindowsSession]:
-        commands = await reached(place, admin, WINDOWS, self._memory)
-        yield WindowsSession(commands, Parameters(caller(place, admin)), seconds)
+        called = caller(place, admin, seconds)
+        yield WindowsSession(await reached(called, WINDOWS, self._memory), Parameters(called), seconds)
 
     async def verify(self, place: Place, endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:  # noqa: ARG002 - no login comes from here
         try:
@@ -45,9 +45,9 @@ class WindowsHost:
 
     async def _verify(self, place: Place, login: Login, expect: Expectation) -> str:
         assert expect.admin is not None
-        commands = await reached(place, expect.admin, WINDOWS, self._memory)
+        called = caller(place, expect.admin)
+        commands, parameters = await reached(called, WINDOWS, self._memory), Parameters(called)
         await role_of(commands.instance)
-        parameters = Parameters(caller(place, expect.admin))
         async with Step(parameters, self._memory, expect.version or login.account, login.password) as step:
             said = await commands.look(step.script(powershell.prove(login.account, step.name)))
         answer = answer_of(said)
