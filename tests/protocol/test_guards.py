@@ -33,7 +33,6 @@ from keyward.domain import (
     deletion,
     doubt,
     issuing,
-    lineage,
     located,
     making,
     marks,
@@ -44,6 +43,7 @@ from keyward.domain import (
     rotation,
     settling,
 )
+from keyward.domain.history import History
 from keyward.domain.model import Memory
 from keyward.domain.steps import Wait
 from keyward.domain.version import CauseKind, Mode
@@ -277,7 +277,7 @@ REMOVALS = [
     ),
     patched(
         "is_dead",
-        lineage.History,
+        History,
         lambda _self, _version: False,
         commands.test_going_back_to_a_dead_value_is_refused_in_words_and_changes_nothing,
     ),

@@ -19,6 +19,7 @@ from keyward.controller.ports import Access, Subject
 from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
+from keyward.domain.history import by_lineage
 from keyward.domain.model import Failures, Observed, SourceView, TargetView, Wish
 from keyward.domain.steps import Project, Reserve
 from keyward.domain.version import Mode, Origin
@@ -123,7 +124,7 @@ class Gatherer:
         if secret is not None:
             account, value = login_of(secret)
             return Login(account, Sensitive(value))
-        found = lineage.group(s.version for s in api.versions.values())
+        found = by_lineage(s.version for s in api.versions.values())
         current = found[wish.lineage].current if wish.lineage in found else None
         if current is None:
             return Login(wish.accounts[0], Sensitive(world.imports[wish.accounts[0]]))

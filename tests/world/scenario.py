@@ -16,8 +16,8 @@ from tests.world.issuer import Issuer
 from tests.world.server import Account
 from tests.world.world import GRACE, World, login_of
 
-from keyward.domain import access_keys, lineage
-from keyward.domain.lineage import History
+from keyward.domain import access_keys
+from keyward.domain.history import History, by_lineage
 from keyward.domain.model import DeletionWish, ProjectionWish, ScheduleWish, TargetView, Wish
 from keyward.domain.version import Mode, TargetIdentity
 from keyward.domain.writes import StoredSecret, StoredVersion
@@ -200,7 +200,7 @@ class Scenario:
 
     @property
     def history(self) -> History:
-        groups = lineage.group(v.version for v in self.world.api.versions.values())
+        groups = by_lineage(v.version for v in self.world.api.versions.values())
         live = self.world.api.credentials[NAME].annotations.get("keyward.dev/lineage")
         return groups[live] if live in groups else next(iter(groups.values()))
 

@@ -14,7 +14,7 @@ from keyward.controller.cache import Cache
 from keyward.controller.ports import Subject
 from keyward.controller.queue import Key
 from keyward.domain import lineage
-from keyward.domain.lineage import History
+from keyward.domain.history import History, by_lineage
 from keyward.domain.model import AdminView
 from keyward.domain.version import Mode, Origin, TargetIdentity, Version
 from keyward.errors import Blocked
@@ -64,7 +64,7 @@ class Admins:
         return AdminSecret(of.namespace, of.secret, "", account, value, approvals, wish.name)
 
     def _history(self, key: Key, name: str) -> History:
-        return lineage.group(self._cache.versions(*key)).get(name, History(name, ()))
+        return by_lineage(self._cache.versions(*key)).get(name, History(name, ()))
 
     def _is_changing(self, keeper: Key, admin: AdminSecret) -> bool:
         """Whether the login that is published may be dead: a change of it by itself is on its way."""

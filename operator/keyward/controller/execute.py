@@ -19,7 +19,8 @@ from keyward.controller.issuing import Issuing
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
 from keyward.controller.projecting import Projecting
-from keyward.domain import commands, doubt, issuing, lineage, making, nodes, retiring
+from keyward.domain import commands, doubt, issuing, making, nodes, retiring
+from keyward.domain.history import of_lineage
 from keyward.domain.issuing import Note
 from keyward.domain.model import Observed, SecretView
 from keyward.domain.steps import (
@@ -200,7 +201,7 @@ class Executor:
     async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
         wish, above = seen.wish, step.previous
         absent: tuple[str, ...] = ()
-        top = lineage.named(seen, step.lineage).highest
+        top = of_lineage(seen, step.lineage).highest
         if wish.logs_in:
             found = (await self._m.effects.check(run, top)).accounts
             absent = () if wish.imported else tuple(sorted(name for name, state in found.items() if not state.exists))
@@ -282,7 +283,7 @@ class Executor:
     # --- outside ---
 
     async def _apply(self, run: Pass, seen: Observed, step: Apply) -> None:
-        current = lineage.named(seen, step.version.lineage).current
+        current = of_lineage(seen, step.version.lineage).current
         bearings = self._bearings(seen, step.version)
         if current is not None and step.version.mode is Mode.OVERLAP:
             bearings = replace(bearings, keep=await self._open(run, current))
@@ -295,7 +296,7 @@ class Executor:
             run.learn(nodes=None, nodes_changed_at=self._m.clock())
 
     def _bearings(self, seen: Observed, version: Version) -> Bearings:
-        history = lineage.named(seen, version.lineage)
+        history = of_lineage(seen, version.lineage)
         named = commands.takeover_names(seen, commands.highest_seen(seen, history))
         # A takeover that was acted on when this version was reserved speaks for its apply as well.
         handled = version.cause.handled.takeover is not None and doubt.why(seen, history) is None
@@ -308,7 +309,7 @@ class Executor:
         )
 
     async def _end(self, run: Pass, seen: Observed, step: End) -> None:
-        top = lineage.named(seen, step.version.lineage).highest
+        top = of_lineage(seen, step.version.lineage).highest
         assert top is not None
         old, keep = await self._open(run, step.version), await self._open(run, step.current)
         forced = retiring.is_forced(seen, step.current)

@@ -11,9 +11,9 @@ from typing import Final
 
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, Vault, VersionStore
-from keyward.domain import access_keys, issuing, lineage
+from keyward.domain import access_keys, issuing
+from keyward.domain.history import History, of_lineage
 from keyward.domain.issuing import Note
-from keyward.domain.lineage import History
 from keyward.domain.model import Observed
 from keyward.domain.version import RetiredAs, Version
 from keyward.domain.writes import IssuedValue, RecordChange, StoredVersion
@@ -50,7 +50,7 @@ class Issuing:
 
     async def note(self, run: Pass, seen: Observed, name: str) -> Note:
         """The note of the next intent. Raises Blocked if a key is nobody's that we know."""
-        history = lineage.named(seen, name)
+        history = of_lineage(seen, name)
         sources = [v for v in {history.current, history.highest} if v is not None and v.digest]
         ids = [id_ for version in sources for id_ in access_keys.ids(await self.opened(run, version))]
         async with _session(run) as session:
@@ -77,7 +77,7 @@ class Issuing:
 
     async def make_room(self, run: Pass, seen: Observed, version: Version) -> None:
         """Withdraw one key that is this Credential's and not in use, if the user has as many as there can be."""
-        current = await self._current(run, lineage.named(seen, version.lineage))
+        current = await self._current(run, of_lineage(seen, version.lineage))
         async with _session(run) as session:
             held = (await session.holdings(version.account)).values
             if issuing.strangers(version.known, held):

@@ -9,15 +9,13 @@ then the current one does, and there is no third attempt.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from keyward.domain.model import AccountsPolicy, Observed, SecretsPolicy
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Wait
 from keyward.domain.version import Mode
 from keyward.errors import Reason
-
-if TYPE_CHECKING:
-    from keyward.domain.rotation import Situation
 
 _PAIR: Final = (
     "import two accounts with accountManagement Dual, of which each is changed by the other; or use Single, and allow it with "

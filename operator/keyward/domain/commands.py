@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from keyward.domain.history import History
 from keyward.domain.model import Observed, Obstacle
 from keyward.domain.version import Mode, RetiredAs, Version
 from keyward.errors import Reason
-
-if TYPE_CHECKING:
-    from keyward.domain.lineage import History
 
 FORCE = "#force"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from keyward.domain import commands, lineage, schedule
-from keyward.domain.lineage import History
+from keyward.domain.history import History, by_lineage
 from keyward.domain.model import AccountsPolicy, Observed
 from keyward.domain.steps import Close, Disable, Drop, NoteDisabled, Orphan, Prune, Release, Wait
 from keyward.domain.version import Version
@@ -81,7 +81,7 @@ def sweep(versions: Iterable[Version], live: frozenset[str], now: datetime) -> l
     First sight begins the recovery window on the highest sequence; after it the versions go, lowest first. What turned
     up after the live lineage's first version was restored late, and is never orphaned: a person names the one to keep.
     """
-    groups = lineage.group(versions)
+    groups = by_lineage(versions)
     began = min((h.versions[0].created_at for name, h in groups.items() if name in live), default=None)
     steps: list[Orphan | Prune] = []
     for name, history in groups.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keyward.domain import commands
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed
 from keyward.errors import Reason
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from keyward.domain import located
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Issue, MakeRoom, Retire, Step, Verify, Wait, Withdraw
 from keyward.domain.version import RetiredAs, Version
-
-if TYPE_CHECKING:
-    from keyward.domain.rotation import Situation
 
 PROPAGATION: Final = timedelta(minutes=5)
 """How long a value that was just issued may be unknown to those who check it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from keyward.domain import commands, doubt, lineage, schedule
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed
 from keyward.domain.steps import Disprove, Wait
 from keyward.domain.version import Mode, Version

@@ -6,7 +6,7 @@ A Secret is made or changed only to a current value that is proven. A failure ne
 from __future__ import annotations
 
 from keyward.domain import commands, lineage, settling
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed, SecretsPolicy
 from keyward.domain.steps import Project, Unproject, Wait
 from keyward.errors import Reason

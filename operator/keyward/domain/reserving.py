@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from keyward.domain import admins, commands, doubt, lineage, schedule, settling
 from keyward.domain.model import DriftPolicy, Observed
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Reserve, Wait
 from keyward.domain.version import Cause, CauseKind, Handled, Mode, Origin, Promotion, RetiredAs, Version
 from keyward.errors import Reason
-
-if TYPE_CHECKING:
-    from keyward.domain.rotation import Situation
-
 
 GATE: Final = timedelta(seconds=15)  # between two looks at consumers
 GRACE: Final = "the previous value is kept for spec.rotation.gracePeriod"

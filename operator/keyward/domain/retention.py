@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keyward.domain import leaks, lineage
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed
 from keyward.domain.steps import Prune, Rewrap, Wait
 from keyward.domain.version import RetiredAs, Version

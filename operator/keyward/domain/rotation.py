@@ -7,36 +7,14 @@ Taking any of them out makes a named scenario in tests/protocol fail.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from keyward.domain import admins, commands, doubt, issuing, lineage, located, reserving, schedule, settling
-from keyward.domain.lineage import History
 from keyward.domain.model import AccountsPolicy, Observed, TargetView, Wish
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Annotate, Enable, Promote, Retire, Return, Step, Verify, Wait
 from keyward.domain.version import Promotion, RetiredAs, Version
 from keyward.errors import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What every guard looks at."""
-
-    seen: Observed
-    history: History
-    now: datetime
-    takeover: bool  # the takeover annotation names this cluster and the highest sequence seen
-
-    @property
-    def digest(self) -> str:
-        return self.seen.wish.target.digest if self.seen.wish.target else ""
-
-    def proven(self, version: Version) -> bool:
-        return not self.seen.wish.logs_in or (version.sequence, self.digest) in self.seen.memory.proven
-
-    def denied(self, version: Version) -> bool:
-        return self.seen.memory.denies(version, self.digest)
-
 
 Guard = Callable[[Situation], Step | Wait | None]
 

@@ -5,17 +5,13 @@ Roll forward with the stored value. After an unknown outcome a login tells; only
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from keyward.domain import admins, doubt, issuing, located
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed, ProjectionWish
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Apply, Promote, Retire, Step, Verify, Wait
 from keyward.domain.version import Mode, Origin, Promotion, RetiredAs, Version
 from keyward.errors import Reason
-
-if TYPE_CHECKING:
-    from keyward.domain.rotation import Situation
 
 
 def plan(s: Situation) -> Step | Wait | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from keyward.domain import commands, doubt, lineage, nodes, reserving, rotation, settling
+from keyward.domain import commands, doubt, lineage, nodes, reserving, settling
 from keyward.domain.conditions import Since, stamp
-from keyward.domain.lineage import History
+from keyward.domain.history import History
 from keyward.domain.model import Observed, Obstacle
+from keyward.domain.situation import Situation
 from keyward.domain.steps import Wait
 from keyward.domain.version import CauseKind, Mode, Version
 from keyward.errors import Reason
@@ -150,7 +151,7 @@ def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     if seen.wish.suspended or seen.frozen or (seen.target is not None and seen.target.suspended):
         return "suspended"
     takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
-    need = reserving.next_need(rotation.Situation(seen, history, now, takeover))
+    need = reserving.next_need(Situation(seen, history, now, takeover))
     if need is None:
         return ""
     # A need of this very moment has no time that stays: it would be another status at each look.
