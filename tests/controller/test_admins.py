@@ -58,24 +58,30 @@ def secret(credential: str = "admin") -> AdminSecret:
 
 def test_the_credential_that_projects_the_admin_secret_keeps_the_login_and_no_other(cache):
     looks = admins(cache)
-    assert looks.view(ADMIN, secret(), self_change=True).projected
-    assert not looks.view(ORDERS, secret(), self_change=True).projected
-    assert not looks.view(ADMIN, secret(credential=""), self_change=True).projected, (
+    assert looks.view(ADMIN, secret(), self_change=True, hands_over=False).projected
+    assert not looks.view(ORDERS, secret(), self_change=True, hands_over=False).projected
+    assert not looks.view(ADMIN, secret(credential=""), self_change=True, hands_over=False).projected, (
         "somebody else's Secret of that name"
     )
-    assert looks.view(ADMIN, secret(), self_change=False).way_back == ()
+    assert looks.view(ADMIN, secret(), self_change=False, hands_over=False).way_back == ()
 
 
 def test_a_way_back_over_another_target_is_found_and_names_them(cache):
     cache.put_target("Target", target("other", "other-admin"))
     cache.put_credential(rds("far", "other", "pg-admin-of-another"))
     looks = admins(cache)
-    assert looks.view(("shop", "far"), secret(), self_change=False).way_back == ()
+    assert looks.view(("shop", "far"), secret(), self_change=False, hands_over=False).way_back == ()
     cache.put_target("Target", target("third", "third-admin"))
     for item in (rds("one", "third", "other-admin"), rds("two", "other", "third-admin")):
         cache.put_credential(item)
-    assert looks.view(("shop", "one"), secret(), self_change=False).way_back == ("Target third", "Target other")
-    assert looks.view(("shop", "two"), secret(), self_change=False).way_back == ("Target other", "Target third")
+    assert looks.view(("shop", "one"), secret(), self_change=False, hands_over=False).way_back == (
+        "Target third",
+        "Target other",
+    )
+    assert looks.view(("shop", "two"), secret(), self_change=False, hands_over=False).way_back == (
+        "Target other",
+        "Target third",
+    )
 
 
 def single(sequence: int, **changes: Any) -> Any:
@@ -96,15 +102,15 @@ def test_others_see_that_a_login_changes_itself_by_its_versions_and_its_secret(c
     cache.put_secret(
         "shop", SecretView("pg-admin", "7", managed=True, lineage=LINEAGE, credential="admin", sequence=written)
     )
-    assert admins(cache).view(ORDERS, secret(), self_change=True).changing == changing
-    assert admins(cache).view(ADMIN, secret(), self_change=True).changing == ""
+    assert admins(cache).view(ORDERS, secret(), self_change=True, hands_over=False).changing == changing
+    assert admins(cache).view(ADMIN, secret(), self_change=True, hands_over=False).changing == ""
 
 
 def test_a_pair_that_takes_turns_holds_nobody_up(cache):
     for one in (version(1, "x"), version(2, "x_clone", promoted=None)):
         cache.version_index.put(one)
     cache.put_secret("shop", SecretView("pg-admin", "7", managed=True, lineage=LINEAGE, credential="x", sequence=1))
-    assert admins(cache).view(ORDERS, secret("x"), self_change=False).changing == ""
+    assert admins(cache).view(ORDERS, secret("x"), self_change=False, hands_over=False).changing == ""
 
 
 # --- work that was refused ---

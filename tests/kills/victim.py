@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cloud.standin import without_a_trust_store
 from tests.kills.points import OnBehalf, Places, Watcher
 
 from keyward.controller import app, gather, logs, passes, runtime
@@ -53,6 +54,7 @@ class Run:
 
 def serve(run: Run) -> None:
     """The body of the process. Never returns."""
+    without_a_trust_store()  # whoever forked it may have begun before a stand-in did
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # none outlives the tests
     log = os.open(run.folder / "operator.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _silence() -> Iterator[None]:
     logger = logging.getLogger("keyward")
     before = logger.level
