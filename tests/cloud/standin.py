@@ -23,15 +23,25 @@ from tests.cloud.signatures import Call, Refused
 from tests.cluster import pki
 
 HOST = "127.0.0.1"
+_TRUST_STORE = "SSL_CERT_FILE"
 _LINE = 128 * 1024  # bytes: parameters are in the query, a command of 24 KB among them
 
 
-def without_a_trust_store() -> None:
-    """From now on, this process and those that it starts have no certificates of the machine's.
+def without_a_trust_store() -> Callable[[], None]:
+    """From now on, this process and those that it starts have no certificates of the machine's. Returns how that ends.
 
     The SDK reads them all for each call, which is four fifths of what a call costs; a stand-in has a CA of its own.
     """
-    os.environ["SSL_CERT_FILE"] = os.devnull
+    before = os.environ.get(_TRUST_STORE)
+    os.environ[_TRUST_STORE] = os.devnull
+
+    def end() -> None:
+        if before is None:
+            os.environ.pop(_TRUST_STORE, None)
+        else:
+            os.environ[_TRUST_STORE] = before
+
+    return end
 
 
 @dataclass
@@ -84,10 +94,11 @@ class StandIn:
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
-        without_a_trust_store()
+        self._trusting_again = without_a_trust_store()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._trusting_again()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
 
