@@ -24,7 +24,7 @@ from typing import Any
 NOBODY = "-"
 _LATER = ("RDS", "PolarDB")  # services
 _READS = ("describe_", "check_")
-_STANDING = 0.1  # seconds between two looks at the orders: hundreds may stand at once
+_STANDING = 0.2  # seconds between two looks at the orders: hundreds may stand at once
 _CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")
 _whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
 

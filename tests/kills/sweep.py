@@ -53,8 +53,7 @@ class Sweep:
     def begin(self) -> None:
         self.act(self.event)
 
-    def not_standing(self) -> list[str]:
-        standing = self.operator.standing(self.since)
+    def not_among(self, standing: set[str]) -> list[str]:
         return [f"{point} ({life.name})" for point, life in self.lives.items() if life.key not in standing]
 
     def until_as_recorded(self, event: Event) -> None:
@@ -156,7 +155,12 @@ def stand(sweeps: Iterable[Sweep]) -> None:
     for sweep in sweeps:
         sweep.since = since
         sweep.begin()
-    until_nothing_is_left("standing at each point", lambda: [one for sweep in sweeps for one in sweep.not_standing()])
+
+    def absent() -> list[str]:
+        standing = operator.standing(since)
+        return [one for sweep in sweeps for one in sweep.not_among(standing)]
+
+    until_nothing_is_left("standing at each point", absent)
     for sweep in sweeps:
         sweep.stored = stage.versions_of(sweep.lives.values())
 
