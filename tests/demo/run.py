@@ -60,6 +60,15 @@ class Demo:
             raise
         return self.process.returncode
 
+    def close(self) -> None:
+        """End it as a person would, if it still runs; a test that failed has not waited for it."""
+        if self.process.poll() is None:
+            self.interrupt()
+            self.end()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
     def counted(self) -> tuple[int, int, int]:
         """Logins, rotations and refusals, as its sum says."""
         found = SUM.search(self.out)

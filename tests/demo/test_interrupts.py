@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from tests.cluster_tests.helpers import until
-from tests.demo import run
 from tests.demo.run import left
 
 MOMENTS = {
@@ -19,8 +18,8 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_interrupt_during_the_start_leaves_nothing(moment):
-    demo = run.start("--no-pods")
+def test_an_interrupt_during_the_start_leaves_nothing(start, moment):
+    demo = start("--no-pods")
     folder = demo.folder
     demo.await_sight(MOMENTS[moment])
     assert left(folder) != []
@@ -30,8 +29,8 @@ def test_an_interrupt_during_the_start_leaves_nothing(moment):
     assert left(folder) == []
 
 
-def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_end():
-    demo = run.start("--keep", "--no-pods")
+def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_end(start):
+    demo = start("--keep", "--no-pods")
     folder = demo.folder
     demo.await_line("v1 → v2")
     demo.interrupt()
@@ -42,8 +41,8 @@ def test_an_interrupt_in_the_play_sums_up_and_a_second_one_does_not_hinder_the_e
     assert left(folder) == []
 
 
-def test_a_refused_login_is_counted_and_makes_the_status_1():
-    demo = run.start("--keep", "--no-pods")
+def test_a_refused_login_is_counted_and_makes_the_status_1(start):
+    demo = start("--keep", "--no-pods")
     folder = demo.folder
     demo.await_line("orders-db logs in")
     file = next(folder.glob("demo-*/file-orders-db/credential.json"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,16 @@ from tests.demo import run
 from tests.demo.run import left
 
 
-def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(tmp_path):
+def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(start, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("a node needs root")
-    started = time.monotonic()
-    demo = run.start("--seconds", "16", "--record", str(tmp_path / "demo.svg"))
+    demo = start("--seconds", "16", "--record", str(tmp_path / "demo.svg"))
     folder = demo.folder
     demo.await_sight("*/node.json")
     (node,) = run.names_of_nodes(folder)
     demo.await_sight("demo-*/logs-*.log")
     assert [trace.split()[0] for trace in left(folder) if trace.startswith("mount")]
     demo.await_line("v1 → v2")
-    assert time.monotonic() - started < 60
     assert demo.end() == 0, demo.out + demo.err
     logins, rotations, refused = demo.counted()
     assert logins >= 3 * 4 * 16 * 0.5
@@ -39,8 +36,8 @@ def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(t
     assert not any(group.exists() for group in remains._groups(node))
 
 
-def test_without_a_node_processes_log_in_and_it_says_so():
-    demo = run.start("--seconds", "16", "--no-pods")
+def test_without_a_node_processes_log_in_and_it_says_so(start):
+    demo = start("--seconds", "16", "--no-pods")
     folder = demo.folder
     assert demo.end() == 0, demo.out + demo.err
     logins, rotations, refused = demo.counted()
@@ -51,17 +48,17 @@ def test_without_a_node_processes_log_in_and_it_says_so():
     assert left(folder) == []
 
 
-def test_in_a_cluster_that_the_caller_names_it_takes_away_what_it_applied_and_refuses_one_that_has_a_keyward():
+def test_in_a_cluster_that_the_caller_names_it_takes_away_what_it_applied_and_refuses_one_that_has_a_keyward(start):
     with plain.serving(need_pods=False) as cluster:
         env = {"KEYWARD_KUBECONFIG": str(cluster.kubeconfig)}
-        demo = run.start("--seconds", "14", env=env)
+        demo = start("--seconds", "14", env=env)
         assert demo.end() == 0, demo.out + demo.err
         assert "No pods: KEYWARD_LOGIN_IMAGE names no image." in demo.out
         assert demo.counted()[1] >= 1
         for kind in ("crd", "namespace"):
             assert "keyward" not in cluster.kubectl("get", kind, "-o", "name")
         cluster.kubectl("apply", "--server-side", "-f", str(run.ROOT / "crds"))
-        refused = run.start(env=env)
+        refused = start(env=env)
         assert refused.end() == 1
         assert "credentials.keyward.dev" in refused.err
         assert "this cluster has" in refused.err
