@@ -245,6 +245,14 @@ RAM_SET = _object(
         },
     },
 )
+ECS_SET = _object(
+    "CredentialSet",
+    {
+        "targets": {"names": ["web"]},
+        "template": {"spec": {"ecs": copy.deepcopy(ECS["spec"]["ecs"]), "rotation": {"interval": "24h"}}},
+    },
+)
+del ECS_SET["spec"]["template"]["spec"]["ecs"]["targetRef"]
 KEY = _object("EncryptionKey", {"provider": {"local": {}}, "allowedNamespaces": ["*"]})
 AT = "2026-11-24T02:00:00Z"
 VERSION = _object(
@@ -283,6 +291,7 @@ ALL = {
     "redis": REDIS,
     "redis-set": REDIS_SET,
     "cloud-redis-set": CLOUD_REDIS_SET,
+    "ecs-set": ECS_SET,
     "redis-target": REDIS_TARGET,
     "ecs": ECS,
     "ecs-target": ECS_TARGET,
