@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg.sql import SQL, Identifier, Literal
 from tests.cloud.signatures import Call, Refused
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
@@ -53,7 +54,7 @@ class Server:
 
     def make(self, name: str, password: str, *, mighty: bool) -> None:
         if self.engine == "PostgreSQL":
-            self.real.sql(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+            self.real.sql(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
             return
         self.real.sql(f"CREATE USER %s@'%%' {self._by()}", (name, self._stored(password)))
         if mighty:
@@ -61,7 +62,7 @@ class Server:
 
     def set(self, name: str, password: str) -> None:
         if self.engine == "PostgreSQL":
-            self.real.sql(f"ALTER ROLE {name} PASSWORD '{password}'")
+            self.real.sql(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(name), Literal(password)))
         else:
             self.real.sql(f"ALTER USER %s@'%%' {self._by()}", (name, self._stored(password)))
 
@@ -76,7 +77,7 @@ class Server:
 
     def give(self, name: str, database: str, level: str) -> None:
         if self.engine == "PostgreSQL":
-            self.real.sql(f"ALTER DATABASE {database} OWNER TO {name}")
+            self.real.sql(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(database), Identifier(name)))
             return
         self.real.sql(f"GRANT {MYSQL[level]} ON `{database}`.* TO %s@'%%'", (name,))
 
@@ -85,7 +86,7 @@ class Server:
 
     def drop(self, name: str) -> None:
         if self.engine == "PostgreSQL":
-            self.real.sql(f"DROP ROLE {name}")
+            self.real.sql(SQL("DROP ROLE {}").format(Identifier(name)))
         else:
             self.real.sql("DROP USER %s@'%%'", (name,))
 

@@ -56,7 +56,7 @@ RECORDS = "a value goes to the cloud in the call that sets it: what is written d
 LOCKED_OUT = "an account is disabled by a password that nobody knows: enabled, it waits for its next value"
 OBJECTS = "the API tells of nothing that an account owns: whether it may be deleted is the cloud's to say"
 # Calls that may have set a value: of these the engine itself has to tell what is not known.
-_SETS = frozenset({"ResetAccountPassword", "RunCommand"})
+_SETS = frozenset({"ResetAccountPassword", "ModifyAccountPassword", "RunCommand"})
 _NEVER = 3600.0  # seconds
 _PAUSE = 0.02  # seconds; only while a test has the cloud wait
 

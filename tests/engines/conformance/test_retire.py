@@ -49,6 +49,7 @@ async def test_a_removal_that_finds_nothing_of_ours_any_more_has_done_its_work(s
 
 async def test_what_was_dropped_can_be_made_again(scene: Scene):
     await scene.remove(Action.DROP)
+    scene = replace(scene, mark=scenes.RETURNED)
     await scene.apply(scene.first, "three")
     await scene.verify(scene.first, "three")
 

@@ -25,14 +25,6 @@ ELSEWHERE = {
         "tests/cloud/test_ram_engine.py",
         "the cloud picks the secret and tells it once: nothing is set, and nothing of the suite can be asked",
     ),
-    "AlibabaCloud/MySQL": (
-        "tests/cloud/test_database_engines.py",
-        "it is the engine of AlibabaCloud/MariaDB, word for word, but for the one that logs in: that has a stage",
-    ),
-    "AlibabaCloud/PostgreSQL": (
-        "tests/cloud/test_database_engines.py",
-        "RDS gives a database one owner, and PolarDB no rights at all: no pair has rights that the suite could take",
-    ),
     "AlibabaCloud/Windows": (
         "tests/cloud/test_ecs_windows.py",
         "no Windows can be had here: what runs its commands understands just those that the engine sends",

@@ -26,7 +26,7 @@ _BUSY: Final = (
 _NO_INSTANCE: Final = ("InvalidDBInstanceId.NotFound", "InvalidDBInstanceName.NotFound", "InvalidDBClusterId.NotFound")
 _NO_DATABASE: Final = ("InvalidDBName", "InvalidDbName", "DBName.NotExist")
 _FULL: Final = ("AccountLimitExceeded", "AccountQuotaExceeded", "QuotaExceeded")
-_TAKEN: Final = ("InvalidAccountName.Duplicate", "InvalidAccountNameAlreadyExist", "InvalidAccountName.Exist")
+TAKEN: Final = ("InvalidAccountName.Duplicate", "InvalidAccountNameAlreadyExist", "InvalidAccountName.Exist")
 
 
 def _all(starts: tuple[str, ...], kind: type[KeywardError], reason: Reason, text: str) -> list[Code]:
@@ -40,7 +40,7 @@ _CODES: Final[tuple[Code, ...]] = (
         Reason.INVALID_SPEC,
         "openApi.instanceId, openApi.regionId: the cloud account has no such instance there: correct them in the Target",
     ),
-    *_all(_TAKEN, Retry, Reason.WRITTEN_BY_ANOTHER, "an account of this name was made at the same moment"),
+    *_all(TAKEN, Retry, Reason.WRITTEN_BY_ANOTHER, "an account of this name was made at the same moment"),
     (GONE, Retry, Reason.WRITTEN_BY_ANOTHER, "the account was deleted at the same moment"),
     (
         "InvalidAccountName",

@@ -10,6 +10,7 @@ from alibabacloud_polardb20170801.client import Client
 
 from keyward.engines.alibaba import descriptions
 from keyward.engines.alibaba.databases.accounts import Accounts
+from keyward.engines.alibaba.databases.errors import TAKEN
 from keyward.engines.alibaba.databases.instance import NORMAL, About, Account, Making
 from keyward.engines.alibaba.failures import Failure, Way
 from keyward.sensitive import Sensitive
@@ -43,7 +44,12 @@ class PolarDBCluster(Accounts):
         )
 
     async def check_name(self, name: str) -> None:
-        await self.ask("check_account_name", "CheckAccountNameRequest", account_name=name)
+        try:
+            await self.ask("check_account_name", "CheckAccountNameRequest", account_name=name)
+        except Failure as failure:
+            # One that was made meanwhile is no bad name: the next look tells whose it is.
+            if not failure.code.startswith(TAKEN):
+                raise
 
     async def create(self, made: Making) -> str:
         databases = sorted(made.privileges)
