@@ -18,10 +18,29 @@ from tests.whole_path.clients import outside
 from tests.whole_path.consumers import Client, program
 from tests.whole_path.world import OPERATOR_NAMESPACE, Json, Shop, keyward
 
-_PRODUCTS: dict[str, tuple[type[Databases], str, str, str]] = {
+PRODUCTS: dict[str, tuple[type[Databases], str, str, str]] = {
     "rds": (Rds, rds.VERSION, "RDS", "rm-bp1example"),
     "polardb": (Polardb, polardb.VERSION, "PolarDB", "pc-bp1example"),
 }
+
+
+def server_of(block: str, there: Databases, cloud: StandIn) -> Json:
+    """What a Target says of an instance, and of the server that it is."""
+    _, _, service, _ = PRODUCTS[block]
+    api = {
+        "instanceId": there.instance,
+        "regionId": "cn-hangzhou",
+        "endpoints": [{"service": service, "host": HOST, "port": cloud.port}],
+        "tls": {"ca": cloud.ca_pem},
+    }
+    real = there.server.real
+    return {
+        "engine": there.engine,
+        "provider": "AlibabaCloud",
+        "openApi": api,
+        "endpoints": [{"host": HOST, "port": real.port}],
+        "tls": {"ca": real.ca_pem},
+    }
 
 
 class CloudDatabaseShop(Shop):
@@ -29,28 +48,15 @@ class CloudDatabaseShop(Shop):
 
     def __init__(self, cluster: Any, server: Any, cloud: StandIn, block: str, prefix: str) -> None:
         super().__init__(cluster, server, f"{prefix}-{block}")
-        kind, version, self.service, instance = _PRODUCTS[block]
+        kind, version, _, instance = PRODUCTS[block]
         self.server, self.cloud, self.block = server, cloud, block
         self.there = cloud.products[version] = kind(server, instance)
         self.database = f"orders_{block}"
         self.admin = cloud.ram.user("keyward-admin", admin=True).keys[0]
 
     def target(self) -> Json:
-        api = {
-            "instanceId": self.there.instance,
-            "regionId": "cn-hangzhou",
-            "endpoints": [{"service": self.service, "host": HOST, "port": self.cloud.port}],
-            "tls": {"ca": self.cloud.ca_pem},
-        }
-        server = {
-            "engine": self.there.engine,
-            "provider": "AlibabaCloud",
-            "openApi": api,
-            "endpoints": [{"host": self.host, "port": self.server.port}],
-            "tls": {"ca": self.server.ca_pem},
-        }
         return {
-            self.block: server,
+            self.block: server_of(self.block, self.there, self.cloud),
             "admin": {"secretRef": {"name": f"{self.namespace}-admin"}},
             "allowedAccounts": ["*"],
             "allowedNamespaces": [self.namespace],

@@ -1,0 +1,202 @@
+"""Lives on databases that the cloud's API changes, told in the words of those on PostgreSQL.
+
+Instances of RDS and PolarDB, each a real server; one stand-in and one operator have them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tests.cloud.databases import Databases, Instances
+from tests.cloud.standin import StandIn
+from tests.cluster.mysql_family import FamilyServer
+from tests.cluster.postgres import PostgresServer
+from tests.kills.api import Api
+from tests.kills.consumers import Consumers
+from tests.kills.family import FamilyConsumers
+from tests.kills.lives import CREATION, ROTATION, Json, Kin, Life, Tale
+from tests.kills.stage import Stage, named
+from tests.whole_path.cloud_shop import PRODUCTS, server_of
+
+from keyward.engines.alibaba import descriptions
+from keyward.kube.kinds import CLUSTER_TARGETS, SECRETS
+
+OPERATOR = "keyward-system"
+DATABASE = "kills_in_the_cloud"
+OWNER = "DBOwner"
+# Of each kind: the product, what the instance speaks, and the level of its accounts on their database.
+KINDS: dict[str, tuple[str, str, str]] = {
+    "dual create of rds on MariaDB": ("rds", "MariaDB", "ReadWrite"),
+    "dual create of rds on MySQL": ("rds", "MySQL", "ReadWrite"),
+    "single create of rds on PostgreSQL": ("rds", "PostgreSQL", OWNER),
+    "dual create of polardb on MySQL": ("polardb", "MySQL", "ReadWrite"),
+    "dual create of polardb on PostgreSQL": ("polardb", "PostgreSQL", ""),
+}
+TALES = tuple(Tale(Kin(kind, "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)) for kind in KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """`target` is the name of the ClusterTarget that leads there, and of its admin Secret; `level` may be empty."""
+
+    block: str
+    target: str
+    there: Databases
+    level: str
+
+
+@dataclass(slots=True)
+class CloudLife(Life):
+    """See `Life`."""
+
+    instance: Instance = field(kw_only=True)
+
+    @property
+    def role(self) -> str:
+        return f"c{self.name.rpartition('-')[2]}k"  # PolarDB's names are short
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        return (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
+
+    def surroundings(self, _ca_pem: str) -> list[Json]:
+        return []
+
+    def _spec(self) -> Json:
+        spec, level = Life._spec(self), self.instance.level  # slots: no super()
+        mode = spec.pop("rds")["accountManagement"]
+        account = {
+            "targetRef": {"kind": "ClusterTarget", "name": self.instance.target},
+            "engine": self.instance.there.engine,
+            "provider": "AlibabaCloud",
+            "databaseName": self.database,
+            "create": {
+                "name": self.role,
+                "privileges": [{"database": self.database, "level": level}] if level else [],
+            },
+        }
+        if self.instance.block == "rds":
+            account["accountManagement"] = mode
+        return spec | {self.instance.block: account}
+
+
+class CloudDatabases(Stage):
+    """See `Stage`. `servers` are told by what they speak."""
+
+    def __init__(self, api: Api, cloud: StandIn, servers: dict[str, FamilyServer | PostgresServer]) -> None:
+        super().__init__(api, servers["PostgreSQL"])  # type: ignore[arg-type]
+        self.cloud, self.servers = cloud, servers
+        self.instances = {kind: self._instance(*about) for kind, about in KINDS.items()}
+        for block, (_, version, _, _) in PRODUCTS.items():
+            cloud.products[version] = Instances(*(one.there for one in self.instances.values() if one.block == block))
+
+    def _instance(self, block: str, engine: str, level: str) -> Instance:
+        kind, _, _, example = PRODUCTS[block]
+        there = kind(self.servers[engine], f"{example}{engine.lower()}")
+        return Instance(block, f"{self.namespace}-{block}-{engine.lower()}", there, level)
+
+    def consumers(self) -> Consumers:
+        return CloudConsumers(self.api.kubeconfig, self.postgres.authority.ca_file, servers=self.servers)
+
+    def _databases(self) -> None:
+        for server in self.servers.values():
+            server.database(DATABASE)
+        admin = self.cloud.ram.user("keyward-kills", admin=True).keys[0]
+        login = {"accessKeyId": admin.id, "accessKeySecret": admin.secret}
+        for one in self.instances.values():
+            secret = {"name": one.target, "namespace": OPERATOR}
+            self.api.create(
+                {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "stringData": login},
+                named("ClusterTarget", one.target, self._target(one)),
+            )
+
+    def _target(self, instance: Instance) -> Json:
+        return {
+            instance.block: server_of(instance.block, instance.there, self.cloud),
+            "admin": {"secretRef": {"name": instance.target}},
+            "allowedAccounts": ["c*"],
+            "allowedNamespaces": [self.namespace],
+            "maxConcurrentRotations": 64,
+        }
+
+    def _born(self, kin: Kin, name: str, through: int) -> Life:
+        instance = self.instances[kin.kind]
+        server = instance.there.server.real
+        life = CloudLife(kin, name, self.namespace, DATABASE, server.port, through, instance=instance)
+        if instance.level == OWNER:  # a database has one
+            life.database = server.database(life.role)
+        return life
+
+    # --- looking ---
+
+    def looks(self, lives: Iterable[Life]) -> dict[str, Json]:
+        """Those of `Stage`; the rights of each account, and how often it was made."""
+        lives = list(lives)
+        found = super().looks(lives)
+        made = Counter(
+            name for there in self._there() for action, name in list(there.done) if action == "CreateAccount"
+        )
+        rights = {name: account.privileges for there in self._there() for name, account in list(there.accounts.items())}
+        for life in lives:
+            found[life.name]["rights"] = [sorted(rights.get(name, {}).values()) for name in life.accounts]
+            found[life.name]["made"] = [made[name] for name in life.accounts]
+        return found
+
+    def _there(self) -> list[Databases]:
+        return [instance.there for instance in self.instances.values()]
+
+    def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
+        """Of every account: whether it may log in, its mark; of its password the cloud tells nothing."""
+        found: dict[str, tuple[bool, str | None, str | None]] = {}
+        for there in self._there():
+            for name, account in list(there.accounts.items()):
+                comment = descriptions.read(account.description)
+                found[name] = (not (account.locked or descriptions.is_disabled(comment)), comment, None)
+        return found
+
+    def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
+        assert isinstance(life, CloudLife)
+        name, server = secret["username"], life.instance.there.server.real
+        with server.connect(life.database, name, secret["password"]) as conn, conn.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_USER")
+            assert str(cursor.fetchone()[0]).partition("@")[0] == name
+
+    # --- the end ---
+
+    def _drop(self, lives: list[Life]) -> None:
+        for life in lives:
+            assert isinstance(life, CloudLife)
+            there = life.instance.there
+            if life.database != DATABASE:
+                there.server.real.sql(f"DROP DATABASE {life.database} WITH (FORCE)")
+            for name in life.accounts:
+                if there.accounts.pop(name, None) is not None:
+                    there.server.drop(name)
+
+    def leave(self) -> None:
+        super().leave()
+        for instance in self.instances.values():
+            self.api.delete(CLUSTER_TARGETS, "", instance.target)
+            self.api.delete(SECRETS, OPERATOR, instance.target)
+            instance.there.close()
+        for server in self.servers.values():
+            server.sql(f"DROP DATABASE {DATABASE}")
+
+
+@dataclass(slots=True)
+class CloudConsumers(Consumers):
+    """Applications of each of these servers."""
+
+    servers: dict[str, FamilyServer | PostgresServer] = field(kw_only=True)
+    _family: dict[str, FamilyConsumers] = field(default_factory=dict)
+
+    async def log_in(self, life: Life, secret: dict[str, str]) -> str:
+        assert isinstance(life, CloudLife)
+        engine = life.instance.there.engine
+        if engine == "PostgreSQL":
+            return await Consumers.log_in(self, life, secret)
+        if engine not in self._family:
+            self._family[engine] = FamilyConsumers(self.kubeconfig, self.servers[engine].authority.ca_file)
+        return await self._family[engine].log_in(life, secret)
