@@ -141,6 +141,12 @@ def mariadb_in_rds(mariadb, tmp_path) -> Iterator[System]:
 
 
 @pytest.fixture
+def postgres_in_rds(postgres, tmp_path) -> Iterator[System]:
+    with system_of("RDS", postgres, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
 def polar(postgres, tmp_path) -> Iterator[System]:
     with system_of("PolarDB", postgres, tmp_path) as found:
         yield found
@@ -302,6 +308,16 @@ async def test_a_right_that_somebody_took_or_gave_is_mended_on_the_account_that_
         assert "cloud_more" not in str(server.sql("SHOW GRANTS FOR orders"))
     finally:
         server.sql("DROP DATABASE cloud_more")
+
+
+async def test_a_database_more_that_an_account_on_postgresql_owns_stays_its_own(postgres_in_rds):
+    """The API takes no right there: to ask for it would end each rotation."""
+    system = postgres_in_rds
+    await system.settled("orders", FIRST)
+    system.there.accounts["orders"].privileges["cloud_more"] = "DBOwner"
+    await system.settled("orders", SECOND)
+    await system.verify("orders", SECOND)
+    assert not system.cloud.done("RevokeAccountPrivilege")
 
 
 async def test_of_an_imported_pair_the_other_account_gets_the_rights_of_the_one_in_use(mariadb_in_rds):

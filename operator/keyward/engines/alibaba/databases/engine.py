@@ -18,7 +18,6 @@ from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Pla
 from keyward.errors import Blocked, Reason, Underway
 
 _TIMEOUT: Final = 10.0
-_POSTGRESQL: Final = "PostgreSQL"
 _INSTANCES: Final[dict[str, Callable[[Place, Login, float], Instance]]] = {
     "RDS": RdsInstance,
     "PolarDB": PolarDBCluster,
@@ -45,7 +44,7 @@ class _Database:
         await wire.verify(replace(place, cloud=None), endpoint, login, Expectation(plain))
         if account is not None:
             _judge(account, expect)
-        if self._wire == _POSTGRESQL and expect.accounts.created:
+        if self._wire == rules.POSTGRESQL and expect.accounts.created:
             await equality.prove(place, endpoint, login, expect.accounts)
         return None
 
@@ -68,7 +67,7 @@ class CloudPostgreSQL(_Database):
     """Implements `Engine`."""
 
     def __init__(self) -> None:
-        super().__init__(_POSTGRESQL)
+        super().__init__(rules.POSTGRESQL)
 
 
 @asynccontextmanager

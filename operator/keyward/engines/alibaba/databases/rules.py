@@ -15,6 +15,7 @@ from keyward.errors import Blocked, Conflict, Reason, Underway
 from keyward.sensitive import Sensitive
 
 AGAIN: Final = 2.0  # seconds until what the cloud is at work on is looked at again
+POSTGRESQL: Final = "PostgreSQL"
 _SOME_OF_EACH: Final = "aA1"  # the cloud wants three of four classes, and 8 to 32 characters
 
 
@@ -84,9 +85,9 @@ def lacking(account: Account, wanted: Mapping[str, str]) -> dict[str, str]:
     return {one: level for one, level in wanted.items() if account.privileges.get(one) != level}
 
 
-def surplus(account: Account, wanted: Mapping[str, str]) -> list[str]:
-    """The databases that the account shall have nothing on."""
-    return sorted(account.privileges.keys() - wanted.keys())
+def surplus(account: Account, wanted: Mapping[str, str], engine: str) -> list[str]:
+    """The databases that the account shall have nothing on, where the API can take a right: on PostgreSQL it cannot."""
+    return [] if engine == POSTGRESQL else sorted(account.privileges.keys() - wanted.keys())
 
 
 def other_super(accounts: Iterable[Account], names: tuple[str, ...]) -> str | None:

@@ -122,7 +122,7 @@ class Session:
         """Raises Underway if something had to be given or taken."""
         if wanted is None:
             return
-        surplus, lacking = rules.surplus(account, wanted), rules.lacking(account, wanted)
+        surplus, lacking = rules.surplus(account, wanted, self._stated), rules.lacking(account, wanted)
         if not surplus and not lacking:
             return
         await before_send()
