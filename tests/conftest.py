@@ -19,7 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 gc.set_threshold(50_000, 20, 50)
 # Kubernetes' programs collect garbage seldom while they are small: a sixth of what the API server costs.
 os.environ.setdefault("GOGC", "400")
-os.environ.setdefault("GOMEMLIMIT", "768MiB")
+os.environ.setdefault("GOMEMLIMIT", "512MiB")
 
 # Redis' client reads all that the machine trusts for each connection, beside the CA that it is told: two fifths of what such
 # tests cost. No certificate that they meet is signed by one of those.

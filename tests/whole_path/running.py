@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from tests.cluster import Cluster
+from tests.cluster import Cluster, owned
 from tests.cluster.process import free_port
 
 USER = "keyward-operator"
@@ -107,7 +107,7 @@ def running(
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
-    operator = Operator(process, log, address)
+    operator, record = Operator(process, log, address), owned.record(process.pid)
     try:
         yield operator
     except BaseException:
@@ -115,3 +115,5 @@ def running(
         raise
     finally:
         operator.stop()
+        record.unlink(missing_ok=True)
+        owned.drop_if_empty(record.parent)
