@@ -14,6 +14,7 @@ from keyward.controller.telling import Telling
 from keyward.domain.model import Memory, Observed, TargetView
 from keyward.domain.steps import Apply, Drop, Promote, Release, Retire, Verify
 from keyward.domain.version import Cause, CauseKind, Promotion, RetiredAs
+from keyward.engines.alibaba.failures import Failure, Way
 from keyward.errors import Blocked, Reason, Rejected, Retry
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -104,6 +105,17 @@ def test_a_failure_is_told_and_counts_as_a_rotation_only_within_one(heard, step,
     heard.telling.failed(WISH, step, Retry(Reason.UNREACHABLE, "nobody listens"))
     assert heard.events == [("orders", "Warning", "Unreachable", "nobody listens")]
     assert heard.count("keyward_rotations_total", type="rds", result="failure") == rotations
+
+
+def test_the_id_of_a_clouds_request_makes_no_other_event_and_no_other_status_of_a_target(heard):
+    for request in ("7E9918B6-9CFF", "2A596D10-4D54"):
+        failure = Failure(Way.ANSWERED, "SignatureDoesNotMatch", 403, request)
+        text = f"admin login: its secret is wrong ({failure})"
+        heard.telling.failed(WISH, "Apply", Blocked(Reason.ADMIN_LOGIN_REFUSED, text))
+        heard.telling.found(seen(), (Reason.ADMIN_LOGIN_REFUSED, text), reached=False)
+    said = "admin login: its secret is wrong (SignatureDoesNotMatch, HTTP 403)"
+    assert {event[3] for event in heard.events} == {said}
+    assert {finding.problem for _, finding in heard.found} == {(Reason.ADMIN_LOGIN_REFUSED, said)}
 
 
 def test_a_target_is_spoken_of_by_who_reached_it_or_could_not_and_by_nobody_else(heard):

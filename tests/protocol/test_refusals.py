@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from tests.world.scenario import EVERY, HOUR, INTERVAL, ISSUED, KINDS, MINUTE, Scenario, ran
+
+from keyward.errors import Reason, Underway
 
 MANAGED = [kind for kind in KINDS if kind not in ("generic", ISSUED)]  # what a system picks it does not refuse
 
@@ -28,6 +31,30 @@ def test_a_policy_that_refuses_everything_is_asked_ever_more_seldom_and_said(kin
     assert len(s.history.versions) <= 4
     s.world.server.policy = lambda _password: True
     s.settle(timedelta(minutes=20))
+    assert s.value() != value
+    s.finish()
+
+
+def test_a_system_that_is_at_work_for_an_hour_is_looked_at_ever_more_seldom_and_nothing_failed():
+    s = ran("dual create")
+    value, looks, server = s.value(), [], s.world.server
+
+    def at_work(_names: object) -> None:
+        looks.append(s.world.clock.real)
+        raise Underway(Reason.BUSY, "at work", 2.0)
+
+    look = server.inspect
+    server.inspect = at_work
+    s.apply(rotate="now")
+    s.settle(HOUR)
+    waits = [(after - before).total_seconds() for before, after in pairwise(looks)]
+    assert len(looks) < 300, "each two seconds it would be 1800"
+    assert max(waits[:5]) < 5
+    assert 20 < max(waits) <= 300
+    assert "Busy" in s.state(s.world.api)
+    assert s.value() == value
+    server.inspect = look
+    s.settle(5 * MINUTE)
     assert s.value() != value
     s.finish()
 

@@ -114,6 +114,7 @@ class Reconciler:
             except KeywardError as error:
                 self._fail(run, turn, error)
             finally:
+                run.learn(at_work=run.memory.at_work + 1 if turn.underway else 0)
                 self._remember(key, uid, run.memory)
                 if run.slot is not None:
                     run.slot.release()
@@ -209,12 +210,12 @@ class Reconciler:
         outcome = outcome_of(turn, failures, before)
         after = summary.build(seen, outcome, before, now)
         due = wakes(turn, outcome, failures, now)
-        if after != before and not await self._write(seen.wish.identity, before, after):
+        if after != before and not await self._write(seen.wish.identity, before, after, warns=not turn.underway):
             due.append(now + SOON)
         return min(due, default=None)
 
-    async def _write(self, of: Identity, before: Json, after: Json) -> bool:
-        waits_for = summary.newly_in_the_way(before, after)
+    async def _write(self, of: Identity, before: Json, after: Json, *, warns: bool = True) -> bool:
+        waits_for = summary.newly_in_the_way(before, after) if warns else None
         if waits_for is not None:
             self._teller.warn(of, *waits_for)
         try:

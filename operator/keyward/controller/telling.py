@@ -6,6 +6,7 @@ An event is a write to the API server, so that what goes well is told only where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from keyward.kube.kinds import CREDENTIALS
 
 Post = Callable[[Ref, Type, str, str], None]
 Note = Callable[[str, Finding], None]
+_REQUEST: Final = re.compile(r", request [A-Za-z0-9-]{1,64}(?=\))")
 _OF_A_ROTATION: Final = frozenset(step.__name__ for step in (Reserve, Apply, MakeRoom, Issue, Verify, Promote))
 
 
@@ -86,7 +88,8 @@ class Telling:
         speaks = problem is not None and problem[0] in OF_A_TARGET
         view = seen.target or (TargetView(seen.wish.target) if seen.wish.target else None)
         if view is not None and (reached or speaks):
-            self._note(seen.wish.namespace, Finding(view, problem if speaks else None))
+            said = (problem[0], _steady(problem[1])) if problem is not None and speaks else None
+            self._note(seen.wish.namespace, Finding(view, said))
 
     def _leak_ended(self, of: Identity, version: Version) -> None:
         self._say(of, "Normal", "LeakEnded", f"a login with version {version.version_id}, which has leaked, is refused")
@@ -98,4 +101,9 @@ class Telling:
         self._say(of, "Warning", "LeftBehind", text)
 
     def _say(self, of: Identity, type_: Type, reason: str, message: str) -> None:
-        self._post(Ref(CREDENTIALS, of.namespace, of.name, of.uid), type_, str(reason), message)
+        self._post(Ref(CREDENTIALS, of.namespace, of.name, of.uid), type_, str(reason), _steady(message))
+
+
+def _steady(message: str) -> str:
+    """Without the id that a cloud gave the request, another one each time: the same is counted, not said anew."""
+    return _REQUEST.sub("", message)

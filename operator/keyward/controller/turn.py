@@ -16,6 +16,8 @@ from keyward.errors import Blocked, KeywardError, Reason, Retry, Underway
 Json = dict[str, Any]
 SOON: Final = timedelta(seconds=30)
 LATER: Final = timedelta(minutes=5)
+_SOON_DONE: Final = 10
+"""Looks within which most of what a system is at work on is done; from then on they are ever farther apart."""
 _OF_KEYS: Final = (Reason.KEY_UNAVAILABLE, Reason.KEY_NOT_ALLOWED, Reason.CONTEXT_MISMATCH, Reason.ENVELOPE_INVALID)
 # What a change of a Secret mends that no watch tells of: it is looked at by its name.
 _OF_SECRETS: Final = (
@@ -104,7 +106,7 @@ def wakes(turn: Turn, outcome: summary.Outcome, failures: Failures, now: datetim
     assert turn.seen is not None
     due = [w.until for w in turn.waits if w.until is not None]
     if turn.problem is not None:
-        due.append(now + max(schedule.backoff(failures, turn.seen.wish.uid), turn.retry_after or timedelta(0)))
+        due.append(now + max(schedule.backoff(failures, turn.seen.wish.uid), _asked_for(turn)))
     elif turn.retry_after is not None:
         due.append(now + turn.retry_after)
     stands = outcome.rotation_problem or _in_the_way(turn.seen, turn.rotation)
@@ -113,6 +115,13 @@ def wakes(turn: Turn, outcome: summary.Outcome, failures: Failures, now: datetim
     if turn.blocked:
         due.append(now + SOON)  # a stranger's Secret that goes is told by no watch either
     return due
+
+
+def _asked_for(turn: Turn) -> timedelta:
+    """What the system asks to wait."""
+    assert turn.seen is not None
+    asked = turn.retry_after or timedelta(0)
+    return asked * max(1.0, turn.seen.memory.at_work / _SOON_DONE) if turn.underway else asked
 
 
 def _in_the_way(seen: Observed, wait: Wait) -> summary.Problem | None:

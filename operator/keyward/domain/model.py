@@ -233,6 +233,7 @@ class Memory:
     gap: tuple[int, timedelta] | None = None  # single: from there until the last Secret with it was written
     altered: frozenset[tuple[str, str]] = frozenset()  # (name, resourceVersion) whose envelope is not its digest's
     inputs: str = ""  # those that the last look of this process found
+    at_work: int = 0  # looks in a row at which the system was still at work
     behind_since: datetime | None = None  # since when its clock has been behind a write: see `reserving`
 
     def denies(self, version: Version, digest: str) -> bool:
