@@ -245,7 +245,7 @@ async def test_polardb_makes_an_account_once_however_often_it_is_asked(polar):
         ("OperationDenied.DBInstanceStatus", Retry, Reason.BUSY, "is at work on the instance"),
         ("Forbidden.RAM", Blocked, Reason.ADMIN_PRIVILEGE_MISSING, "rds:ResetAccountPassword on the instance"),
         ("InvalidAccountPassword.Format", Rejected, Reason.PASSWORD_REFUSED, "refused the password"),
-        ("InvalidDBInstanceId.NotFound", Blocked, Reason.INVALID_SPEC, "openApi.instanceId"),
+        ("InvalidDBInstanceId.NotFound", Blocked, Reason.INVALID_SPEC, "openApi: instanceId"),
     ],
 )
 async def test_each_refusal_is_told_by_what_it_means(mariadb_in_rds, code, kind, reason, said):
@@ -332,6 +332,26 @@ async def test_of_an_imported_pair_the_other_account_gets_the_rights_of_the_one_
     with system.server.connect(DATABASE, "green", FIRST.reveal()) as conn, conn.cursor() as cursor:
         cursor.execute("SHOW GRANTS")
         assert "INSERT" in str(cursor.fetchall())
+
+
+async def test_a_login_that_is_refused_although_the_cloud_has_the_account_says_where_to_look(mariadb_in_rds):
+    await mariadb_in_rds.settled("orders", FIRST)
+    error = await refused(mariadb_in_rds.verify("orders", SECOND))
+    assert (type(error), error.reason) == (Blocked, Reason.LOGIN_REFUSED)
+    assert "refused" in error.message
+    assert "account 'orders' on rm-bp1example: see whether this endpoint is that instance's" in error.message
+
+
+async def test_an_imported_account_that_the_cloud_does_not_have_is_missing_and_nothing_is_made(mariadb_in_rds):
+    mariadb_in_rds.there.account("blue", "was-Blue-1")
+    for names in (("green",), ("blue", "green")):
+        pair = AccountSet(names, created=False)
+        error = await refused(mariadb_in_rds.apply(names[0], FIRST, pair))
+        assert (type(error), error.reason) == (Blocked, Reason.ACCOUNT_MISSING)
+        assert "no account 'green' on rm-bp1example: make it there" in error.message
+        # A login that is refused is what drift looks for.
+        assert (await refused(mariadb_in_rds.verify("green", FIRST, pair))).reason is Reason.LOGIN_REFUSED
+    assert not mariadb_in_rds.there.done
 
 
 async def test_an_instance_has_one_privileged_account_which_is_looked_for_first(mariadb_in_rds):

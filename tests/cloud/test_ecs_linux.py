@@ -216,6 +216,7 @@ async def test_a_command_that_was_not_accepted_has_changed_nothing(login, fault,
     login.cloud.standin.before = lambda call: fault_at_change(login, call, fault)
     error = await refused(login.apply(Sensitive("Correct-horse_7")))
     assert (type(error), error.reason) == (kind, reason)
+    assert error.message.startswith(("openApi: ", "the admin login"))  # of the cloud, and not of the host
     if reason is Reason.ADMIN_PRIVILEGE_MISSING:
         assert "ecs:RunCommand" in error.message
     assert await login.verify(FIRST) is None
@@ -291,8 +292,8 @@ async def test_a_leaked_value_ends_the_sessions_that_it_opened(login):
 async def test_an_instance_that_cannot_be_worked_on_is_told_before_anything_is_sent(login):
     sent = len(login.cloud.ecs.commands)
     for assistant, reason, word in (
-        ("false", Reason.UNREACHABLE, "agent"),
-        (None, Reason.INVALID_SPEC, "spec.ecs.openApi"),
+        ("false", Reason.UNREACHABLE, "openApi: Cloud Assistant does not answer"),
+        (None, Reason.INVALID_SPEC, "openApi: instanceId"),
     ):
         login.cloud.ecs.assistant = assistant
         error = await refused(login.inspect())

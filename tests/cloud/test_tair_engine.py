@@ -14,6 +14,7 @@ from tests.whole_path.world import until
 
 from keyward.domain import marks
 from keyward.engines import registry
+from keyward.engines.alibaba.caches import engine
 from keyward.engines.base import (
     AccountSet,
     Action,
@@ -270,7 +271,7 @@ async def test_an_instance_that_is_not_there_and_a_wrong_login_are_told(system):
     system.place = replace(place, cloud=replace(place.cloud, instance="r-bp1another"))
     error = await refused(system.apply("app", FIRST))
     assert error.reason is Reason.INVALID_SPEC
-    assert "spec.redis.openApi" in error.message
+    assert "openApi: instanceId" in error.message
     system.place, system.login = place, Login(system.admin.id, Sensitive("wrong"))
     assert (await refused(system.apply("app", FIRST))).reason is Reason.ADMIN_LOGIN_REFUSED
 
@@ -324,6 +325,24 @@ async def test_without_acl_users_a_login_is_one_word(cloud, server):
     finally:
         system.tair.close()
         server.run("ACL", "SETUSER", "default", "reset", "off")
+
+
+async def test_a_refused_login_of_an_account_that_the_cloud_has_says_what_to_look_at(system, monkeypatch):
+    class Old:
+        @staticmethod
+        async def verify(*_: object) -> None:
+            raise Blocked(Reason.ENGINE_UNSUPPORTED, "the server knows no ACL users")
+
+    await system.apply("app", FIRST)
+    error = await refused(system.verify("app", SECOND))
+    assert (type(error), error.reason) == (Blocked, Reason.LOGIN_REFUSED)
+    assert "account 'app' on r-bp1keyward: see whether this endpoint is that instance's" in error.message
+    assert "whether somebody set another password" in error.message
+    # As one says it that has no user names: an older one than is run here.
+    monkeypatch.setattr(engine.registry, "get", lambda _name: Old)
+    error = await refused(system.verify("app", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.ENGINE_UNSUPPORTED)
+    assert "takes logins as the Target says (authentication: ACL)" in error.message
 
 
 async def test_a_login_that_the_cloud_does_not_know_yet_is_not_published(system):

@@ -13,7 +13,7 @@ from typing import Final
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
 from keyward.controller.proof import Proof, see_refused
-from keyward.domain import commands, making, marks
+from keyward.domain import commands, located, making, marks
 from keyward.domain.model import MarkView
 from keyward.domain.version import Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
@@ -181,9 +181,7 @@ class Effects:
             except Blocked as error:
                 self._note_refusal(run, version, error, primary=endpoint.role is not Role.REPLICA)
                 if sent:
-                    raise Retry(
-                        error.reason, f"the value was set, but does not log in as it should: {error.message}"
-                    ) from None
+                    raise Retry(error.reason, located.unproven(error)) from None
                 if error.reason is not Reason.LOGIN_REFUSED:
                     raise
                 return

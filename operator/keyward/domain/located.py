@@ -18,8 +18,8 @@ Field = Callable[[Wish], str]
 def at_field(error: KeywardError, wish: Wish) -> KeywardError:
     """The same error, its message begun with the field; as it is where it names one already or speaks of no Target."""
     field = _FIELDS.get(error.reason)
-    if error.message.startswith(_API):
-        field, error = _OPEN_API, type(error)(error.reason, error.message.removeprefix(_API), *_after(error))
+    if error.message.startswith(API):
+        field, error = _OPEN_API, type(error)(error.reason, error.message.removeprefix(API), *_after(error))
     if field is None or wish.target is None or error.message.startswith(("spec.", "metadata.")):
         return error
     return type(error)(error.reason, f"{field(wish)}: {error.message}", *_after(error))
@@ -27,6 +27,13 @@ def at_field(error: KeywardError, wish: Wish) -> KeywardError:
 
 def _after(error: KeywardError) -> tuple[float | None, ...]:
     return (error.after,) if isinstance(error, Retry) else ()
+
+
+def unproven(error: KeywardError) -> str:
+    """What is said of a value that was sent and does not log in; or why nobody came so far as to try it."""
+    if error.message.startswith(API) or _FIELDS.get(error.reason) is _ADMIN:
+        return error.message
+    return f"the value was set, but does not log in as it should: {error.message}"
 
 
 def imported(wish: Wish, name: str) -> str:
@@ -76,7 +83,7 @@ def _database(wish: Wish) -> str:
 _PLACE: Final = _of_target("spec.{type}.endpoints")
 _CLOUD: Final = _of_target("spec.{type}")
 _OPEN_API: Final = _of_target("spec.{type}.openApi")
-_API: Final = "openApi: "
+API: Final = "openApi: "
 """How a message begins that speaks of the way to the cloud, where a Target has another one to its endpoints."""
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 import aiohttp
+from alibabacloud_credentials.exceptions import CredentialException
 
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,95}")
 _REQUEST: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -31,10 +32,11 @@ class Way(StrEnum):
     LOST = "Lost"
     SILENT = "Silent"  # no answer within the time that it was given
     UNSIGNED = "Unsigned"  # the login is none that a call could be signed with
+    NO_LOGIN = "NoLogin"  # the default chain has none
     MALFORMED = "Malformed"  # an answer, but not one of the cloud's
 
 
-_NEVER_SENT: Final = (Way.TLS, Way.NAME, Way.CONNECT, Way.UNSIGNED)
+_NEVER_SENT: Final = (Way.TLS, Way.NAME, Way.CONNECT, Way.UNSIGNED, Way.NO_LOGIN)
 
 
 @dataclass(eq=False)
@@ -84,6 +86,7 @@ def _answered(error: BaseException, code: str, status: int) -> Failure:
 def _way(error: BaseException) -> Way:
     chain = list(_chain(error))
     kinds: tuple[tuple[type[BaseException], Way], ...] = (
+        (CredentialException, Way.NO_LOGIN),  # whatever kept it from one
         (ssl.SSLError, Way.TLS),
         (ssl.CertificateError, Way.TLS),
         (aiohttp.ClientSSLError, Way.TLS),

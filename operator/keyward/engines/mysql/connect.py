@@ -74,7 +74,7 @@ async def _addresses(goal: Goal) -> list[tuple[socket.AddressFamily, Any]]:
     except (OSError, UnicodeError):
         found = []
     if not found:
-        raise Retry(Reason.NAME_RESOLUTION, f"the name of {goal.name} has no address")
+        raise Retry(Reason.NAME_RESOLUTION, f"the name of {goal.name} has no address: correct it, or the DNS")
     return [(family, address) for family, _, _, _, address in found]
 
 

@@ -192,7 +192,7 @@ def _of_socket(error: OSError) -> KeywardError:
     if isinstance(error, TimeoutError):
         return Retry(Reason.TIMEOUT, "the server did not answer in time")
     if isinstance(error, ConnectionRefusedError):
-        return Retry(Reason.UNREACHABLE, "nobody listens at the endpoint's port")
+        return Retry(Reason.UNREACHABLE, "nobody listens there: start the server, or correct host and port")
     return Retry(Reason.UNREACHABLE, "there is no way to the endpoint, or the connection was lost")
 
 

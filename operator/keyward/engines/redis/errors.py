@@ -93,9 +93,9 @@ def _of_network(error: BaseException) -> KeywardError | None:
         kind, text = (Blocked, _PLAIN) if plain else (Retry, "the TLS handshake failed")
         return kind(Reason.TLS_REFUSED, text)
     if isinstance(error, socket.gaierror):
-        return Retry(Reason.NAME_RESOLUTION, "the host's name has no address")
+        return Retry(Reason.NAME_RESOLUTION, "the host's name has no address: correct it, or the DNS")
     if isinstance(error, ConnectionRefusedError):
-        return Retry(Reason.UNREACHABLE, "nobody listens at the endpoint's port")
+        return Retry(Reason.UNREACHABLE, "nobody listens there: start the server, or correct host and port")
     if isinstance(error, TimeoutError):
         return Retry(Reason.TIMEOUT, "the server did not answer in time")
     return None

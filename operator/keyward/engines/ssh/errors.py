@@ -59,9 +59,9 @@ def translate(error: Exception) -> KeywardError:
             Reason.ENGINE_UNSUPPORTED, "the host and we have no algorithm in common: update the host's OpenSSH"
         )
     if isinstance(error, socket.gaierror):
-        return Retry(Reason.NAME_RESOLUTION, "the host's name has no address")
+        return Retry(Reason.NAME_RESOLUTION, "the host's name has no address: correct it, or the DNS")
     if isinstance(error, ConnectionRefusedError):
-        return Retry(Reason.UNREACHABLE, "nobody listens at the endpoint's port")
+        return Retry(Reason.UNREACHABLE, "nobody listens there: start sshd, or correct host and port")
     if isinstance(error, TimeoutError):
         return Retry(Reason.TIMEOUT, "the host did not answer in time")
     if isinstance(error, asyncssh.DisconnectError | OSError):

@@ -12,12 +12,15 @@ from keyward.engines.alibaba.caches import rules
 from keyward.engines.alibaba.caches.calls import Account, Instance
 from keyward.engines.alibaba.caches.errors import translate
 from keyward.engines.alibaba.caches.session import AGAIN, Session
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
 from keyward.errors import Blocked, KeywardError, Reason, Underway
 
 _TIMEOUT: Final = 10.0
 _WIRE: Final = "Redis"
+_TWO_WORDS: Final = (Reason.LOGIN_REFUSED, Reason.ENGINE_UNSUPPORTED)
+"""What an instance says to user name and password that takes one word alone; an older one knows no such command."""
 
 
 class CloudRedis:
@@ -35,14 +38,14 @@ class CloudRedis:
         try:
             await registry.get(_WIRE).verify(place, endpoint, login, on_the_wire)
         except Blocked as error:
-            if error.reason is not Reason.LOGIN_REFUSED or expect.admin is None:
+            if error.reason not in _TWO_WORDS or expect.admin is None:
                 raise
             refusal = error
         else:
             if expect.admin is not None:
                 _judge(login.account, await _record(place, login.account, expect.admin), expect)
             return None
-        raise await _why(place, login.account, expect.admin) or refusal
+        raise await _why(place, login.account, expect.admin, refusal)
 
 
 @asynccontextmanager
@@ -63,7 +66,7 @@ async def _record(place: Place, account: str, admin: Login) -> Account | None:
 def _judge(account: str, found: Account | None, expect: Expectation) -> None:
     if found is None:
         raise Underway(
-            Reason.PROPAGATION_TIMEOUT, f"account {account!r} logs in, and the cloud does not list it yet", AGAIN
+            Reason.PROPAGATION_TIMEOUT, f"{FIELD}account {account!r} logs in, and the cloud does not list it yet", AGAIN
         )
     if not found.is_available:
         raise _not_yet(account)
@@ -73,15 +76,26 @@ def _judge(account: str, found: Account | None, expect: Expectation) -> None:
         raise Blocked(Reason.PRIVILEGE_MISSING, text)
 
 
-async def _why(place: Place, account: str, admin: Login) -> KeywardError | None:
-    """What the cloud's record says of a refusal; None if it is a wrong password, or the cloud cannot be asked."""
+async def _why(place: Place, account: str, admin: Login, refusal: Blocked) -> KeywardError:
+    """A refusal, and what the cloud's record says of it, if the cloud can be asked."""
     try:
         found = await _record(place, account, admin)
     except KeywardError:
-        return None
-    return _not_yet(account) if found is not None and not found.is_available else None
+        return refusal
+    if found is None:
+        return refusal
+    if not found.is_available:
+        return _not_yet(account)
+    assert place.cloud is not None
+    way = "Combined" if place.combined_auth else "ACL"
+    text = (
+        f"{refusal.message}; the cloud has account {account!r} on {place.cloud.instance}: see whether this endpoint is that "
+        f"instance's, whether it takes logins as the Target says (authentication: {way}), and whether somebody set another "
+        "password"
+    )
+    return Blocked(refusal.reason, text)
 
 
 def _not_yet(account: str) -> Underway:
-    text = f"the cloud is still at work on account {account!r}: nothing is published before it is done"
+    text = f"{FIELD}the cloud is still at work on account {account!r}: nothing is published before it is done"
     return Underway(Reason.PROPAGATION_TIMEOUT, text, AGAIN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from keyward.engines.alibaba import errors
+from keyward.engines.alibaba.errors import FIELD, LOCKED, NO_INSTANCE, UNKNOWN_TO_RAM, each
 from keyward.engines.alibaba.failures import Failure
 from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry
 
@@ -19,12 +20,13 @@ _BUSY: Final = "the cloud is at work on the instance or the account"
 _WORDS: Final = errors.Words(
     rights="kvstore:DescribeInstanceAttribute, kvstore:DescribeAccounts, kvstore:CreateAccount, kvstore:GrantAccountPrivilege, "
     "kvstore:ResetAccountPassword, kvstore:ModifyAccountDescription and kvstore:DeleteAccount on the instance",
+    field=FIELD,
     codes=(
-        (
-            "InvalidInstanceId.NotFound",
+        *each(
+            ("InvalidInstanceId.NotFound", UNKNOWN_TO_RAM),
             Blocked,
             Reason.INVALID_SPEC,
-            "the cloud account has no such instance in this region: correct spec.redis.openApi of the Target",
+            NO_INSTANCE,
         ),
         (
             "InvalidAccountName.Forbid",
@@ -45,6 +47,7 @@ _WORDS: Final = errors.Words(
         ("IncorrectMinorVersion", Blocked, Reason.ENGINE_UNSUPPORTED, _OLD),
         ("InvalidDBInstanceAccountMode", Blocked, Reason.ENGINE_UNSUPPORTED, _OLD),
         ("AccountLimitExceeded", Blocked, Reason.CLOUD_REFUSED, LIMIT),
+        *LOCKED,
         ("OperationDenied", Retry, Reason.BUSY, _BUSY),
         ("IncorrectDBInstanceState", Retry, Reason.BUSY, _BUSY),
     ),

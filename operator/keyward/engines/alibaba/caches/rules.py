@@ -9,6 +9,7 @@ from typing import Final
 
 from keyward.engines.alibaba.caches.calls import About
 from keyward.engines.alibaba.caches.errors import LIMIT
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.base import AccountSet, Level
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
@@ -54,11 +55,12 @@ def judge(instance: str, about: About, stated: str) -> None:
         )
     if stated == "Redis" and _major(about.version) < _OLDEST:
         raise Blocked(
-            Reason.ENGINE_UNSUPPORTED, f"{what}: accounts need Redis {_OLDEST}.0 or newer: upgrade it in the cloud"
+            Reason.ENGINE_UNSUPPORTED,
+            f"{FIELD}{what}: accounts need Redis {_OLDEST}.0 or newer: upgrade it in the cloud",
         )
     if not about.asks_passwords:
         text = "lets everybody of its VPC in without a password, so that none proves anything: switch that off in the cloud"
-        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"{instance} {text}")
+        raise Blocked(Reason.ENGINE_UNSUPPORTED, f"{FIELD}{instance} {text}")
 
 
 def _major(version: str) -> int:

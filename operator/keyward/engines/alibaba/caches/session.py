@@ -14,6 +14,7 @@ from keyward.engines.alibaba import descriptions
 from keyward.engines.alibaba.caches import rules
 from keyward.engines.alibaba.caches.calls import Account, Instance
 from keyward.engines.alibaba.caches.errors import GONE, translate
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.base import (
     ABSENT,
@@ -156,7 +157,7 @@ async def _unless_gone(work: Awaitable[str]) -> str:
 
 
 def _at_work(what: str) -> Underway:
-    return Underway(Reason.BUSY, f"the cloud is at work: {what}; it is looked at again", AGAIN)
+    return Underway(Reason.BUSY, f"{FIELD}the cloud is at work: {what}; it is looked at again", AGAIN)
 
 
 def _state(account: Account | None) -> AccountState:

@@ -9,11 +9,11 @@ from typing import Final
 
 from keyward.engines import registry
 from keyward.engines.alibaba.databases import equality, rules
-from keyward.engines.alibaba.databases.errors import FIELD
 from keyward.engines.alibaba.databases.instance import SUPER, Account, Instance
 from keyward.engines.alibaba.databases.polardb import PolarDBCluster
 from keyward.engines.alibaba.databases.rds import RdsInstance
 from keyward.engines.alibaba.databases.session import Session, answered
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
 from keyward.errors import Blocked, Reason, Underway
 
@@ -40,8 +40,15 @@ class _Database:
         account = None if expect.admin is None else await _record(place, login.account, expect.admin)
         # What an account may do by a level differs from version to version of the service: the record is compared instead.
         plain = replace(expect.accounts, created=False, rights_role=None, privileges=(), preset_role=None)
-        wire = registry.get(self._wire)
-        await wire.verify(replace(place, cloud=None), endpoint, login, Expectation(plain))
+        wire, refusal = registry.get(self._wire), ""
+        try:
+            await wire.verify(replace(place, cloud=None), endpoint, login, Expectation(plain))
+        except Blocked as error:
+            if error.reason is not Reason.LOGIN_REFUSED or account is None:
+                raise
+            refusal = error.message
+        if refusal:
+            raise Blocked(Reason.LOGIN_REFUSED, f"{refusal}; {_not_there(place, login.account)}")
         if account is not None:
             _judge(account, expect)
         if self._wire == rules.POSTGRESQL and expect.accounts.created:
@@ -73,6 +80,14 @@ class CloudPostgreSQL(_Database):
 @asynccontextmanager
 async def _opened(session: Session) -> AsyncIterator[Session]:
     yield session
+
+
+def _not_there(place: Place, account: str) -> str:
+    assert place.cloud is not None
+    return (
+        f"the cloud has account {account!r} on {place.cloud.instance}: see whether this endpoint is that instance's, and whether "
+        "somebody set another password"
+    )
 
 
 async def _record(place: Place, name: str, admin: Login) -> Account:

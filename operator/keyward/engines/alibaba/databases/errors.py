@@ -6,11 +6,10 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from keyward.engines.alibaba import errors
-from keyward.engines.alibaba.errors import Code
+from keyward.engines.alibaba.errors import FIELD, LOCKED, NO_INSTANCE, UNKNOWN_TO_RAM, Code, each
 from keyward.engines.alibaba.failures import Failure
 from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry
 
-FIELD: Final = "openApi: "
 GONE: Final = "InvalidAccountName.NotFound"
 _ACTIONS: Final = {"RDS": "rds", "PolarDB": "polardb"}
 _BUSY: Final = (
@@ -23,24 +22,23 @@ _BUSY: Final = (
     "LockTimeout",
     "IdempotentParameterMismatch",
 )
-_NO_INSTANCE: Final = ("InvalidDBInstanceId.NotFound", "InvalidDBInstanceName.NotFound", "InvalidDBClusterId.NotFound")
+_ABSENT: Final = (
+    "InvalidDBInstanceId.NotFound",
+    "InvalidDBInstanceName.NotFound",
+    "InvalidDBClusterId.NotFound",
+    UNKNOWN_TO_RAM,
+)
 _NO_DATABASE: Final = ("InvalidDBName", "InvalidDbName", "DBName.NotExist")
 _FULL: Final = ("AccountLimitExceeded", "AccountQuotaExceeded", "QuotaExceeded")
 TAKEN: Final = ("InvalidAccountName.Duplicate", "InvalidAccountNameAlreadyExist", "InvalidAccountName.Exist")
-
-
-def _all(starts: tuple[str, ...], kind: type[KeywardError], reason: Reason, text: str) -> list[Code]:
-    return [(start, kind, reason, text) for start in starts]
-
-
 _CODES: Final[tuple[Code, ...]] = (
-    *_all(
-        _NO_INSTANCE,
+    *each(
+        _ABSENT,
         Blocked,
         Reason.INVALID_SPEC,
-        "openApi.instanceId, openApi.regionId: the cloud account has no such instance there: correct them in the Target",
+        NO_INSTANCE,
     ),
-    *_all(TAKEN, Retry, Reason.WRITTEN_BY_ANOTHER, "an account of this name was made at the same moment"),
+    *each(TAKEN, Retry, Reason.WRITTEN_BY_ANOTHER, "an account of this name was made at the same moment"),
     (GONE, Retry, Reason.WRITTEN_BY_ANOTHER, "the account was deleted at the same moment"),
     (
         "InvalidAccountName",
@@ -48,20 +46,21 @@ _CODES: Final[tuple[Code, ...]] = (
         Reason.INVALID_SPEC,
         "the cloud takes no account of this name on this instance: it is reserved or too long there: choose another",
     ),
-    *_all(
+    *each(
         ("InvalidAccountPassword", "InvalidPassword"),
         Rejected,
         Reason.PASSWORD_REFUSED,
         "the cloud refused the password",
     ),
-    *_all(
+    *each(
         _NO_DATABASE,
         Blocked,
         Reason.DATABASE_MISSING,
         "the instance has no such database: make it, or correct the name",
     ),
-    *_all(_FULL, Blocked, Reason.CLOUD_REFUSED, "the instance has as many accounts as it can: delete one in the cloud"),
-    *_all(_BUSY, Retry, Reason.BUSY, "the cloud is at work on the instance or the account"),
+    *each(_FULL, Blocked, Reason.CLOUD_REFUSED, "the instance has as many accounts as it can: delete one in the cloud"),
+    *LOCKED,
+    *each(_BUSY, Retry, Reason.BUSY, "the cloud is at work on the instance or the account"),
 )
 
 

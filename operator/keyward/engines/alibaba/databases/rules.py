@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from keyward.engines.alibaba import descriptions
-from keyward.engines.alibaba.databases.errors import FIELD
 from keyward.engines.alibaba.databases.instance import SUPER, About, Account
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Change, Inspection
 from keyward.errors import Blocked, Conflict, Reason, Underway
 from keyward.sensitive import Sensitive

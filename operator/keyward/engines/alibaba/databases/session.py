@@ -45,8 +45,11 @@ class Session:
         """The cloud tells nobody what he may do: a right that is missing is named by the call that needs it."""
         rules.judge_instance(self._instance.id, await self._answer(self._instance.about()), self._stated)
         absent = [name for name in accounts.names if not inspection.accounts[name].exists]
-        if not accounts.created or not absent:
+        if not absent:
             return
+        if not accounts.created:
+            text = f"the cloud has no account {absent[0]!r} on {self._instance.id}: make it there, or correct the name"
+            raise Blocked(Reason.ACCOUNT_MISSING, text)
         for name in absent:
             await self._answer(self._instance.check_name(name))
         if accounts.preset_role is not None:

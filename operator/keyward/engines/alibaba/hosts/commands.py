@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.errors import translate, unrun
 from keyward.engines.alibaba.hosts.sdk import Instance, Outcome, Run, Script
@@ -106,7 +107,7 @@ class Commands:
             failure = translate(error)
         else:
             if outcome is None:
-                raise Retry(Reason.BUSY, f"Cloud Assistant has not run a command yet: {_LATER}", AGAIN)
+                raise Retry(Reason.BUSY, f"{FIELD}Cloud Assistant has not run a command yet: {_LATER}", AGAIN)
             self.memory.end(what)
             if not outcome.ended:
                 raise unrun(outcome)
@@ -129,14 +130,14 @@ class Commands:
                 run = await self._begun(script, self.memory.token(change))
                 outcome = await self._outcome(run.id)
         except Failure as error:
-            text = f"a command was sent, and its result is not known ({error}): {_LATER}"
+            text = f"{FIELD}a command was sent, and its result is not known ({error}): {_LATER}"
         else:
             if outcome is not None:
                 self.memory.told(change)
                 if outcome.ended:
                     return _whole(outcome)
                 raise unrun(outcome, sent=True)
-            text = f"Cloud Assistant has not ended a command yet: {_LATER}"
+            text = f"{FIELD}Cloud Assistant has not ended a command yet: {_LATER}"
         raise Unsettled(Reason.UNKNOWN_OUTCOME, text, AGAIN)
 
     async def _begun(self, script: Script, client_token: str) -> Run:

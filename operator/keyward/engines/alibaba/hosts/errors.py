@@ -6,20 +6,20 @@ import re
 from typing import Final
 
 from keyward.engines.alibaba import errors
-from keyward.engines.alibaba.errors import Code, Words
+from keyward.engines.alibaba.errors import FIELD, NO_INSTANCE, UNKNOWN_TO_RAM, Code, Words
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.sdk import Outcome
 from keyward.errors import Blocked, KeywardError, Reason, Retry, Unsettled
 
-_NOT_THERE: Final = "spec.ecs.openApi.instanceId: the region has no such instance: correct it, or regionId"
 _CODES: Final[tuple[Code, ...]] = (
-    ("InvalidInstance.NotFound", Blocked, Reason.INVALID_SPEC, _NOT_THERE),
-    ("InvalidInstanceId", Blocked, Reason.INVALID_SPEC, _NOT_THERE),
+    ("InvalidInstance.NotFound", Blocked, Reason.INVALID_SPEC, NO_INSTANCE),
+    ("InvalidInstanceId", Blocked, Reason.INVALID_SPEC, NO_INSTANCE),
+    (UNKNOWN_TO_RAM, Blocked, Reason.INVALID_SPEC, NO_INSTANCE),
     (
         "InvalidRegionId",
         Blocked,
         Reason.INVALID_SPEC,
-        "spec.ecs.openApi.regionId: the cloud has no such region: correct it",
+        f"{FIELD}regionId: the cloud has no such region: correct it",
     ),
     (
         "InvalidInstance.NotMatch",
@@ -47,7 +47,7 @@ _RIGHTS: Final = (
     "ecs:DescribeInstanceRamRole, oos:CreateSecretParameter, oos:DeleteSecretParameter, oos:ListSecretParameters, "
     "oos:GetSecretParameter, kms:CreateSecret, kms:DeleteSecret and kms:GetSecretValue"
 )
-_WORDS: Final = Words(_RIGHTS, _CODES)
+_WORDS: Final = Words(_RIGHTS, _CODES, FIELD)
 # Of a command that never began on the instance.
 _NEVER_BEGAN: Final[dict[str, str]] = {
     "InstanceNotExists": "the instance is not there any more",
@@ -74,7 +74,7 @@ def translate(failure: Failure, *, sends: bool = False) -> KeywardError:
 def unrun(outcome: Outcome, *, sent: bool = False) -> KeywardError:
     """Why a command did not run to its end. `sent`: it changes something, and what became of it a login tells."""
     code = f" ({outcome.code})" if _CODE.fullmatch(outcome.code) else ""
-    text = _NEVER_BEGAN.get(outcome.code, "Cloud Assistant ended a command before it was over") + code
+    text = FIELD + _NEVER_BEGAN.get(outcome.code, "Cloud Assistant ended a command before it was over") + code
     if sent:
         return Unsettled(Reason.UNKNOWN_OUTCOME, text)
     return Retry(Reason.UNREACHABLE if outcome.code in _NEVER_BEGAN else Reason.CLOUD_REFUSED, text)

@@ -14,6 +14,7 @@ from alibabacloud_oos20190601 import models as oos
 from alibabacloud_oos20190601.client import Client as OosClient
 
 from keyward.engines.alibaba.calls import Caller
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.commands import Memory
 from keyward.engines.alibaba.hosts.errors import NO_PARAMETER, PARAMETER_EXISTS, translate
@@ -117,7 +118,8 @@ class Step:
         else:
             return
         if error is None:
-            text = f"the secret parameter {self.name} could not be deleted, and nothing goes on before it is: {failure.message}"
+            said = failure.message.removeprefix(FIELD)
+            text = f"{FIELD}the secret parameter {self.name} could not be deleted, and nothing goes on before it is: {said}"
             raise Retry(failure.reason, text)
 
     async def _delete(self, name: str) -> None:

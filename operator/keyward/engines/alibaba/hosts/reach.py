@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from keyward.engines.alibaba.calls import Caller
+from keyward.engines.alibaba.errors import FIELD, NO_INSTANCE
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.commands import Commands, Memory
 from keyward.engines.alibaba.hosts.errors import translate
@@ -38,10 +39,10 @@ async def reached(called: Caller, system: str, memory: Memory) -> Commands:
         failure = translate(error)
     else:
         if found is None:
-            text = "spec.ecs.openApi: the region has no such instance, or it is not shown to the admin login: correct one of them"
+            text = f"{NO_INSTANCE}, or show it to the admin login by its policy"
             failure = Blocked(Reason.INVALID_SPEC, text)
         elif not found.answers:
-            text = f"Cloud Assistant does not answer on {instance.id}: it has to run, with the agent started"
+            text = f"{FIELD}Cloud Assistant does not answer on {instance.id}: start the instance, and the agent on it"
             failure = Retry(Reason.UNREACHABLE, text)
         elif found.system and found.system != system:
             text = f"spec.ecs.engine: {instance.id} runs {found.system}, not {system}: correct it"

@@ -67,13 +67,14 @@ class CommandShell:
     async def _run(self, *calls: tuple[str, ...]) -> list[Answer]:
         changes = any(function in _CHANGING for function, *_ in calls)
         text = Script(SHELL, script.command(calls, self._lock))
+        # What keeps a command from running is the cloud's matter; what one says is the host's.
+        if changes:
+            of = token(self.version, self.commands.instance.id, *(word for words in calls for word in words))
+            said = await self.commands.change(text, of)
+        else:
+            said = await self.commands.look(text)
         failure: KeywardError
         try:
-            if changes:
-                of = token(self.version, self.commands.instance.id, *(word for words in calls for word in words))
-                said = await self.commands.change(text, of)
-            else:
-                said = await self.commands.look(text)
             return _answers(said, len(calls), changes=changes)
         except KeywardError as error:
             failure = error

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.hosts import powershell
 from keyward.engines.alibaba.hosts.commands import Memory
 from keyward.engines.alibaba.hosts.parameters import Parameters, Step
@@ -41,7 +42,7 @@ class WindowsHost:
             return await within(_VERIFY_SECONDS, self._verify(place, login, expect))
         except TimeoutError:
             pass
-        raise Retry(Reason.TIMEOUT, f"the cloud did not answer within {_VERIFY_SECONDS:g} s")
+        raise Retry(Reason.TIMEOUT, f"{FIELD}the cloud did not answer within {_VERIFY_SECONDS:g} s")
 
     async def _verify(self, place: Place, login: Login, expect: Expectation) -> str:
         assert expect.admin is not None

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from keyward.engines.alibaba.errors import FIELD
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts import powershell
 from keyward.engines.alibaba.hosts.commands import Commands, token
@@ -121,7 +122,7 @@ class WindowsSession:
             return await within(self.seconds, work)
         except TimeoutError:
             pass
-        text = f"{self.commands.instance.id}: did not finish within {self.seconds:g} s"
+        text = f"{FIELD}{self.commands.instance.id}: did not finish within {self.seconds:g} s"
         raise Unsettled(Reason.UNKNOWN_OUTCOME, text) if self._sent else Retry(Reason.TIMEOUT, text)
 
     def _as_judged(self, change: Change) -> User:
@@ -188,7 +189,7 @@ async def role_of(instance: Instance) -> str:
     else:
         if role:
             return role
-        failure = Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"{instance.id} {_ROLE}")
+        failure = Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"{FIELD}{instance.id} {_ROLE}")
     raise failure
 
 

@@ -16,6 +16,7 @@ WRONG_SECRET: Final = ("SignatureDoesNotMatch", "IncompleteSignature")
 _WORDS: Final = errors.Words(
     rights="ram:ListAccessKeys, ram:CreateAccessKey, ram:UpdateAccessKey, ram:DeleteAccessKey and ram:GetAccessKeyLastUsed on "
     "the user",
+    chain="spec.ram.credentials of the Target",
     codes=(
         (
             "EntityNotExist.User",
