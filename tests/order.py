@@ -32,6 +32,7 @@ SECONDS = {
     "kills/test_ecs_cloud_kills.py": 110,
     "kills/test_host_admin_kills.py": 110,
     "inputs/test_mistakes.py": 110,
+    "inputs/test_cloud_mistakes.py": 90,
     "whole_path/test_canaries.py": 100,
     "whole_path/test_mysql_family.py": 100,
     "whole_path/test_ecs_cloud.py": 100,

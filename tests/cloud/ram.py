@@ -33,6 +33,7 @@ class Key:
     since: float = field(default_factory=time.monotonic)
     last_used: datetime | None = None
     deleted: bool = False
+    token: str = ""  # of a temporary one, without which nothing is signed
 
     def listed(self) -> Json:
         return {"AccessKeyId": self.id, "Status": self.status, "CreateDate": _stamp(self.created)}
@@ -43,10 +44,15 @@ class User:
     name: str
     keys: list[Key] = field(default_factory=list)
     admin: bool = False  # may call RAM
+    is_role: bool = False  # somebody's that has temporary keys alone
+
+    @property
+    def kind(self) -> str:
+        return "AssumedRoleUser" if self.is_role else "RAMUser"
 
     @property
     def arn(self) -> str:
-        return f"acs:ram::{ACCOUNT}:user/{self.name}"
+        return f"acs:ram::{ACCOUNT}:{'assumed-role' if self.is_role else 'user'}/{self.name}"
 
 
 def _stamp(at: datetime) -> str:
@@ -77,6 +83,16 @@ class Ram:
         self.users[name].keys.append(made)
         return made
 
+    def assumed(self, role: str, session: str) -> Key:
+        """A temporary key of a role that may do what an admin may."""
+        name = f"{role}/{session}"
+        user = self.users.setdefault(name, User(name, admin=True, is_role=True))
+        made = Key(
+            f"STS.{next(_numbers):020d}", secrets.token_urlsafe(24)[:30], since=-1e9, token=secrets.token_hex(32)
+        )
+        user.keys.append(made)
+        return made
+
     # --- the API ---
 
     def answer(self, call: Call) -> Json:
@@ -99,10 +115,10 @@ class Ram:
             return answer
 
     def admit(self, call: Call) -> None:
-        """Whether a call of another service is signed, by an admin. Raises Refused."""
+        """Whether a call of another service is signed, by an admin. Raises Refused, with the code that all of these share."""
         with self._lock:
             if not self._caller(call).admin:
-                raise Refused(403, "NoPermission")
+                raise Refused(403, "Forbidden.RAM")
 
     def _caller(self, call: Call) -> User:
         def secret_of(key_id: str) -> str:
@@ -115,12 +131,14 @@ class Ram:
 
         key_id = self._verifier.signer(call, secret_of)
         user, key = next((user, key) for user in self.users.values() for key in user.keys if key.id == key_id)
+        if key.token and call.headers.get("x-acs-security-token") != key.token:
+            raise Refused(400, "InvalidSecurityToken.Malformed")
         key.last_used = datetime.now(UTC)
         return user
 
     def _GetCallerIdentity(self, caller: User) -> Json:  # noqa: N802 - the API's own names, as below
         return {
-            "IdentityType": "RAMUser",
+            "IdentityType": caller.kind,
             "AccountId": ACCOUNT,
             "UserId": str(abs(hash(caller.name)) % 10**18),
             "PrincipalId": caller.name,

@@ -39,6 +39,11 @@ class Call:
         """Of the API, which tells the products apart."""
         return self.headers.get("x-acs-version", "")
 
+    @property
+    def signed_by(self) -> str:
+        """The AccessKey id that the call names, whether it is right or not."""
+        return self.headers.get("authorization", "").partition("Credential=")[2].partition(",")[0]
+
     def parameters(self) -> dict[str, str]:
         """Of the query and of the form in the body."""
         return dict(parse_qsl(self.query) + parse_qsl(self.body.decode()))

@@ -49,12 +49,13 @@ class Fault:
     """What happens to the next `times` calls of an action.
 
     AnswerLost: done, and the connection is cut. Lost: not done, and the connection is cut. Failed: not done, 500 in words
-    that are no JSON. Broken: done, then 500. Throttled: not done, 429. Refused: not done, 403.
+    that are no JSON. Broken: done, then 500. Throttled: not done, 429. Refused: not done, 403. `by`: only to this AccessKey.
     """
 
     action: str
     kind: Literal["AnswerLost", "Lost", "Failed", "Broken", "Throttled", "Refused"]
     times: int = 1
+    by: str = ""
 
 
 class Product(Protocol):
@@ -124,7 +125,7 @@ class StandIn:
         request_id = str(uuid.uuid4()).upper()
         self.calls.append((call.action, request_id))
         self.before(call)
-        fault = self._fault(call.action)
+        fault = self._fault(call)
         if fault in ("Lost", "Throttled", "Failed", "Refused"):
             return _failed(request, fault, request_id)
         try:
@@ -142,9 +143,9 @@ class StandIn:
         self.ram.admit(call)
         return product.answer(call)
 
-    def _fault(self, action: str) -> str | None:
+    def _fault(self, call: Call) -> str | None:
         for fault in self.faults:
-            if fault.action == action and fault.times:
+            if fault.action == call.action and fault.times and fault.by in ("", call.signed_by):
                 fault.times -= 1
                 return fault.kind
         return None

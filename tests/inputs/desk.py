@@ -6,7 +6,8 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -92,6 +93,18 @@ class Desk(Shop):
         """The operator's writes to the API server from now on."""
         return Tail(self.audit, USER)
 
+    def logins(self) -> Callable[[], Counter[str]]:
+        """How often each user logged in, or was refused, from now until that is asked for."""
+        log = self.postgres.log
+        seen = log.stat().st_size
+
+        def since() -> Counter[str]:
+            with log.open("rb") as said:
+                said.seek(seen)
+                return Counter(_users(said.read().decode(errors="replace").splitlines()))
+
+        return since
+
     def approve(self, target: str, *options: str) -> None:
         """Vouch for a Target as it is now, as the condition asks for."""
         command = [sys.executable, "-m", "keyward", "target", "approve", target, "--kubeconfig", str(self.kubeconfig)]
@@ -119,6 +132,12 @@ class Desk(Shop):
         """A Credential that reads the Secret of its own name with `-source` and projects to one of its own name."""
         wanted = {"generic": {"source": {"secretRef": {"name": f"{name}-source"}}}}
         return self.made("Credential", name, wanted | {"projections": [{"secretName": name}]} | spec)
+
+
+def _users(lines: Iterable[str]) -> Iterable[str]:
+    for line in lines:
+        if "connection authorized" in line or "FATAL" in line:
+            yield line.partition("user=")[2].partition(" ")[0]
 
 
 def _is_ready(credential: Json) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.inputs.case import Case
@@ -79,21 +78,13 @@ def _condition(desk: Desk, case: Case) -> dict[str, Json]:
 
 
 def _watch(desk: Desk, found: Record) -> None:
-    writes, seen = desk.writes(), desk.postgres.log.stat().st_size
+    writes, logins = desk.writes(), desk.logins()
     time.sleep(WATCHED)  # the absence of a storm takes time to see
     writes.read()
     # In the same cluster there may be something to do for what other tests left.
     places = (write.name.partition("/") for write in writes.writes)
     found.writes = Counter(name for namespace, _, name in places if namespace == desk.namespace)
-    with desk.postgres.log.open("rb") as log:
-        log.seek(seen)
-        found.logins = Counter(_users(log.read().decode(errors="replace").splitlines()))
-
-
-def _users(lines: Iterable[str]) -> Iterable[str]:
-    for line in lines:
-        if "connection authorized" in line or "FATAL" in line:
-            yield line.partition("user=")[2].partition(" ")[0]
+    found.logins = logins()
 
 
 def _mend(desk: Desk, cases: tuple[Case, ...], found: Record) -> None:
