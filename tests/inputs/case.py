@@ -30,4 +30,4 @@ class Case:
     says: tuple[str, ...]
     arrange: Callable[[Desk], list[Json]]
     mend: Callable[[Desk], object]
-    soon: float = 30.0  # a back-off would be minutes; a busy machine takes its time
+    soon: float = 90.0  # a back-off would be 12 minutes; a busy machine takes its time

@@ -93,7 +93,7 @@ def _another_key(desk: Desk, name: str) -> Begun:
 
 
 def _case(
-    name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk, str], Begun], soon: float = 30.0
+    name: str, reason: Reason, says: tuple[str, ...], begin: Callable[[Desk, str], Begun], soon: float = 90.0
 ) -> Case:
     """`begin` answers what is applied, and what mends it; then it is asked for again."""
     mending: dict[Desk, Callable[[], object]] = {}

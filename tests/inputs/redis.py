@@ -55,7 +55,7 @@ def _case(
     reason: Reason,
     says: tuple[str, ...],
     begin: Callable[[Desk], tuple[list[Json], Callable[[], object]]],
-    soon: float = 30.0,
+    soon: float = 90.0,
 ) -> Case:
     """`begin` answers what is applied, and what mends it; then it is asked for again."""
     mending: dict[Desk, Callable[[], object]] = {}
