@@ -10,7 +10,7 @@ from tests.whole_path.world import Json
 
 from keyward.errors import Reason
 
-POLLED = 40.0
+POLLED = 150.0
 """Seconds within which the change of a Secret that no watch tells of is noticed: it is looked at each 30."""
 
 

@@ -105,7 +105,18 @@ def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, 
     common = [point for point in traces[0] if all(point in trace for trace in traces)]
     ends = [looks[life.name] for life in twins]
     assert all(end == ends[0] for end in ends), ends
-    return Record(common, ends[0])
+    return Record(distinct(common), ends[0])
+
+
+def distinct(found: list[Point]) -> list[Point]:
+    """Before the first effect, within each, and after each.
+
+    Whoever dies after one effect has died before the next one: the same world is left, and it is one point.
+    """
+    earlier = [None, *found]
+    return [
+        point for last, point in zip(earlier, found, strict=False) if not (last and last.is_after and point.is_before)
+    ]
 
 
 def points(passed: Iterable[Passed]) -> list[Point]:

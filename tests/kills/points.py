@@ -42,6 +42,10 @@ class Point:
         return " " in self.name
 
     @property
+    def is_before(self) -> bool:
+        return self.name.endswith(":before")
+
+    @property
     def is_after(self) -> bool:
         return self.name.endswith(":after")
 

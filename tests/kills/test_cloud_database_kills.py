@@ -20,9 +20,9 @@ from tests.kills.stage import led_on
 
 _CREATE, _GRANT = "call create_account:after", "call grant_account_privilege:after"
 # A call whose end is that of the whole step goes by the name of the step.
-RDS = ({_CREATE, _GRANT, "apply:send", "apply:after"}, {"apply:send", "apply:after", "promote:before"})
+RDS = ({_CREATE, _GRANT, "apply:send", "apply:after"}, {"apply:send", "apply:after", "promote:after"})
 PAIR = ({f"{_CREATE} #2", "apply:send #4"}, {_GRANT, "apply:send #2"})
-POLARDB = ({_CREATE, "apply:send #2", "apply:after"}, {"apply:send", "apply:after", "promote:before"})
+POLARDB = ({_CREATE, "apply:send #2", "apply:after"}, {"apply:send", "apply:after", "promote:after"})
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ def chronicle(stage, operator) -> Chronicle:
 
 def test_the_effects_on_the_host_are_points(chronicle):
     names = {point.name for point in chronicle.of(TALES[0], ROTATION).points}
-    assert {"apply:before", "apply:send", "apply:after", "end:send", "end:after"} < names
+    assert {"apply:send", "apply:after", "end:send", "end:after"} < names
     assert {"apply:send", "apply:after"} < {point.name for point in chronicle.of(TALES[1], ROTATION).points}
 
 

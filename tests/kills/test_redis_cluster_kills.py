@@ -34,5 +34,5 @@ def chronicle(stage, operator) -> Chronicle:
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
     (tale,) = CLUSTERED
     assert not any(chronicle.of(tale, event).end["two passwords"] for event in tale.events)
-    assert {"apply:send", "end:before", "end:send"} < {p.name for p in chronicle.of(tale, ROTATION).points}
+    assert {"apply:send", "end:send", "end:after"} < {p.name for p in chronicle.of(tale, ROTATION).points}
     killed_at_each_point(stage, operator, chronicle, CLUSTERED)

@@ -52,8 +52,8 @@ def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, opera
 
 def test_the_effects_on_the_server_are_points(chronicle):
     names = {point.name for point in chronicle.of(TALES[0], CREATION).points}
-    assert {"apply:before", "apply:send"} < names
+    assert {"apply:send", "apply:after"} < names
     holder = next(tale for tale in TALES if tale.kin.kind == "overlap create")
-    assert {"apply:send", "end:before", "end:send"} < {point.name for point in chronicle.of(holder, ROTATION).points}
+    assert {"apply:send", "end:send", "end:after"} < {point.name for point in chronicle.of(holder, ROTATION).points}
     dropping = next(tale for tale in TALES if tale.kin.deletion == "Drop")
     assert "drop:send" in {point.name for point in chronicle.of(dropping, DELETION).points}

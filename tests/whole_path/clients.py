@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.cluster import Cluster, binaries, process
 from tests.whole_path.api import Json
 
-INTERVAL = "400ms"
+INTERVAL = "700ms"
 _ROW = '{{index .metadata.annotations "keyward.dev/written-at"}} {{index .data "credential.json"}}{{"\\n"}}'
 
 

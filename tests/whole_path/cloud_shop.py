@@ -129,7 +129,7 @@ class CloudDatabaseShop(Shop):
         ca = self.server.authority.ca_file
         if self.there.engine == "PostgreSQL":
             return lambda file: outside(file.stem, file, ca)
-        return lambda file: program("mysql_client", file, str(ca), "0.2")
+        return lambda file: program("mysql_client", file, str(ca), "0.5")
 
 
 @contextmanager

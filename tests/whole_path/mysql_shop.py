@@ -65,5 +65,5 @@ def created(name: str, level: str = "ReadWrite") -> Json:
 
 
 def client(shop: FamilyShop) -> Client:
-    """One that logs in up to five times a second."""
-    return lambda file: program("mysql_client", file, str(shop.server.authority.ca_file), "0.4")
+    """One that logs in up to twice a second."""
+    return lambda file: program("mysql_client", file, str(shop.server.authority.ca_file), "0.5")

@@ -58,8 +58,8 @@ def shop(cluster: Any, group: RedisGroup, topology: str) -> Iterator[RedisShop]:
 
 
 def client(shop: RedisShop) -> Client:
-    """One that logs in up to five times a second."""
-    return lambda file: program("redis_client", file, str(shop.group.nodes[0].ca_file), "0.4")
+    """One that logs in up to twice a second."""
+    return lambda file: program("redis_client", file, str(shop.group.nodes[0].ca_file), "0.5")
 
 
 def hashes(server: RedisServer, account: str) -> list[str]:

@@ -62,8 +62,8 @@ class TairShop(CloudShop):
         return self.tair.server.logs_in(user, password)
 
     def client(self) -> Client:
-        """One that logs in up to five times a second, as the Secret says."""
-        return lambda file: program("redis_client", file, str(self.tair.server.ca_file), "0.2")
+        """One that logs in up to twice a second, as the Secret says."""
+        return lambda file: program("redis_client", file, str(self.tair.server.ca_file), "0.5")
 
 
 @contextlib.contextmanager

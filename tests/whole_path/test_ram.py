@@ -156,7 +156,7 @@ def test_no_consumer_is_refused_one_call(shop, tmp_path):
 def _client(file: Path, shop: CloudShop) -> Iterator[Path]:
     log = file.with_suffix(".log")
     where = [f"{HOST}:{shop.cloud.port}", str(shop.cloud.authority.ca_file)]
-    argv = [sys.executable, "-m", "tests.whole_path.ram_client", str(file), "0.2", *where]
+    argv = [sys.executable, "-m", "tests.whole_path.ram_client", str(file), "0.5", *where]
     cwd = Path(__file__).parents[2]
     with process.serving(
         process.Server(name="client", argv=argv, ready=lambda: log.stat().st_size > 0, log=log, cwd=cwd)
