@@ -10,6 +10,7 @@ import ssl
 import pytest
 from hypothesis import HealthCheck, settings
 from tests import order
+from tests.cluster import owned
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
@@ -41,3 +42,9 @@ pytest_plugins = [
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -order.seconds(item.path))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """An interrupt gives workers some seconds for their end; what they left then ends with the run, not with the next one."""
+    if not hasattr(config, "workerinput"):
+        owned.sweep()
