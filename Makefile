@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-# Tests wait for clocks and other processes now and then: five files at once keep two processors busy.
-JOBS ?= 5
+# Tests wait for clocks and other processes now and then: six files at once keep two processors busy.
+JOBS ?= 6
 AT_ONCE := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 SHOWN := $(PYTHON) tests/cluster/progress.py
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check

@@ -96,7 +96,7 @@ def outcome(fleet) -> Outcome:
         counted("made", _status(fleet, desired=MANY, created=MANY, failed=0))
         found["quiet"] = writes.during(WINDOW)
         fleet.apply(_set(fleet, interval="12h"))
-        until("the last one's change", lambda: _intervals(fleet) == {"12h"}, 300, pause=2)
+        until("the last one's change", lambda: _intervals(fleet) == {"12h"}, 300, pause=4)
         counted("changed", 0.0)
         with ThreadPoolExecutor(8) as pool:
             names = [f"pg-{number:04}" for number in range(LEAVING)]

@@ -65,7 +65,7 @@ def test_going_back_lasts_until_the_source_changes_again(shop):
     shop.annotate("back", "promote", "v1")
     secret = holds(shop, "back", word="one")
     assert json.loads(secret["credential.json"])["version"] == "v1"
-    assert shop.get("credential", "back")["status"]["currentVersion"] == "v1"
+    until("the status", lambda: shop.get("credential", "back")["status"]["currentVersion"] == "v1")
     # The source still says two: that is no news.
     shop.annotate("back", "rotate", "look")
     put(shop, "back", word="three")

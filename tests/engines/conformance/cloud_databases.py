@@ -107,14 +107,15 @@ class RdsMysqlStage(RdsStage):
     name = "AlibabaCloud/MySQL"
     server = "cloud_of_mysql"
     wire = MysqlStage
-    at_limit = "m" * 32
+    at_limit = "r" * 32
     beyond = "n" * 33
 
 
 class PolardbStage(DatabaseStage):
     product, version, named = Polardb, polardb.VERSION, ("PolarDB", "pc-bp1suite")
-    at_limit = "m" * 16
+    at_limit = "p" * 16
     beyond = "n" * 17
+    odd = ("y_9__y", "y0")
 
 
 class PolardbMysqlStage(PolardbStage):
