@@ -3,8 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
-# Tests wait for clocks and other processes now and then: six files at once keep two processors busy.
-JOBS ?= 6
+# Tests wait for clocks and other processes now and then: five files at once keep two processors busy,
+# and six take longer. Each takes 1.4 GB.
+JOBS ?= $(shell awk -v processors="$$(nproc)" '/^MemAvailable/ { fit = int($$2 / 1400000); most = int(2.5 * processors); \
+  jobs = (fit < most) ? fit : most; print (jobs < 2) ? 2 : ((jobs > 12) ? 12 : jobs) }' /proc/meminfo)
 AT_ONCE := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 SHOWN := $(PYTHON) tests/cluster/progress.py
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check

@@ -20,11 +20,9 @@ from typing import Any
 import pymysql
 from tests.cluster import pki, process
 from tests.cluster.housed import Housed
-from tests.cluster.sessions import Kept
 
 SUPERUSER = "boss"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
-_LOST = ((0,), (2006,))  # errors of a session that was no more when it was asked
 _FIRST = f"""CREATE USER IF NOT EXISTS '{SUPERUSER}'@'%' IDENTIFIED BY '{SUPERUSER_PASSWORD}';
 GRANT ALL ON *.* TO '{SUPERUSER}'@'%' WITH GRANT OPTION;
 """
@@ -50,10 +48,6 @@ class FamilyServer(Housed):
     folder: Path = field(init=False)
     authority: pki.Authority = field(init=False)
     running: process.Running | None = field(default=None, init=False)
-    _kept: Kept = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._kept = Kept(self._connect, lambda _session, error: error.args[:1] in _LOST)
 
     # --- which server ---
 
@@ -91,13 +85,11 @@ class FamilyServer(Housed):
 
     def stop(self) -> None:
         """Stop it; sessions are cut."""
-        self._kept.drop()
         if self.running is not None:
             self.running.stop()
             self.running = None
 
     def _end(self) -> None:
-        self._kept.drop()
         if self.running is not None:
             self.running.kill()  # nothing of it is kept
             self.running = None
@@ -107,14 +99,8 @@ class FamilyServer(Housed):
         self, database: str | None = None, user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
     ) -> Iterator[Any]:
         """A connection, by default the superuser's, in autocommit."""
-        with self._connect(database, user, password) as conn:
-            yield conn
-
-    def _connect(
-        self, database: str | None = None, user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
-    ) -> pymysql.Connection[Any]:
         context = ssl.create_default_context(cadata=self.ca_pem) if self.tls else None
-        return pymysql.connect(
+        conn = pymysql.connect(
             host="127.0.0.1",
             port=self.port,
             database=database,
@@ -125,19 +111,14 @@ class FamilyServer(Housed):
             ssl=context,
             ssl_disabled=not self.tls,
         )
+        with conn:
+            yield conn
 
     def sql(self, statement: str, params: Any = None, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement as superuser; its rows, if it has any."""
-
-        def work(conn: Any) -> list[tuple[Any, ...]]:
-            with conn.cursor() as cursor:
-                cursor.execute(statement, params)
-                return list(cursor.fetchall())
-
-        if database is None:
-            return self._kept.run(work)
-        with self.connect(database) as conn:
-            return work(conn)
+        with self.connect(database) as conn, conn.cursor() as cursor:
+            cursor.execute(statement, params)
+            return list(cursor.fetchall())
 
     def database(self, name: str) -> str:
         """Make an empty database."""

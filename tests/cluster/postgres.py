@@ -18,7 +18,6 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from tests.cluster import debian, pki, process
 from tests.cluster.housed import Housed
-from tests.cluster.sessions import Kept
 
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 SUPERUSER = "postgres"
@@ -51,10 +50,6 @@ class PostgresServer(Housed):
     folder: Path = field(init=False)
     authority: pki.Authority = field(init=False)
     running: process.Running | None = field(default=None, init=False)
-    _kept: Kept = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._kept = Kept(self._connect, lambda session, _error: session.closed)
 
     @property
     def log(self) -> Path:
@@ -80,7 +75,6 @@ class PostgresServer(Housed):
 
     def stop(self) -> None:
         """Stop it at once; sessions are cut."""
-        self._kept.drop()
         if self.running is not None:
             self.running.stop()
             self.running = None
@@ -90,7 +84,6 @@ class PostgresServer(Housed):
 
     def crash(self) -> None:
         """Kill all of it at once; its data stay, and the next start recovers them."""
-        self._kept.drop()
         if self.running is not None:
             self.running.kill()
             self.running = None
@@ -100,30 +93,19 @@ class PostgresServer(Housed):
         self, database: str = "postgres", user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
     ) -> Iterator[Any]:
         """A connection, by default the superuser's, in autocommit."""
-        with self._connect(database, user, password) as conn:
-            yield conn
-
-    def _connect(
-        self, database: str = "postgres", user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
-    ) -> psycopg.Connection[Any]:
         settings: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": str(self.authority.ca_file)}
         if not self.tls:
             settings = {"sslmode": "disable"}
-        return psycopg.connect(
+        with psycopg.connect(
             host="127.0.0.1", port=self.port, dbname=database, user=user, password=password, autocommit=True, **settings
-        )
+        ) as conn:
+            yield conn
 
     def sql(self, statement: Any, database: str = "postgres", params: Any = None) -> list[tuple[Any, ...]]:
         """Run one statement as superuser; its rows, if it has any."""
-
-        def work(conn: Any) -> list[tuple[Any, ...]]:
+        with self.connect(database) as conn:
             cursor = conn.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
-
-        if database == "postgres":
-            return self._kept.run(work)
-        with self.connect(database) as conn:
-            return work(conn)
 
     def database(self, name: str) -> str:
         """Make an empty database that PUBLIC may not write to."""

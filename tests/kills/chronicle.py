@@ -55,6 +55,7 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
                 event.act(stage, life)
         told = {life.name for tale, event in now.items() if event in COMMANDS for life in twins[tale]}
         until_nothing_is_left("the end of an event", partial(_unsettled, stage, operator, everyone, since, told))
+        until_nothing_is_left("twins that agree", partial(_unlike, stage, [twins[tale] for tale in now]))
         looks = stage.looks(everyone)
         for tale, event in now.items():
             chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
@@ -83,6 +84,12 @@ def _unsettled(stage: Stage, operator: Operator, lives: list[Life], since: int, 
         for name, look in stage.looks(lives).items()
         if not is_settled(look) or (name in told and not look["answered"])
     }
+
+
+def _unlike(stage: Stage, twins: list[list[Life]]) -> list[str]:
+    """Whose twin looks otherwise: what is pruned at last is pruned of one after the other."""
+    looks = stage.looks(life for pair in twins for life in pair)
+    return [life.name for pair in twins for life in pair if looks[life.name] != looks[pair[0].name]]
 
 
 def is_settled(look: Json) -> bool:

@@ -16,7 +16,7 @@ from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api
 from tests.kills.consumers import Consumers
 from tests.kills.family import FamilyConsumers
-from tests.kills.lives import CREATION, ROTATION, Json, Kin, Life, Tale
+from tests.kills.lives import CREATION, DELETION, RETURN, ROTATION, Event, Json, Kin, Life, Tale
 from tests.kills.stage import Stage, named
 from tests.whole_path.cloud_shop import PRODUCTS, server_of
 
@@ -34,7 +34,17 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "dual create of polardb on MySQL": ("polardb", "MySQL", "ReadWrite"),
     "dual create of polardb on PostgreSQL": ("polardb", "PostgreSQL", ""),
 }
-TALES = tuple(Tale(Kin(kind, "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)) for kind in KINDS)
+_DROPPED = ("dual create of rds on MariaDB", "dual create of polardb on PostgreSQL")
+
+
+def _tale(kind: str) -> Tale:
+    events: tuple[Event, ...] = (CREATION, ROTATION, DELETION)
+    if kind in _DROPPED:
+        return Tale(Kin(kind, "Drop"), events, events)
+    return Tale(Kin(kind, "Disable"), (*events, RETURN), (*events, RETURN))
+
+
+TALES = tuple(_tale(kind) for kind in KINDS)
 
 
 @dataclass(frozen=True, slots=True)
