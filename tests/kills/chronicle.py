@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from tests.kills.process import Operator, until, until_nothing_is_left
 from tests.kills.stage import Stage
 
 Json = dict[str, Any]
+Keeps = Callable[[Point], bool]
 TWINS = 2
 COMMANDS = (ROTATION, AGAIN, BACK, LEAK)
 _QUIET = 1.0
@@ -39,7 +40,12 @@ class Chronicle:
         return self.records[tale, event]
 
 
-def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronicle:
+def every(_point: Point) -> bool:
+    """Where nothing comes at moments of its own."""
+    return True
+
+
+def discover(stage: Stage, operator: Operator, tales: Iterable[Tale], keeps: Keeps = every) -> Chronicle:
     """Live through each tale twice, all side by side. Twins have to agree on how it went."""
     chronicle = Chronicle()
     until("its start", lambda: operator.ready)
@@ -58,7 +64,7 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
         until_nothing_is_left("twins that agree", partial(_unlike, stage, [twins[tale] for tale in now]))
         looks = stage.looks(everyone)
         for tale, event in now.items():
-            chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks)
+            chronicle.records[tale, event] = _agreed(operator, twins[tale], since, looks, keeps)
     chronicle.beside = sorted({Point(p.name) for p in operator.passed(NOBODY, began)}, key=str)
     operator.end()
     stage.clear(life for lives in twins.values() for life in lives)
@@ -66,10 +72,10 @@ def discover(stage: Stage, operator: Operator, tales: Iterable[Tale]) -> Chronic
     return chronicle
 
 
-def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str) -> Chronicle:
-    """How these tales go. How many points there are is said."""
+def told(stage: Stage, operator: Operator, tales: Iterable[Tale], what: str, keeps: Keeps = every) -> Chronicle:
+    """How these tales go, by the points that `keeps` says are the same for all lives. How many there are is said."""
     tales = tuple(tales)
-    found = discover(stage, operator, tales)
+    found = discover(stage, operator, tales, keeps)
     points = sum(len(found.of(tale, event).points) for tale in tales for event in tale.swept)
     sys.stderr.write(f"kills of {what}: {points} points of {sum(len(tale.swept) for tale in tales)} events\n")
     return found
@@ -107,9 +113,9 @@ def is_settled(look: Json) -> bool:
     )
 
 
-def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, Json]) -> Record:
+def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, Json], keeps: Keeps) -> Record:
     traces = [points(operator.passed(life.key, since)) for life in twins]
-    common = [point for point in traces[0] if all(point in trace for trace in traces)]
+    common = [point for point in traces[0] if keeps(point) and all(point in trace for trace in traces)]
     ends = [looks[life.name] for life in twins]
     assert all(end == ends[0] for end in ends), ends
     return Record(distinct(common), ends[0])

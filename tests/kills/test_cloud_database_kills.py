@@ -37,10 +37,7 @@ def stage(control_plane, mysql, mariadb, postgres, tmp_path_factory) -> Iterator
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = told(stage, operator, TALES, "RDS and PolarDB")
-    for record in found.records.values():
-        record.points = [point for point in record.points if _is_everybodys(point)]
-    return found
+    return told(stage, operator, TALES, "RDS and PolarDB", _is_everybodys)
 
 
 def _is_everybodys(point: Point) -> bool:

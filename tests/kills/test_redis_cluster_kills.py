@@ -12,7 +12,7 @@ from tests.cluster.redis_groups import clustered
 from tests.kills.chronicle import Chronicle, told
 from tests.kills.journey import killed_at_each_point
 from tests.kills.lives import ROTATION
-from tests.kills.redis import CLUSTERED, RedisClusterStage
+from tests.kills.redis import CLUSTERED, RedisClusterStage, is_everybodys
 from tests.kills.stage import led_on
 
 
@@ -24,11 +24,7 @@ def stage(control_plane) -> Iterator[RedisClusterStage]:
 
 @pytest.fixture(scope="module")
 def chronicle(stage, operator) -> Chronicle:
-    found = told(stage, operator, CLUSTERED, "a Redis Cluster")
-    for record in found.records.values():
-        # What a look at the servers adds to the status comes at a moment of its own, or with another of its writes.
-        record.points = [point for point in record.points if point.step != "status" or point.nth == 1]
-    return found
+    return told(stage, operator, CLUSTERED, "a Redis Cluster", is_everybodys)
 
 
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
