@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 TESTS = Path(__file__).parent
 # Seconds on two processors, where they are many; a folder's hold for each of its other files.
 SECONDS = {
-    "kills/test_kills.py": 360,
+    "kills/test_kills.py": 260,
     "kills/test_mysql_kills.py": 290,
     "whole_path/test_no_failed_login.py": 250,
     "kills/test_redis_kills.py": 230,
@@ -23,6 +23,7 @@ SECONDS = {
     "faults/test_outages.py": 150,
     "whole_path/test_quiet.py": 140,
     "whole_path/test_cloud_databases.py": 140,
+    "whole_path/test_cloud_mysql.py": 60,
     "kills/test_cloud_database_kills.py": 130,
     "kills/test_redis_cluster_kills.py": 130,
     "kills/test_overlap_kills.py": 120,

@@ -18,7 +18,7 @@ def control_plane() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an idle node costs as much again, and few files want one
 def cluster() -> Iterator[Cluster]:
     """A cluster that runs pods."""
     with acquire(need_pods=True) as cluster:

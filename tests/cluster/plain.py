@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 
 from tests.cluster import binaries, debian, images, owned, remains
-from tests.cluster.control_plane import HOST, ControlPlane
+from tests.cluster.control_plane import ALL_CONTROLLERS, FEW_CONTROLLERS, HOST, ControlPlane
 from tests.cluster.model import Cluster
 from tests.cluster.node import Node
 from tests.cluster.progress import progress
@@ -42,7 +42,7 @@ def serving(*, need_pods: bool, why: str = "asked for", controllers: bool = True
     node = Node(folder, plane, clients) if pods else None
     try:
         with progress("starting a cluster of plain processes"):
-            _start(plane, node, controllers=controllers or pods)
+            _start(plane, node, _controllers(controllers, pods))
         yield _described(plane, node, why)
     finally:
         with uninterrupted():
@@ -66,7 +66,13 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(late[0])
 
 
-def _start(plane: ControlPlane, node: Node | None, *, controllers: bool) -> None:
+def _controllers(wanted: bool, pods: bool) -> tuple[str, ...]:
+    if pods:
+        return ALL_CONTROLLERS
+    return FEW_CONTROLLERS if wanted else ()
+
+
+def _start(plane: ControlPlane, node: Node | None, controllers: tuple[str, ...]) -> None:
     if node is not None:
         node.start_runtime()
     plane.start(controllers=controllers)

@@ -35,8 +35,16 @@ class CredentialObject:
     finalizer: bool = False
     deleting_since: datetime | None = None
     status: Json = field(default_factory=dict)
+    _read: tuple[object, Wish] | None = field(default=None, init=False, repr=False, compare=False)
 
     def wish(self) -> Wish:
+        """Read as often as a Credential is passed, and parsed once for each of its editions, as a cache does."""
+        edition = (self.spec, self.generation, self.finalizer, self.deleting_since, *self.annotations.items())
+        if self._read is None or self._read[0] != edition:
+            self._read = (edition, self._parsed())
+        return self._read[1]
+
+    def _parsed(self) -> Wish:
         texts = {c: self.annotations.get(f"keyward.dev/{c}") for c in COMMANDS}
         return replace(
             self.spec,

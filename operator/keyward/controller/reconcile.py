@@ -114,7 +114,8 @@ class Reconciler:
             except KeywardError as error:
                 self._fail(run, turn, error)
             finally:
-                run.learn(at_work=run.memory.at_work + 1 if turn.underway else 0)
+                if turn.underway or run.memory.at_work:
+                    run.learn(at_work=run.memory.at_work + 1 if turn.underway else 0)
                 self._remember(key, uid, run.memory)
                 if run.slot is not None:
                     run.slot.release()
