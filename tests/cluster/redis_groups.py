@@ -196,8 +196,8 @@ def _knows(group: RedisGroup, port: int, replicas: int, others: int) -> bool:
     return (found["num-slaves"], found["num-other-sentinels"]) == (replicas, others)
 
 
-def until(what: str, true: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for it. Raises ServerError."""
+def until(what: str, true: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for it. A Sentinel whose clock was held up by a busy machine does nothing for half a minute. Raises ServerError."""
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(redis.RedisError):

@@ -22,7 +22,7 @@ from keyward.kube.connection import from_kubeconfig
 from keyward.kube.kinds import SECRETS
 
 _REFUSED = re.compile("authentication failed|not permitted to log in")
-_PAUSE = 0.08
+_PAUSE = 0.2
 _AT_ONCE = 2
 
 

@@ -215,7 +215,7 @@ def test_no_consumer_is_refused_one_login(hosts, tmp_path):
     hosts.server.user("deploy-busy", None, public(given))
     hosts.apply(*hosts.credential("busy", "deploy-busy", "SSHKey", given.reveal_text()))
     hosts.published("busy")
-    with consumers(hosts, "busy", tmp_path, CLIENTS, lambda file: program("ssh_client", file, "0.5")) as busy:
+    with consumers(hosts, "busy", tmp_path, CLIENTS, lambda file: program("ssh_client", file, "1")) as busy:
         tally = busy.through(ROTATIONS, 120)
     sys.stderr.write(f"SSH: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
     never_refused(tally, CLIENTS, ROTATIONS)

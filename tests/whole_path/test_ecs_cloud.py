@@ -78,7 +78,7 @@ def test_no_consumer_is_refused_one_login_while_answers_are_lost(shop, ssh_serve
     shop.apply(*shop.user("busy", "cloud-busy", "SSHKey", given.reveal_text()))
     shop.published("busy")
     shop.cloud.faults += [Fault("RunCommand", "AnswerLost"), Fault("DescribeInvocationResults", "Throttled")]
-    with consumers(shop, "busy", tmp_path, CLIENTS, lambda file: program("ssh_client", file, "0.5")) as busy:
+    with consumers(shop, "busy", tmp_path, CLIENTS, lambda file: program("ssh_client", file, "1")) as busy:
         tally = busy.through(ROTATIONS, 120)
     sys.stderr.write(f"ECS: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
     never_refused(tally, CLIENTS, ROTATIONS)
