@@ -77,9 +77,18 @@ def page(name: str) -> Page:
 
 def first_cells(page: Page, heading: str) -> list[str]:
     """What stands as code in the first column of the tables below a heading, down to the next one of its rank."""
+    rows = re.findall(r"^\| (`[^|]+) \|", _part(page, heading), re.MULTILINE)
+    return [name for row in rows for name in _CODE.findall(row)]
+
+
+def table(page: Page, heading: str) -> dict[str, str]:
+    """The first two columns of the table below a heading."""
+    (_, _, *rows) = re.findall(r"^\| ?([^|]+?) ?\| ?([^|]+?) ?\|", _part(page, heading), re.MULTILINE)
+    return dict(rows)
+
+
+def _part(page: Page, heading: str) -> str:
     rank = re.search(rf"^(#+) {re.escape(heading)}$", page.text, re.MULTILINE)
     assert rank is not None, f"{page.name} has no heading {heading!r}"
     below = page.text[rank.end() :]
-    part = re.split(rf"^#{{1,{len(rank[1])}}} ", below, maxsplit=1, flags=re.MULTILINE)[0]
-    rows = re.findall(r"^\| (`[^|]+) \|", part, re.MULTILINE)
-    return [name for row in rows for name in _CODE.findall(row)]
+    return re.split(rf"^#{{1,{len(rank[1])}}} ", below, maxsplit=1, flags=re.MULTILINE)[0]

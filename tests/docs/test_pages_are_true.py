@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cluster import definitions
-from tests.docs.pages import ROOT, all_pages, first_cells, page
+from tests.docs.pages import ROOT, all_pages, first_cells, page, table
 from typer.main import get_command
 
 from keyward import domain
 from keyward.api import names
 from keyward.cli.main import app
+from keyward.controller import passes, source
 from keyward.controller.metrics import Metrics
+from keyward.controller.settings import Settings
+from keyward.engines.guard import Guard
+from keyward.engines.postgresql import engine as postgresql
 from keyward.errors import Reason
 
 PAGES = all_pages()
@@ -138,6 +142,21 @@ def test_every_metric_has_its_line_and_every_line_its_metric():
     for known in PAGES:
         for name in re.findall(r"keyward_[a-z_]+", known.text):
             assert re.sub(r"_(bucket|sum|count)$", "", name) in there, f"{known.name}: {name}"
+
+
+def test_the_limits_are_those_that_the_operator_has():
+    limits, periods = Settings().limits, Settings().periods
+    login, statement = postgresql._VERIFY_SECONDS, passes.ADMIN_TIMEOUT
+    call = Guard.__dataclass_fields__["deadline"].default
+    assert table(page("docs/architecture.md"), "Limits") == {
+        "Credentials worked on at once": f"{limits.workers}",
+        "rotations at once, in all / on one Target": f"{limits.rotations} / {limits.rotations_per_target}",
+        "requests to the API server at once": f"{limits.connections}; streams and {source._CONNECTIONS} connections "
+        "of kopf's come on top",
+        "one call of the API server": f"{periods.call:.0f} s",
+        "one login; one statement of the admin; one call of an engine": f"{login:.0f} s; {statement:.0f} s; {call:.0f} s",
+        "due Credentials let into the queue": f"{limits.releases_per_second:.0f} per second",
+    }
 
 
 # --- manifests ---
