@@ -273,6 +273,7 @@ VERSION = _object(
         "previous": {"sequence": 1, "digest": "cd" * 32},
     },
 )
+VERSION["metadata"]["name"] = "x-01234567-2"
 ENVELOPE = {"v": 1, "suite": "s", "salt": "AAAA", "commit": "AAAA", "nonce": "AAAA", "ct": "AAAA"}
 WRAP = {"key": "default", "keyVersion": "1", "provider": "local", "wrapped": "AAAA"}
 ALL = {
@@ -327,9 +328,17 @@ def account(name: str) -> Json:
 
 
 def named(item: Json, name: str) -> Json:
-    """A copy under this name; a version's Credential is named alike."""
+    """A copy under this name; of a version, it is the Credential's."""
     found = copy.deepcopy(item)
-    found["metadata"]["name"] = name
     if found["kind"] == "CredentialVersion":
         found["spec"]["credential"] = name
+        return of_its_name(found)
+    found["metadata"]["name"] = name
     return found
+
+
+def of_its_name(version: Json) -> Json:
+    """A copy that is called as its spec wants it."""
+    spec = version["spec"]
+    name = f"{spec.get('credential')}-{str(spec.get('lineage'))[:8]}-{spec.get('sequence')}"
+    return version | {"metadata": version["metadata"] | {"name": name}}

@@ -25,7 +25,11 @@ KINDS = {
 
 
 class RefusedError(Exception):
-    """The API server refused; the text is its message."""
+    """The API server refused; the text is its message, `fields` are those that it names as the causes."""
+
+    def __init__(self, answer: Json) -> None:
+        super().__init__(answer["message"])
+        self.fields = {cause.get("field") for cause in (answer.get("details") or {}).get("causes") or ()}
 
 
 class Server:
@@ -50,9 +54,9 @@ class Server:
             )
             answer.read()
         except k8s.ApiException as error:
-            raise RefusedError(json.loads(error.body)["message"]) from None
+            raise RefusedError(json.loads(error.body)) from None
         if answer.status >= 400:
-            raise RefusedError(json.loads(answer.data)["message"])
+            raise RefusedError(json.loads(answer.data))
         return json.loads(answer.data)
 
     def path(self, item: Json, name: str = "") -> str:
@@ -66,6 +70,11 @@ class Server:
 
     def create(self, item: Json) -> Json:
         return self.ask("POST", self.path(item), item)
+
+    def try_status(self, live: Json, status: Json) -> Json:
+        """The stored object with this status, as it would be. Raises RefusedError."""
+        path = self.path(live, live["metadata"]["name"])
+        return self.ask("PATCH", f"{path}/status", {"status": status}, "?dryRun=All")
 
     def replace(self, item: Json, *, dry: bool = True) -> Json:
         return self.ask("PUT", self.path(item, item["metadata"]["name"]), item, "?dryRun=All" if dry else "")

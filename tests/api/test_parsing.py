@@ -27,7 +27,7 @@ CANARY = "hunter2-canary"
 
 @pytest.mark.parametrize("item", o.ALL.values(), ids=o.ALL)
 def test_what_the_server_takes_is_parsed(item):
-    assert parse(MODELS[item["kind"]], item).metadata.name == "x"
+    assert parse(MODELS[item["kind"]], item).metadata.name == item["metadata"]["name"]
 
 
 @pytest.mark.parametrize(
