@@ -227,6 +227,18 @@ BROKEN = [
     *CLOUD,
     *SETS,
     (o.KEY, "spec.provider", {}, "spec.provider: set exactly one provider"),
+    *(
+        (o.VERSION, path, value, "metadata.name: must be <credential>-<first 8 of lineage>-<sequence>")
+        for path, value in (
+            *(
+                ("metadata.name", f"x-{tail}")
+                for tail in ("1", "01234567-1", "01234567-02", "01234567-2-2", "2-01234567")
+            ),
+            ("spec.credential", "other"),
+            ("spec.lineage", "f" * 32),
+            ("spec.sequence", 3),
+        )
+    ),
 ]
 
 # Said by the API server's own rule for lists that are maps, before ours.

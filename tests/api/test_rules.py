@@ -16,6 +16,7 @@ from keyward.api.credential import Credential
 from keyward.api.credential_set import CredentialSet
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.target import ClusterTarget, Target
+from keyward.api.version import CredentialVersion
 from keyward.errors import Blocked, Reason
 
 MODELS = {
@@ -24,6 +25,7 @@ MODELS = {
     "Target": Target,
     "ClusterTarget": ClusterTarget,
     "EncryptionKey": EncryptionKey,
+    "CredentialVersion": CredentialVersion,
 }
 SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
 POLAR = "spec.polardb.create.privileges.0"

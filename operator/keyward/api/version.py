@@ -216,6 +216,9 @@ def _both(field: str) -> str:
     return f"!(has(oldSelf.record) && has(oldSelf.record.{field}) && has(self.record) && has(self.record.{field}))"
 
 
+_TAIL = "self.metadata.name.substring(size(self.spec.credential) + 10)"  # a dash, 8 of the lineage, a dash
+
+
 class CredentialVersion(Model):
     """One sealed, numbered value of a Credential. Written by the operator only; deleting one loses the value for good."""
 
@@ -269,7 +272,10 @@ class CredentialVersion(Model):
             "record.notes: a note is written once",
         ),
         Rule(
-            "self.metadata.name.startsWith(self.spec.credential)",
+            # Compared as a number: CEL has no bound for the length of a number's text, and nothing left of its budget.
+            "self.metadata.name.startsWith(self.spec.credential + '-' + self.spec.lineage.substring(0, 8) + '-') && "
+            f"{_TAIL}.matches('^[1-9][0-9]*$') && int({_TAIL}) == self.spec.sequence",
             "metadata.name: must be <credential>-<first 8 of lineage>-<sequence>",
+            lambda v: v.metadata.name == f"{v.spec.credential}-{v.spec.lineage[:8]}-{v.spec.sequence}",
         ),
     )
