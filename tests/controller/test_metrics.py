@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from keyward.controller.cache import Summary
 from keyward.controller.metrics import Metrics
 from keyward.kube.client import Seen
+from keyward.kube.informer import Health
 
 FAMILIES = {
     "keyward_api_requests",
@@ -34,6 +35,7 @@ FAMILIES = {
 def filled() -> Metrics:
     metrics = Metrics()
     metrics.follow(lambda: [(("shop", "orders"), Summary("generic", "Enabled", 2000.0, 1000.0))])
+    metrics.follow_watches({"versions": Health(relists=2, dead_streams=1)}, lambda: 4)
     metrics.rotations.labels("rds", "success").inc()
     metrics.kms_calls.labels("local", "wrap", "success").inc()
     metrics.step_duration.labels("apply").observe(0.2)
@@ -76,12 +78,14 @@ def test_labels_are_bounded_and_only_names_tell_credentials_apart():
             "le",
             "version",
             "python",
+            "watch",
         ),
         *("namespace", "name", "generation"),
     }
-    for family in families(filled()).values():
-        for sample in family.samples:
-            assert set(sample.labels) <= allowed
+    found = [sample for family in families(filled()).values() for sample in family.samples]
+    for sample in found:
+        assert set(sample.labels) <= allowed
+    assert {"watch": "versions"} in [sample.labels for sample in found]
 
 
 def test_openmetrics_is_spoken_on_request():

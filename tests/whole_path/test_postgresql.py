@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -49,6 +50,11 @@ def test_an_applied_credential_becomes_a_secret_that_logs_in_and_each_rotation_t
             assert shop.logs_in(before) == shop.logs_in(after) == "orders_dual_rights"
             names.append(after["username"])
     assert names == ["orders_dual", "orders_dual_clone", "orders_dual", "orders_dual_clone"]
+    lines = [json.loads(line) for line in shop.log.read_text().splitlines() if line.startswith("{")]
+    ours = [line for line in lines if line.get("credential") == f"{NAMESPACE}/orders-dual"]
+    told = [(line["version"], line["step"], line["message"]) for line in ours if "step" in line]
+    effects = {"apply": "the value was set on the target", "promote": "the version is current"}
+    assert told == [(f"v{number}", *effect) for number in range(1, 5) for effect in effects.items()]
 
 
 def test_a_leak_is_over_when_a_login_with_the_leaked_value_was_refused(shop):
