@@ -22,7 +22,7 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Keyward needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(SHOWN) "installing python3-venv from Debian" $(APT_VENV) || \
 	  { echo "Python's venv is missing, and only root on Debian has it installed here: apt-get install python3-venv"; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(SHOWN) "making $(VENV)" $(PYTHON) -m venv --clear $(VENV)
 	@$(SHOWN) "installing Python packages into $(VENV)" $(PIP) --require-hashes -r requirements-dev.lock
 	@$(SHOWN) "installing Keyward into $(VENV)" $(PIP) --no-deps --editable .
 	@touch $@
@@ -43,28 +43,28 @@ test-failed: $(VENV)/.ready ## Only the tests that failed last time
 check: format lint types contracts generated dead test ## What has to pass before a change lands
 
 format: $(VENV)/.ready
-	@$(RUN)/ruff format --check --quiet operator tests demo benchmarks
+	@$(SHOWN) "checking the format" $(RUN)/ruff format --check --quiet operator tests demo benchmarks
 
 lint: $(VENV)/.ready
-	@$(RUN)/ruff check --quiet operator tests demo benchmarks
+	@$(SHOWN) "checking the style" $(RUN)/ruff check --quiet operator tests demo benchmarks
 
 types: $(VENV)/.ready
-	@$(RUN)/mypy
+	@$(SHOWN) "checking types" $(RUN)/mypy
 
 contracts: $(VENV)/.ready
-	@$(RUN)/lint-imports --no-cache
+	@$(SHOWN) "checking what imports what" $(RUN)/lint-imports --no-cache
 	@test ! -e operator/__init__.py || { echo "operator/__init__.py must not exist: it would hide the standard library's operator"; exit 1; }
 
 generated: $(VENV)/.ready
-	@$(RUN)/python -m keyward.api.schema --check
-	@$(RUN)/python -m keyward.api.reference --check
+	@$(SHOWN) "checking crds/" $(RUN)/python -m keyward.api.schema --check
+	@$(SHOWN) "checking docs/api.md" $(RUN)/python -m keyward.api.reference --check
 
 dead: $(VENV)/.ready
-	@$(RUN)/vulture
+	@$(SHOWN) "looking for dead code" $(RUN)/vulture
 
 generate: $(VENV)/.ready ## Write crds/ and docs/api.md from the models
-	@$(RUN)/python -m keyward.api.schema
-	@$(RUN)/python -m keyward.api.reference
+	@$(SHOWN) "writing crds/" $(RUN)/python -m keyward.api.schema
+	@$(SHOWN) "writing docs/api.md" $(RUN)/python -m keyward.api.reference
 
 cluster: $(VENV)/.ready ## Start a local cluster, leave it running, print its kubeconfig
 	@$(RUN)/python -m tests.cluster up

@@ -9,7 +9,7 @@ import ssl
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests import order
+from tests import order, spent
 from tests.cluster import owned
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -42,6 +42,13 @@ pytest_plugins = [
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -order.seconds(item.path))
+
+
+@pytest.hookimpl(trylast=True)  # the reporter is there by then
+def pytest_configure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(spent.Spent(reporter))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

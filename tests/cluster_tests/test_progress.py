@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from tests.cluster import progress
-from tests.cluster_tests.helpers import until
+from tests.cluster_tests.helpers import ROOT, until
 
 
 class Terminal(io.StringIO):
@@ -48,6 +48,14 @@ def test_work_that_failed_is_not_called_done(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValueError, match="x"), progress.progress("work", stream=out):
         raise ValueError("x")
     assert out.getvalue().endswith("work: stopped after 0 s\n")
+
+
+def test_whatever_make_runs_shows_its_progress():
+    lines = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("\t@")]
+    work = [line for line in lines if "$(RUN)/" in line or "$(PYTHON) -m" in line]
+    assert len(work) > 15
+    shows_it_itself = ("-m demo", "-m benchmarks", "-m pytest", "-m tests.cluster")
+    assert [line for line in work if "$(SHOWN)" not in line and not any(own in line for own in shows_it_itself)] == []
 
 
 def test_as_a_program_it_runs_a_command_and_hands_back_its_status():
