@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -65,10 +66,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _run(chosen: argparse.Namespace) -> int:
-    console = Console(soft_wrap=True, highlight=False)
+    opened, console = time.time(), Console(soft_wrap=True, highlight=False)
     with world.running(pods=not chosen.no_pods) as there:
         seconds = None if chosen.keep else chosen.seconds or (SLOW_SECONDS if there.slow else SECONDS)
-        show = Show(console, there, Footing("processes" if there.why_no_pods else "pods", about(there), seconds))
+        footing = Footing("processes" if there.why_no_pods else "pods", about(there), seconds)
+        show = Show(console, there, footing, opened)
         if chosen.keep:
             show.footing = replace(show.footing, notes=[*about(there), *commands(there)])
         if not console.is_terminal:

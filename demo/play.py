@@ -93,11 +93,18 @@ class Row:
 
 @dataclass(slots=True)
 class Play:
-    """All rows, and what they add up to."""
+    """All rows, and what they add up to.
+
+    Attributes:
+        opened: when all began that led to it: the cluster, the servers and the operator are started within.
+        first: seconds from then to the first rotation.
+    """
 
     rows: dict[str, Row]
+    opened: float | None = None
     interval: float = INTERVAL
     rotations: int = 0
+    first: float | None = None
     longest: float = 0.0
     done: deque[Rotation] = field(default_factory=lambda: deque(maxlen=20))
     _recent: deque[float] = field(default_factory=deque)
@@ -163,6 +170,8 @@ class Play:
             return  # Its Secret was there before its client: there is nothing to measure.
         self.rotations += 1
         self.done.append(found)
+        if self.first is None and self.opened is not None:
+            self.first = now - self.opened
         if found.written_at is not None:
             # The client's clock may be another machine's: it counts where ours does not contradict it.
             at = seen.at if found.written_at <= seen.at <= now else now

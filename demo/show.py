@@ -30,6 +30,7 @@ class Show:
     """One performance.
 
     Attributes:
+        opened: when the world was begun.
         began: when the first login was seen.
         interrupted: whether somebody ended it.
     """
@@ -37,13 +38,15 @@ class Show:
     console: Console
     world: World
     footing: Footing
+    opened: float
     play: Play = field(init=False)
     began: float | None = None
     interrupted: bool = False
 
     def __post_init__(self) -> None:
         servers = self.world.servers()
-        self.play = Play({name: Row(name, secret, servers[name]) for name, secret in self.world.secrets().items()})
+        rows = {name: Row(name, secret, servers[name]) for name, secret in self.world.secrets().items()}
+        self.play = Play(rows, self.opened)
 
     def perform(self) -> None:
         """Play until the time is over or somebody interrupts.

@@ -8,11 +8,13 @@ from demo.play import Play
 
 
 def total(play: Play) -> Text:
-    """“N logins, M rotations, 0 refused”; what failed without a refusal is said too."""
+    """“N logins, M rotations, 0 refused; first rotation after S s”; what failed without a refusal is said too."""
     line = Text(f"{_many(play.logins, 'login')}, {_many(play.rotations, 'rotation')}, ", style="bold")
     line.append(f"{play.refused:,} refused", style="bold white on red" if play.refused else "bold green")
     if play.failed:
         line.append(f", {play.failed:,} failed", style="bold red")
+    if play.first is not None:
+        line.append(f"; first rotation after {play.first:.0f} s")
     return line
 
 

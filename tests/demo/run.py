@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cluster import owned
 from tests.cluster_tests.helpers import ROOT, until
 
-SUM = re.compile(r"^([\d,]+) logins?, (\d+) rotations?, (\d+) refused$", re.MULTILINE)
+SUM = re.compile(r"^([\d,]+) logins?, (\d+) rotations?, (\d+) refused(?:; first rotation after \d+ s)?$", re.MULTILINE)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,15 @@ def test_the_sum_names_logins_rotations_and_refusals():
     assert total(play).plain == "4 logins, 1 rotation, 1 refused"
 
 
+def test_the_sum_tells_how_long_after_the_start_the_first_rotation_was_through():
+    play = playing()
+    play.opened = NOON - 20
+    assert "first" not in total(play).plain
+    rotate(play, "v2", NOON + 1, took=1)
+    rotate(play, "v3", NOON + 5, took=1)
+    assert total(play).plain == "5 logins, 2 rotations, 0 refused; first rotation after 22 s"
+
+
 def test_a_login_that_failed_without_a_refusal_is_said_too():
     play = playing()
     play.see(login(NOON + 3, code="timeout"), NOON + 3)

@@ -27,6 +27,7 @@ def test_with_pods_it_logs_in_and_rotates_without_a_refusal_and_leaves_nothing(s
     assert logins >= 3 * 4 * 16 * 0.5
     assert rotations >= 4
     assert refused == 0
+    assert re.search(r"0 refused; first rotation after \d+ s$", demo.out, re.MULTILINE)
     assert re.search(r"deploy-key +v1 → v2", demo.out)
     assert "Each pod rereads" in demo.out
     assert len(re.findall(r"^\d\d:\d\d:\d\d +\w+-(?:db|key) +v\d+ → v\d+ ", demo.out, re.MULTILINE)) == rotations
