@@ -201,7 +201,7 @@ class CredentialStatus(Model):
     lineage: Text = ""
     """Identity of the credential that survives deletion and restore."""
     conditions: Conditions = ()
-    """Ready: what is published logs in. Rotated: the last rotation succeeded. KeyAvailable, Stalled and others as they apply."""
+    """Ready: what is published logs in. Rotated: the last rotation succeeded. Stalled, Reconciling and others as they apply."""
     projections: Annotated[tuple[ProjectedSecret, ...], Field(max_length=64)] = ()
     """The Secrets and what they hold."""
     secrets: Text = ""

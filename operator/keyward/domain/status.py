@@ -97,7 +97,7 @@ def _gap(seen: Observed, current: Version | None, before: Json) -> str:
 def invalid(before: Json, generation: int, problem: Problem, now: datetime) -> Json:
     """The status of a spec that cannot be followed: what is published stays, and so does what was said of it."""
     since = Since(before, now)
-    kept = [c for c in before.get("conditions", []) if c.get("type") not in ("Rotated", "Stalled")]
+    kept = [c for c in before.get("conditions", []) if c.get("type") not in ("Rotated", "Stalled", "Reconciling")]
     if not kept:
         kept = [since.condition("Ready", False, problem.reason, problem.message, generation)]
     told = [
@@ -148,7 +148,7 @@ def _state(seen: Observed, outcome: Outcome) -> str:
 def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     if seen.obstacle is not None or not history.versions or seen.wish.deleting_since is not None:
         return ""
-    if seen.wish.suspended or seen.frozen or (seen.target is not None and seen.target.suspended):
+    if _switched_off(seen):
         return "suspended"
     takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
     need = reserving.next_need(Situation(seen, history, now, takeover))
@@ -158,10 +158,15 @@ def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     return stamp(need.at) if need.kind is CauseKind.SCHEDULE else "due"
 
 
+def _switched_off(seen: Observed) -> bool:
+    return seen.wish.suspended or seen.frozen or (seen.target is not None and seen.target.suspended)
+
+
 def _conditions(seen: Observed, history: History, outcome: Outcome, since: Since) -> list[Json]:
     generation = seen.wish.generation
+    is_ready, reason, message = _ready(seen, history, outcome)
     found = [
-        since.condition("Ready", *_ready(seen, history, outcome), generation),
+        since.condition("Ready", is_ready, reason, message, generation),
         since.condition("Rotated", *_rotated(seen, history, outcome), generation),
     ]
     if outcome.key_problem is not None:
@@ -172,7 +177,18 @@ def _conditions(seen: Observed, history: History, outcome: Outcome, since: Since
     problem_or_wait = _stalled(outcome)
     if problem_or_wait is not None:
         found.append(since.condition("Stalled", True, *problem_or_wait, generation))
+    elif not is_ready and _is_new(since, generation) and not _switched_off(seen) and seen.wish.deleting_since is None:
+        found.append(since.condition("Reconciling", True, reason, message, generation))
     return found
+
+
+def _is_new(since: Since, generation: int) -> bool:
+    """Whether this spec has not been Ready yet. Told from the status that stands, it changes in no write but Ready's own."""
+    ready = since.standing("Ready")
+    if ready is None or ready.get("observedGeneration") != generation:
+        return True
+    unready = ready.get("status") != "True"
+    return unready and any(since.standing(kind) is not None for kind in ("Reconciling", "Stalled"))
 
 
 def _of_nodes(seen: Observed, history: History, since: Since) -> list[Json]:
