@@ -86,4 +86,18 @@ def test_going_back_to_a_dead_value_is_refused_in_words_and_changes_nothing():
     s.rotate()
     s.settle(HOUR)
     assert s.history.current is s.history.highest
+    assert not s.world.server.refused_logins, "nobody has to be refused with a value that is known to be dead"
+    s.finish()
+
+
+def test_going_back_to_a_value_that_somebody_changed_on_the_server_is_refused_in_words_and_changes_nothing():
+    s = ran("dual create", 2)
+    current, previous, value = s.history.current, s.history.previous, s.value()
+    s.world.excused = {previous.account}
+    s.world.server.accounts[previous.account].password = b"by hand"
+    s.apply(promote=previous.version_id)
+    s.settle(HOUR)
+    assert "VersionDead" in s.state(s.world.api)
+    assert (s.history.current, s.value()) == (current, value)
+    assert s.world.server.refused_logins == 1
     s.finish()

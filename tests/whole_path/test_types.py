@@ -36,6 +36,20 @@ def test_an_imported_pair_is_published_as_it_is_and_then_takes_turns(shop):
     assert refused(shop, imported) == WRONG
 
 
+def test_going_back_to_a_value_that_somebody_changed_on_the_server_is_refused_in_words(shop):
+    shop.apply(rds(shop, "back", created("orders_back")))
+    published(shop, "back")
+    before, after = rotated(shop, "back", "one")
+    shop.postgres.sql("ALTER ROLE orders_back PASSWORD 'by-hand'")
+    assert refused(shop, before) == WRONG
+    shop.annotate("back", "promote", "v1")
+    said = until("a refusal", lambda: (c := shop.condition("back", "Rotated")).get("status") == "False" and c)
+    assert said["reason"] == "VersionDead"
+    assert shop.condition("back", "Ready")["status"] == "True"
+    assert shop.secret("back") == after
+    assert not refused(shop, after)
+
+
 def test_a_single_account_is_made_with_its_rights_and_keeps_its_name(shop):
     shop.apply(rds(shop, "single", created("orders_single"), mode="Single"))
     published(shop, "single")

@@ -138,7 +138,7 @@ class Executor:
             Withdraw: lambda run, seen, step: self._issuing.withdraw(run, seen, step.version),
             Verify: self._verify,
             Mend: self._mend,
-            Promote: lambda _run, _seen, step: self._record(step.version, RecordChange(promotion=step.promotion)),
+            Promote: self._promote,
             Retire: lambda _run, _seen, step: self._record(
                 step.version, RecordChange(retired=(step.as_, means.clock()))
             ),
@@ -271,6 +271,12 @@ class Executor:
             raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {step.version.name} is not there any more")
         wraps = await self._m.vault.rewrap(stored, seen.wish.key)
         await self._record(step.version, RecordChange(wraps=wraps))
+
+    async def _promote(self, run: Pass, _seen: Observed, step: Promote) -> None:
+        await self._record(step.version, RecordChange(promotion=step.promotion))
+        # Who goes back to another one logs in with it anew: much may have come over its account since its last login.
+        own, memory = step.version.sequence, run.memory
+        run.learn(proven=frozenset(login for login in memory.proven if login[0] == own), sent=memory.sent & {own})
 
     async def _note_disabled(self, _run: Pass, seen: Observed, step: NoteDisabled) -> None:
         await self._record(step.version, RecordChange(disabled_by=(seen.wish.uid, self._m.clock())))

@@ -151,7 +151,7 @@ def settle_pending(s: Situation) -> Step | Wait | None:
 def go_back(s: Situation) -> Step | Wait | None:
     """The promote command: an ordinary promotion, of a version that still logs in."""
     candidate = commands.promote_candidate(s.seen, s.history)
-    if not isinstance(candidate, Version) or s.denied(candidate):
+    if not isinstance(candidate, Version):
         return None
     if not s.proven(candidate):
         return Verify(candidate)
