@@ -77,10 +77,10 @@ class Demo:
         return logins, rotations, refused
 
 
-def start(*args: str, env: dict[str, str] | None = None) -> Demo:
+def start(*args: str, env: dict[str, str] | None = None, module: str = "demo") -> Demo:
     given = {name: text for name, text in os.environ.items() if not name.startswith("KEYWARD_KUBE")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "demo", *args],
+        [sys.executable, "-m", module, *args],
         cwd=ROOT,
         env=given | (env or {}),
         stdin=subprocess.DEVNULL,
