@@ -27,6 +27,7 @@ class FaultProxy:
         refuse: end each new connection at once.
         says: what each new connection is told before it is ended at once, in place of the server.
         delay: seconds before each piece is forwarded.
+        met: connections so far.
     """
 
     target: tuple[str, int]
@@ -38,6 +39,7 @@ class FaultProxy:
     refuse: bool = False
     says: bytes = b""
     delay: float = 0.0
+    met: int = 0
     _listener: socket.socket = field(init=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
     _open: list[socket.socket] = field(default_factory=list, init=False)
@@ -67,6 +69,7 @@ class FaultProxy:
         while not self._ended.is_set():
             try:
                 client, _ = self._listener.accept()
+                self.met += 1
                 if self.refuse or self.says:
                     client.sendall(self.says)
                     _end(client)

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from tests.cluster.proxy import FaultProxy
 from tests.faults.conftest import DROPPED, DUAL, SINGLE
 from tests.kills.consumers import Consumers
 from tests.kills.lives import ROTATION, Life, Tale, delete
-from tests.kills.process import until_nothing_is_left
+from tests.kills.process import until, until_nothing_is_left
 from tests.kills.stage import Stage
 from tests.kills.sweep import Sweep, stand, swept
 
+from keyward.cli.target import approve
 from keyward.kube.kinds import CREDENTIALS, SECRETS, TARGETS
 
 
@@ -77,13 +79,73 @@ def test_without_its_target_it_says_so_keeps_what_logs_in_and_ends_once_the_targ
             life for point, life in sweep.lives.items() if point.step in ("reserve", "apply", "verify", "promote")
         ]
         assert unfinished
-        until_nothing_is_left("word of it", lambda: [life.name for life in unfinished if not _misses_it(stage, life)])
+        _until_said(stage, unfinished, "UnknownTarget")
         stage.api.create(*(item for life in lives for item in life.surroundings(stage.postgres.ca_pem)))
-        sweep.until_as_recorded(ROTATION)
-        sweep.values_kept()
-        assert not refused(sweep, consumers)
+        _ends_with_what_was_reserved(stage, sweep, consumers)
+
+
+def test_a_target_that_moves_is_left_alone_until_that_is_approved_and_then_the_rotation_ends(
+    stage, operator, server, chronicle
+):
+    with (
+        FaultProxy(("127.0.0.1", server.port)) as door,
+        standing(stage, operator, chronicle, DUAL) as (sweep, consumers),
+    ):
+        lives = list(sweep.lives.values())
         for life in lives:
-            stage.proves(life)
+            moved = {"spec": {"rds": {"endpoints": [{"host": "127.0.0.1", "port": door.port}]}}}
+            stage.api.merge(TARGETS, life.namespace, life.name, moved)
+        operator.go_on()
+        _until_said(stage, lives, "TargetNotApproved")
+        assert not door.met
+        for life in lives:
+            approve(life.name, life.namespace, kubeconfig=stage.api.kubeconfig)
+        _ends_with_what_was_reserved(stage, sweep, consumers)
+        assert door.met
+
+
+# --- the operator is stopped in good order ---
+
+
+def test_told_to_stop_it_ends_the_rotations_in_hand_and_then_itself(stage, operator, chronicle):
+    with standing(stage, operator, chronicle, DUAL) as (sweep, consumers):
+        operator.ask_to_stop()
+        until("its stop", lambda: operator.said("stopping: "))
+        operator.go_on()
+        assert operator.ended() == 0
+        assert not operator.said("they are cut off"), "the rotations in hand took longer than it waits for them"
+        assert not sweep.other_than_recorded(ROTATION, stage.looks(sweep.lives.values()))
+        operator.start()
+        _ends_with_what_was_reserved(stage, sweep, consumers)
+
+
+def test_told_to_stop_twice_it_ends_at_once_and_its_next_start_ends_the_rotations(stage, operator, chronicle):
+    with standing(stage, operator, chronicle, DUAL) as (sweep, consumers):
+        operator.ask_to_stop()
+        until("its stop", lambda: operator.said("stopping: "))
+        operator.ask_to_stop()
+        assert operator.ended() == 0
+        assert operator.said("a second signal: ")
+        assert not operator.said("they are cut off"), "it waited for them all the same"
+        assert sweep.other_than_recorded(ROTATION, stage.looks(sweep.lives.values())), (
+            "nothing was left to the next start"
+        )
+        operator.go_on()
+        operator.start()
+        _ends_with_what_was_reserved(stage, sweep, consumers)
+
+
+def _ends_with_what_was_reserved(stage: Stage, sweep: Sweep, consumers: Consumers) -> None:
+    sweep.until_as_recorded(ROTATION)
+    sweep.values_kept()
+    assert not refused(sweep, consumers)
+    for life in sweep.lives.values():
+        stage.proves(life)
+
+
+def _until_said(stage: Stage, lives: list[Life], reason: str) -> None:
+    """Until a condition of each gives this reason."""
+    until_nothing_is_left(reason, lambda: [life.name for life in lives if not _says(stage, life, reason)])
 
 
 def _change(stage: Stage, life: Life, spec: dict[str, Any]) -> None:
@@ -112,7 +174,7 @@ def _left_of(stage: Stage, lives: list[Life]) -> list[str]:
     return [name for name, look in looks.items() if look["credential"] or look["secret"] or look["roles"]]
 
 
-def _misses_it(stage: Stage, life: Life) -> bool:
+def _says(stage: Stage, life: Life, reason: str) -> bool:
     found = stage.api.get(CREDENTIALS, life.namespace, life.name)
     conditions = ((found or {}).get("status") or {}).get("conditions", [])
-    return any(c["reason"] == "UnknownTarget" for c in conditions)
+    return any(c["reason"] == reason for c in conditions)

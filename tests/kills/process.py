@@ -84,11 +84,15 @@ class Operator:
     @property
     def ready(self) -> bool:
         """Whether all its streams are open and it has begun to work."""
+        return self.said('"message":"ready: ')
+
+    def said(self, words: str) -> bool:
+        """Whether it has logged this since its start."""
         if not self.log.exists():
             return False
         with self.log.open("rb") as file:
             file.seek(self._log_began)
-            return b'"message":"ready: ' in file.read()
+            return words.encode() in file.read()
 
     @property
     def alive(self) -> bool:
@@ -100,6 +104,17 @@ class Operator:
         self._process.kill()
         self._process.join()
         assert self._process.exitcode == -9, f"it had ended by itself with {self._process.exitcode}: see {self.log}"
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM; it is on its way to its end."""
+        assert self._process is not None
+        self._process.terminate()
+
+    def ended(self) -> int | None:
+        """Its exit status once it has ended by itself; None if it does not."""
+        assert self._process is not None
+        self._process.join(60.0)
+        return self._process.exitcode
 
     def end(self) -> None:
         """End it if it runs, for the end of a test."""

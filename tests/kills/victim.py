@@ -23,7 +23,7 @@ from tests.kills.points import OnBehalf, Places, Watcher
 
 from keyward.controller import app, gather, logs, passes, runtime
 from keyward.controller.platform import Platform
-from keyward.controller.settings import Address, Limits, Periods, Settings
+from keyward.controller.settings import Address, Limits, Settings
 from keyward.engines.alibaba.calls import Caller
 from keyward.engines.alibaba.databases import rules
 from keyward.engines.mysql.wire import Wire
@@ -48,7 +48,6 @@ class Run:
             metrics_address=Address("127.0.0.1", 0),
             # Whoever stands at a point holds a worker and a token: nobody may have to wait for them.
             limits=Limits(workers=256, rotations=512, rotations_per_target=64),
-            periods=Periods(drain=5.0),
         )
 
 
