@@ -109,8 +109,8 @@ def status(code: int, reason: str = "", message: str = "", **details: Any) -> we
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[FakeApi]:
-    api = FakeApi()
+async def serving(api: FakeApi | None = None) -> AsyncIterator[FakeApi]:
+    api = api or FakeApi()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", api.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
