@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.cluster.postgres import PostgresServer
@@ -24,6 +25,7 @@ ROTATIONS, SINGLE_ROTATIONS = 25, 6
 BEHIND = 2.0  # seconds that half of the outside clients' files come later, as kubelets' do
 OUTSIDE, SINGLE_OUTSIDE = 8, 3
 SLOWEST = 15.0  # seconds of propagation; with a slower kubelet 25 rotations would take an hour
+MEASURED = 3  # times at most: our own kubelets look every 2 s, and what is slower was held up by others for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def outcome(cluster, tmp_path_factory) -> Iterator[Outcome]:
                 published(shop, name)
             single = Consumers(shop, "single", SINGLE_OUTSIDE, folder)
             with single.running():
-                lags = [_rotated_single(shop, single, number) for number in range(SINGLE_ROTATIONS)]
+                lags = _measured(shop, single)
                 of_single = single.tally()
             dual = Consumers(shop, "dual", OUTSIDE, folder)
             with dual.running():
@@ -110,9 +112,20 @@ def outcome(cluster, tmp_path_factory) -> Iterator[Outcome]:
         shop.close()
 
 
+def _measured(shop: Shop, single: Consumers) -> list[float]:
+    """How long the pod's file takes to change, once that is short enough for many rotations."""
+    for attempt in range(MEASURED):
+        numbers = range(attempt * SINGLE_ROTATIONS, (attempt + 1) * SINGLE_ROTATIONS)
+        lags = [_rotated_single(shop, single, number) for number in numbers]
+        if max(lags) <= SLOWEST:
+            return lags
+        said = f"this cluster's kubelet takes {max(lags):.0f} s to change a file: too long for many rotations"
+        if shop.cluster.way == "named":
+            pytest.skip(said)
+    pytest.fail(said)
+
+
 def _walked(shop: Shop, dual: Consumers, single: Tally, slowest: float) -> Outcome:
-    if slowest > SLOWEST:
-        pytest.skip(f"this cluster's kubelet takes {slowest:.0f} s to change a file: too long for many rotations")
     # It looks every 2 s: the slowest that was measured need not be the slowest that comes.
     grace = math.ceil(1.5 * slowest + 2)
     shop.api.merge("credential", "dual", shop.namespace, {"spec": {"rotation": {"gracePeriod": f"{grace}s"}}})
@@ -164,3 +177,19 @@ def test_logins_fail_for_no_other_reason_either(outcome):
 def test_consumers_of_a_single_account_are_refused_so_the_count_can_count(outcome):
     assert outcome.single.refused
     assert {one.code for one in outcome.single.refused} == {"28P01"}
+
+
+@pytest.mark.parametrize(
+    ("way", "ended"),
+    [("plain", pytest.fail.Exception), ("kind", pytest.fail.Exception), ("named", pytest.skip.Exception)],
+)
+def test_where_files_change_too_slowly_to_tell_only_a_cluster_that_was_named_is_passed_over(monkeypatch, way, ended):
+    monkeypatch.setitem(globals(), "_rotated_single", lambda *_: SLOWEST + 1)
+    with pytest.raises(ended):
+        _measured(SimpleNamespace(cluster=SimpleNamespace(way=way)), None)
+
+
+def test_files_that_changed_slowly_for_a_while_are_measured_again(monkeypatch):
+    lags = iter([SLOWEST + 1] * SINGLE_ROTATIONS + [1.0] * SINGLE_ROTATIONS)
+    monkeypatch.setitem(globals(), "_rotated_single", lambda *_: next(lags))
+    assert _measured(SimpleNamespace(cluster=SimpleNamespace(way="plain")), None) == [1.0] * SINGLE_ROTATIONS
