@@ -16,6 +16,9 @@ IMPORTED = "the-imported-password-"
 LIFE = "tests.keyward.dev/life"
 """The label of all that a test made for one life."""
 POLARDB = "dual create of polardb"
+PRIVILEGED = "single create, privileged"
+POWERS = "kills_powers"
+"""The role of the server that privileged accounts get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Kin:
     @property
     def owner(self) -> str:
         """The suffix of the role that sessions act as."""
-        return "" if self.kind == "dual import" else "_rights"
+        return "" if "import" in self.kind else "_rights"
 
 
 @dataclass(slots=True)
@@ -66,8 +69,8 @@ class Life:
     @property
     def accounts(self) -> tuple[str, ...]:
         """Every role that may be there on its behalf."""
-        if self.kin.kind == "dual import":
-            return (self.role, f"{self.role}_second")
+        if "import" in self.kin.kind:
+            return (self.role, f"{self.role}_second") if self.kin.is_dual else (self.role,)
         pair = (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
         return (*pair, f"{self.role}_rights") if self.kin.logs_in else ()
 
@@ -96,6 +99,8 @@ class Life:
     def _server(self, ca_pem: str) -> Json:
         endpoint = {"host": "127.0.0.1", "port": self.through}
         rds: Json = {"engine": "PostgreSQL", "endpoints": [endpoint], "tls": {"ca": ca_pem}}
+        if self.kin.kind == PRIVILEGED:
+            rds["privilegedRole"] = POWERS
         return rds if self.kin.kind == "dual create elsewhere" else rds | {"databaseName": self.database}
 
     def _sources(self) -> list[Json]:
@@ -125,10 +130,12 @@ class Life:
     def _rds(self) -> Json:
         mode = "Dual" if self.kin.is_dual else "Single"
         rds: Json = {"targetRef": {"name": self.name}, "accountManagement": mode, "databaseName": self.database}
-        if self.kin.kind == "dual import":
+        if "import" in self.kin.kind:
             return rds | {"import": {"accounts": self._given()}}
-        privileges = [{"database": self.database, "level": "ReadWrite"}]
-        return rds | {"create": {"name": self.role, "privileges": privileges}}
+        rights: Json = {"privileges": [{"database": self.database, "level": "ReadWrite"}]}
+        if self.kin.kind == PRIVILEGED:
+            rights = {"privileged": True}
+        return rds | {"create": {"name": self.role} | rights}
 
     def _given(self) -> list[Json]:
         source = f"{self.name}-import"
@@ -238,4 +245,6 @@ TALES = (
     Tale(Kin("dual import"), _LIFE, _LIFE),
     Tale(Kin("single create"), _LIFE, _LIFE),
     Tale(Kin("single create", "Drop"), _LIFE, (DELETION, RETURN)),
+    Tale(Kin("single import"), (CREATION, ROTATION), (CREATION, ROTATION)),
+    Tale(Kin(PRIVILEGED, "Drop"), (CREATION, ROTATION, DELETION), (CREATION, ROTATION, DELETION)),
 )

@@ -12,7 +12,7 @@ from tests.cluster import Cluster, definitions
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api, decoded
 from tests.kills.consumers import Consumers
-from tests.kills.lives import IMPORTED, LIFE, POLARDB, Kin, Life, PolardbLife
+from tests.kills.lives import IMPORTED, LIFE, POLARDB, POWERS, PRIVILEGED, Kin, Life, PolardbLife
 from tests.kills.process import until
 
 from keyward.api import names
@@ -59,6 +59,8 @@ class Stage:
         sql = self.postgres.sql
         if not sql("SELECT 1 FROM pg_roles WHERE rolname = %s", params=[ADMIN]):
             self.postgres.admin(ADMIN, password=PASSWORD)
+            sql(SQL("CREATE ROLE {}").format(Identifier(POWERS)))
+            sql(SQL("GRANT {} TO {} WITH ADMIN OPTION").format(Identifier(POWERS), Identifier(ADMIN)))
         there = {name for (name,) in sql("SELECT datname FROM pg_database")}
         for name in (f"kills_{number}" for number in range(DATABASES)):
             if name not in there:
@@ -172,7 +174,9 @@ class Stage:
     def _proves_login(self, life: Life, secret: dict[str, str]) -> None:
         with self.postgres.connect(life.database, secret["username"], secret["password"]) as session:
             row = session.execute("select current_user").fetchone()
-        assert row == (life.role + life.kin.owner,)
+            assert row == (life.role + life.kin.owner,)
+            if life.kin.kind == PRIVILEGED:
+                assert session.execute("select pg_has_role(%s, 'usage')", [POWERS]).fetchone() == (True,)
 
     # --- the end ---
 

@@ -30,7 +30,7 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
         found = chronicle.of(tale, event).end
         anew = event is RETURN and tale.kin.deletion == "Drop"
         reserved = (
-            1 if anew else reserved + {CREATION: 2 if "import" in tale.kin.kind else 1}.get(event, event in TURNS)
+            1 if anew else reserved + {CREATION: 2 if tale.kin.kind == "dual import" else 1}.get(event, event in TURNS)
         )
         live = [v for v in found["versions"] if v["live"] or event is DELETION]
         if not (event is DELETION and tale.kin.deletion == "at once"):
