@@ -111,6 +111,7 @@ class Gatherer:
             imports=imports if wish.imported else {},
             memory=run.memory,
             failures=self._failures(wish),
+            frozen=world.freeze,
             writable_key=(wish.key, vault.key_version),
             awake_since=self._p.awake_since,
         )

@@ -54,6 +54,7 @@ class World:
     target: TargetView | None = None
     keeps_admin: bool = False  # the Credential's own values are the admin login; else it is somebody else's
     keeps_marks: bool = True
+    freeze: bool = False  # every operator runs with --freeze
     imports: dict[str, bytes] = field(default_factory=dict)
     source: bytes | None = None
     stores: dict[str, ToyVault] = field(default_factory=dict)  # by cluster

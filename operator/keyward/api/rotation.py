@@ -67,7 +67,8 @@ class Rotation(Model):
     grace_period: Duration = timedelta(minutes=5)
     """How long the previous value is kept valid after every Secret holds the new one; between 0s and 30d."""
     suspend: bool = False
-    """Stops rotations, those on command too, until it is false again. Secrets are still kept as they should be."""
+    """Stops rotations, those on command too, until it is false again; a first value is made all the same. Secrets are still
+    kept as they should be."""
     on_drift: Literal["Rotate", "Report"] = "Rotate"
     """What to do if the current value no longer logs in: Rotate sets a new one, Report only says so."""
     drift_interval: Duration = timedelta(minutes=10)

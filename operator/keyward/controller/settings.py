@@ -66,7 +66,7 @@ class Settings:
     keyring_secret: str = DEFAULT_KEYRING
     keyring_file: Path | None = None
     metrics_address: Address = Address()
-    freeze: bool = False  # plan and project, but reserve and apply nothing
+    freeze: bool = False  # plan and project, but reserve and apply nothing new where there is a value
     per_credential_metrics: bool = True
     limits: Limits = Limits()
     periods: Periods = Periods()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-from keyward.domain import located
+from keyward.domain import located, suspension
 from keyward.domain.history import History
 from keyward.domain.model import Observed
 from keyward.domain.situation import Situation
@@ -48,11 +48,8 @@ def settle(s: Situation, version: Version, *, wanted: bool) -> Step | Wait:
         return Retire(version, RetiredAs.LOST)
     if not wanted:
         return Retire(version, RetiredAs.SUPERSEDED)
-    if s.seen.frozen or s.seen.wish.suspended:
-        return Wait(
-            None, "Suspended", "rotation is switched off: spec.rotation.suspend, or the operator's freeze switch"
-        )
-    return _same_system(s) or (Issue(version) if version.sequence in memory.cleared else MakeRoom(version))
+    ready: Step = Issue(version) if version.sequence in memory.cleared else MakeRoom(version)
+    return suspension.rest(s) or _same_system(s) or ready
 
 
 def _same_system(s: Situation) -> Step | Wait | None:

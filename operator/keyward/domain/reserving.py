@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from keyward.domain import admins, commands, doubt, lineage, schedule, settling
+from keyward.domain import admins, commands, doubt, lineage, schedule, settling, suspension
 from keyward.domain.model import DriftPolicy, Observed
 from keyward.domain.situation import Situation
 from keyward.domain.steps import Reserve, Wait
@@ -105,11 +105,7 @@ def hold_when_frozen(s: Situation, need: Need) -> Wait | None:
             "delete it, then rotation goes on",
             stalled=True,
         )
-    if s.seen.frozen or s.seen.wish.suspended:
-        return Wait(
-            None, "Suspended", "rotation is switched off: spec.rotation.suspend, or the operator's freeze switch"
-        )
-    return None
+    return suspension.rest(s)
 
 
 def hold_until_projected(s: Situation, _need: Need) -> Wait | None:

@@ -5,7 +5,7 @@ Roll forward with the stored value. After an unknown outcome a login tells; only
 
 from __future__ import annotations
 
-from keyward.domain import admins, doubt, issuing, located
+from keyward.domain import admins, doubt, issuing, located, suspension
 from keyward.domain.history import History
 from keyward.domain.model import Observed, ProjectionWish
 from keyward.domain.situation import Situation
@@ -103,15 +103,15 @@ def _send_again(s: Situation, version: Version, *, wanted: bool) -> Step | Wait:
 
 
 def _apply(s: Situation, version: Version) -> Step | Wait:
+    return suspension.rest(s) or spare_the_one_in_use(s, version) or admins.spare_the_admin(s.seen) or Apply(version)
+
+
+def spare_the_one_in_use(s: Situation, version: Version) -> Step | None:
+    """The account that current has is never touched, whatever the records say."""
     current = s.history.current
-    if s.seen.frozen or s.seen.wish.suspended:
-        return Wait(
-            None, "Suspended", "rotation is switched off: spec.rotation.suspend, or the operator's freeze switch"
-        )
     if version.mode is Mode.DUAL and current is not None and current.account == version.account:
-        # The account in use is never touched, whatever the records say.
         return Retire(version, RetiredAs.SUPERSEDED)
-    return admins.spare_the_admin(s.seen) or Apply(version)
+    return None
 
 
 def _still_wanted(s: Situation, version: Version) -> bool:
