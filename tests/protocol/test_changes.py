@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.world.scenario import EVERY, HOUR, INTERVAL, ISSUED, MINUTE, PG, Scenario, ran
+from tests.world.scenario import EVERY, HOUR, INTERVAL, MINUTE, PG, Scenario, ran
 from tests.world.server import Account, Server
 
 from keyward.domain.model import TargetView
-from keyward.domain.version import TargetIdentity
+from keyward.domain.version import RetiredAs, TargetIdentity
 from keyward.engines.base import Endpoint, Place, Role
 
 MANAGED = [k for k in EVERY if k != "generic"]
-CHOSEN = [k for k in MANAGED if k != ISSUED]  # whose values we pick
 EFFECTS = ("create v", "apply", "record promotion", "put secret")
 
 
@@ -54,14 +53,18 @@ def test_a_schedule_that_changes_in_mid_rotation_counts_from_the_promotion(kind,
     s.finish()
 
 
-@pytest.mark.parametrize("kind", CHOSEN)
+@pytest.mark.parametrize("kind", ["dual create", "single create", "overlap create"])
 def test_a_candidate_that_was_never_sent_and_is_no_longer_wanted_is_superseded(kind):
-    s = ran(kind)
-    s.at("apply", lambda: s.edit(suspended=True))
+    s, retired = Scenario(kind), []
+    others = tuple(name.replace("x", "y") for name in s.wish.accounts)
+    s.world.target = replace(s.world.target, may_manage=(*s.wish.accounts, *others))
+    s.at("annotate", lambda: s.edit(accounts=others))
+    s.at("create v2", lambda: retired.append(s.history.highest.retired))
+    s.apply()
+    s.settle(10 * MINUTE)
+    assert retired == [RetiredAs.SUPERSEDED]
+    assert not any(name.startswith("x") for name in s.world.server.accounts)
     s.rotate()
-    s.settle(HOUR)
-    s.edit(suspended=False)
-    s.settle(HOUR)
     s.finish()
 
 
@@ -77,6 +80,16 @@ def test_a_key_change_in_mid_rotation_rewraps_and_loses_nothing(kind):
         s.finish()
         assert {v.version.wraps for v in s.world.api.versions.values()} <= {(("default", "2"),), (("default", "1"),)}
         assert s.world.stores["c1"].key_version == "1" or s.history.highest.wraps == (("default", "2"),)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_by_a_new_key_version_every_stored_version_is_wrapped_anew(kind):
+    s = ran(kind)
+    sequence = s.history.highest.sequence
+    s.world.stores["c1"].key_version = "2"
+    s.settle(MINUTE)
+    assert {v.version.wraps for v in s.world.api.versions.values()} == {(("default", "2"),)}
+    assert s.history.highest.sequence == sequence
 
 
 # --- the Target -------------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.world.scenario import EVERY, HOUR, MINUTE, ran
+from tests.world.scenario import EVERY, HOUR, MINUTE, Scenario, ran, wish_of
 
 MANAGED = [k for k in EVERY if k != "generic"]
 
@@ -101,3 +103,15 @@ def test_going_back_to_a_value_that_somebody_changed_on_the_server_is_refused_in
     assert (s.history.current, s.value()) == (current, value)
     assert s.world.server.refused_logins == 1
     s.finish()
+
+
+def test_an_id_that_a_person_gave_to_a_version_is_no_other_ones():
+    s = Scenario("generic", wish=replace(wish_of("generic"), initial_version_id="v2"))
+    s.apply()
+    s.settle(MINUTE)
+    s.rotate()
+    s.rotate()
+    assert [v.version_id for v in s.history.versions] == ["v2", "v2-2", "v3"]
+    s.apply(promote="v2")
+    s.settle(MINUTE)
+    assert s.history.current.sequence == 1

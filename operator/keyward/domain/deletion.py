@@ -46,13 +46,9 @@ def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionS
     left = ", ".join(seen.wish.accounts)
     if _cannot_undo(seen, history, now):
         return Release(left=left)
-    if seen.target is None:
-        why = seen.obstacle
-        return Wait(_deadline(seen), why.reason if why else "NoTarget", why.message if why else "")
-    if seen.target.suspended or not seen.target.is_approved:
-        # Whoever edits a Target and deletes a Credential must not have the admin's login sent elsewhere by that.
-        reason = Reason.TARGET_SUSPENDED if seen.target.suspended else Reason.TARGET_NOT_APPROVED
-        return Wait(_deadline(seen), reason, "the accounts are undone once work on the Target goes on, or left")
+    held = _wait_for_target(seen)
+    if held is not None:
+        return held
     until = schedule.retry_at(seen.failures, seen.wish.uid, now)
     if until is not None and until > now:
         return Wait(min(until, _deadline(seen)), "BackOff")
@@ -60,6 +56,17 @@ def _undo_accounts(seen: Observed, history: History, now: datetime) -> DeletionS
         return Close(top) if seen.memory.accounts_removed else Drop(top)
     noted = next((v for v in history.versions if v.disabled_by_us), None)
     return Disable(noted) if noted else NoteDisabled(top)
+
+
+def _wait_for_target(seen: Observed) -> Wait | None:
+    if seen.target is None:
+        why = seen.obstacle
+        return Wait(_deadline(seen), why.reason if why else "NoTarget", why.message if why else "")
+    if seen.target.suspended or not seen.target.is_approved:
+        # Whoever edits a Target and deletes a Credential must not have the admin's login sent elsewhere by that.
+        reason = Reason.TARGET_SUSPENDED if seen.target.suspended else Reason.TARGET_NOT_APPROVED
+        return Wait(_deadline(seen), reason, "the accounts are undone once work on the Target goes on, or left")
+    return None
 
 
 def _deadline(seen: Observed) -> datetime:

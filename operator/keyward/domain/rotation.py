@@ -105,37 +105,44 @@ def give_back_login(s: Situation) -> Step | Wait | None:
 _PROOF = {"ecs": "hostKeys"}  # by what a server proves itself, where it is not TLS
 
 
-def respect_target(s: Situation) -> Step | Wait | None:
-    """No effect on a target that is suspended, not approved, or does not allow these accounts."""
-    wish, target = s.seen.wish, s.seen.target
-    if not wish.logs_in or target is None:
+def respect_suspension(s: Situation) -> Step | Wait | None:
+    """Nobody goes to a target that is suspended."""
+    target = s.seen.target
+    if target is None or not target.suspended:
         return None
-    if target.suspended:
-        return Wait(
-            None,
-            Reason.TARGET_SUSPENDED,
-            f"spec.suspend of {target.identity.title} is true: nothing is done there until it is false",
-        )
-    if not target.is_approved:
-        return Wait(
-            None,
-            Reason.TARGET_NOT_APPROVED,
-            f"spec.{wish.type}.endpoints{', openApi' if target.has_api else ''} or {_PROOF.get(wish.type, 'tls')} of "
-            f"{target.identity.title}: the admin login was not given for what stands there: look at it, and as somebody who may "
-            "write the admin Secret approve it with: "
-            f"{_approving(wish, target)}",
-            stalled=True,
-        )
-    missing = [name for name in wish.accounts if name not in target.may_manage]
-    if missing:
-        return Wait(
-            None,
-            Reason.ACCOUNT_NOT_ALLOWED,
-            f"spec.allowedAccounts of {target.identity.title} does not cover {', '.join(missing)}: add a pattern there that "
-            "does, or choose other accounts",
-            stalled=True,
-        )
-    return None
+    text = f"spec.suspend of {target.identity.title} is true: nothing is done there until it is false"
+    return Wait(None, Reason.TARGET_SUSPENDED, text)
+
+
+def respect_approval(s: Situation) -> Step | Wait | None:
+    """The admin's login goes to what somebody who may write the admin Secret has approved, and nowhere else."""
+    wish, target = s.seen.wish, s.seen.target
+    if target is None or target.is_approved:
+        return None
+    return Wait(
+        None,
+        Reason.TARGET_NOT_APPROVED,
+        f"spec.{wish.type}.endpoints{', openApi' if target.has_api else ''} or {_PROOF.get(wish.type, 'tls')} of "
+        f"{target.identity.title}: the admin login was not given for what stands there: look at it, and as somebody who may "
+        "write the admin Secret approve it with: "
+        f"{_approving(wish, target)}",
+        stalled=True,
+    )
+
+
+def respect_allowed_accounts(s: Situation) -> Step | Wait | None:
+    """The platform's team says which accounts of a target may be managed from where."""
+    wish, target = s.seen.wish, s.seen.target
+    missing = [] if target is None else [name for name in wish.accounts if name not in target.may_manage]
+    if target is None or not missing:
+        return None
+    return Wait(
+        None,
+        Reason.ACCOUNT_NOT_ALLOWED,
+        f"spec.allowedAccounts of {target.identity.title} does not cover {', '.join(missing)}: add a pattern there that "
+        "does, or choose other accounts",
+        stalled=True,
+    )
 
 
 def _approving(wish: Wish, target: TargetView) -> str:
@@ -178,7 +185,9 @@ GUARDS: tuple[Guard, ...] = (
     take_up_again,
     annotate_before_effects,
     back_off,
-    respect_target,
+    respect_suspension,
+    respect_approval,
+    respect_allowed_accounts,
     admins.refuse_cycles,
     admins.wait_for_the_admin,
     stop_in_doubt,
