@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import KubectlError
 from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.mysql_shop import FamilyShop, client, created
-from tests.whole_path.world import until
+from tests.whole_path.world import Json, until
 
 ROTATIONS, SINGLE_ROTATIONS, CLIENTS = 12, 3, 5
 
@@ -87,6 +87,33 @@ def test_an_account_of_somebody_elses_is_never_touched(shop):
     shop.server.sql("GRANT SELECT ON orders.* TO orders_taken")
     assert not shop.refused(theirs)
     assert shop.server.sql("SELECT 1 FROM mysql.user WHERE user = 'orders_taken_clone'") == []
+
+
+def test_an_account_is_not_taken_from_its_credential_through_another_target(shop):
+    shop.apply(shop.credential("first-way", created("orders_twice")))
+    theirs = shop.published("first-way")
+    shop.apply(shop.made("Target", "other", shop.target()), _through_other(shop, "second-way", created("orders_twice")))
+    said = until("AccountExists", lambda: shop.told("second-way", "Ready", "AccountExists"))
+    # MariaDB has no place for a mark: there it is only known that this Credential did not make it.
+    marked = shop.server.name == "MySQL"
+    assert ("carries the mark of another Credential" if marked else "was not made by this Credential") in said
+    if marked:
+        shop.api.delete("credential", "second-way", shop.namespace)
+        until("its end", lambda: shop.get("credential", "second-way") is None)
+        old = shop.plain_secret("old", {"password": theirs["password"]}, labels={"keyward.dev/source-for": "third-way"})
+        account = {"import": {"accounts": [{"name": "orders_twice", "passwordFrom": {"secretName": "old"}}]}}
+        shop.apply(old, _through_other(shop, "third-way", account, mode="Single"))
+        shop.published("third-way")
+        shop.annotate("third-way", "rotate", "now")
+        said = until("AccountClaimed", lambda: shop.told("third-way", "Rotated", "AccountClaimed"))
+        assert "'orders_twice' is managed by another Credential" in said
+    assert not shop.refused(theirs)
+
+
+def _through_other(shop: FamilyShop, name: str, account: Json, **spec: str) -> Json:
+    found = shop.credential(name, account, **spec)
+    found["spec"]["rds"]["targetRef"] = {"name": "other"}
+    return found
 
 
 def test_a_target_of_another_kind_is_named(shop):

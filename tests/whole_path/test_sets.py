@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.whole_path.accounts import existing, hand_over, rds
 from tests.whole_path.world import Shop, until
 
 FLEET = {"fleet": "reports"}
@@ -59,9 +60,11 @@ def test_credentials_come_with_their_targets_follow_the_template_and_outlive_the
     secret = shop.secret("reports-pg-one")
     assert shop.logs_in(secret) == "orders_reports_rights"
 
-    # A second Target of the same server: its account is claimed already, and the set goes on saying so.
+    # A second Target of the same server: the account's mark says that it is taken, and the set goes on saying so.
     target(shop, "pg-two", {"fleet": "reports"})
     counted(shop, "reports", desired=2, created=2)
+    said = until("AccountExists", lambda: shop.told("reports-pg-two", "Ready", "AccountExists"))
+    assert "'orders_reports' carries the mark of another Credential" in said
 
     a_set(shop, "reports", "orders_reports", "reports", template={"spec": changed()})
     until("the template's change", lambda: (shop.get("credential", "reports-pg-one") or {})["spec"].get("description"))
@@ -124,3 +127,19 @@ def test_under_delete_a_target_that_leaves_takes_its_credential_along(shop):
     target(shop, "pg-six", {})
     counted(shop, "leaving", desired=0)
     until("the Credential's end", lambda: shop.get("credential", "leaving-pg-six") is None)
+
+
+def test_an_account_is_not_imported_from_its_credential_through_another_target(shop):
+    account = existing(shop, "first-way", ("orders_taken_twice", "before"))
+    shop.apply(rds(shop, "first-way", account, mode="Single"))
+    shop.published("first-way")
+    _, theirs = shop.rotated("first-way", "marked")
+    target(shop, "second-way", {})
+    hand_over(shop, "second-way", ("orders_taken_twice", theirs["password"]))
+    account["import"]["accounts"][0]["passwordFrom"]["secretName"] = "second-way-old"
+    shop.apply(rds(shop, "second-way", account, target="second-way", mode="Single"))
+    assert shop.published("second-way")["password"] == theirs["password"]
+    shop.annotate("second-way", "rotate", "now")
+    said = until("AccountClaimed", lambda: shop.told("second-way", "Rotated", "AccountClaimed"))
+    assert "'orders_taken_twice' is managed by another Credential" in said
+    assert shop.logs_in(theirs) == "orders_taken_twice"

@@ -78,6 +78,11 @@ class Shop:
         found = ((self.get("credential", name) or {}).get("status") or {}).get("conditions", [])
         return next((c for c in found if c["type"] == kind), {})
 
+    def told(self, name: str, kind: str, reason: str) -> str:
+        """What a condition says for this reason; empty while it has another one."""
+        found = self.condition(name, kind)
+        return str(found["message"]) if found.get("reason") == reason else ""
+
     def versions(self, name: str) -> list[Json]:
         """The versions of a Credential, the oldest first."""
         found = [v for v in self.api.items("credentialversion", self.namespace) if v["spec"]["credential"] == name]
