@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from tests.world.faults import Outage, Side
-from tests.world.scenario import EVERY, HOUR, INTERVAL, KINDS, MINUTE, ran
+from tests.world.scenario import EVERY, HOUR, INTERVAL, KINDS, MINUTE, NAME, ran
 
 MANAGED = [kind for kind in KINDS if kind != "generic"]
 BACK = timedelta(days=2)
@@ -32,6 +32,19 @@ def test_a_rotation_that_is_asked_for_waits_the_grace_and_not_until_the_clock_ha
     s.world.clock.skew -= BACK
     s.apply(rotate="second")
     s.settle(20 * MINUTE)  # the world sees to it that no reader was refused within the grace
+    assert s.value() != value
+
+
+def test_two_that_noticed_it_at_different_times_do_not_rewrite_the_status_by_turns():
+    s = ran("dual create", 2)
+    value = s.value()
+    s.world.clock.skew -= BACK
+    s.settle(2 * MINUTE)
+    s.controllers.append(s.start(s.world.api))
+    s.apply(rotate="now")
+    s.settle(MINUTE)  # the world sees to it that there is rest
+    assert s.world.api.credentials[NAME].status["waiting"]["reason"] == "Grace"
+    s.settle(20 * MINUTE)
     assert s.value() != value
 
 

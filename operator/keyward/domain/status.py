@@ -78,7 +78,8 @@ def build(seen: Observed, outcome: Outcome, before: Json, now: datetime) -> Json
         status["failures"] = outcome.failures
     status |= _of_cloud(seen, before)
     if outcome.rotation.reason in _TOLD:
-        until = outcome.rotation.until
+        # While the clock is behind, each process counts from when it noticed: two would write their times by turns.
+        until = outcome.rotation.until if seen.memory.behind_since is None else None
         status["waiting"] = {"reason": str(outcome.rotation.reason)} | ({"until": stamp(until)} if until else {})
     if outcome.rotation.reason in doubt.TEXTS:
         status["takeover"] = commands.takeover_text(seen, history)
