@@ -101,9 +101,16 @@ CASES = (
     Case(
         "glob",
         Reason.ACCOUNT_NOT_ALLOWED,
-        ("spec.allowedAccounts of Target glob", "orders_glob, orders_glob_clone", "add"),
+        ("spec.allowedAccounts of Target glob", "orders_glob, orders_glob_clone, orders_glob_rights", "add"),
         on("glob", spec={"allowedAccounts": ["billing*"]}),
         _apply_target("glob"),
+    ),
+    Case(
+        "glob-of-two",
+        Reason.ACCOUNT_NOT_ALLOWED,
+        ("does not cover orders_glob_of_two_rights, which holds the rights of the others: add a pattern",),
+        on("glob-of-two", spec={"allowedAccounts": ["orders_glob_of_two", "orders_glob_of_two_clone"]}),
+        _apply_target("glob-of-two", spec={"allowedAccounts": ["orders_glob_of_two*"]}),
     ),
     Case(
         "not-approved",

@@ -121,6 +121,18 @@ def test_endpoints_that_were_not_approved_are_never_logged_in_to(kind):
     assert "TargetNotApproved" in s.state(s.world.api)
 
 
+def test_nothing_is_made_before_the_role_that_holds_the_rights_is_allowed_too():
+    s = Scenario("dual create")
+    s.wish = replace(s.wish, rights_role="x_rights")
+    s.apply()
+    s.settle(HOUR)
+    assert not s.world.server.accounts
+    assert "AccountNotAllowed" in s.state(s.world.api)
+    s.world.target = replace(s.world.target, may_manage=s.wish.all_roles)
+    s.settle(HOUR)
+    s.finish()
+
+
 @pytest.mark.parametrize("effect", ["before", *EFFECTS])
 @pytest.mark.parametrize("kind", MANAGED)
 def test_endpoints_that_lead_to_other_data_get_nothing_applied(kind, effect):

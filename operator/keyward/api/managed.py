@@ -55,6 +55,13 @@ class Managed:
         return bool(self.access_keys)
 
     @property
+    def rights_role(self) -> str | None:
+        """The role that holds the rights of accounts that are made, where they can act as one."""
+        if self.created and self.engine == "PostgreSQL" and self.provider is None:
+            return accounts.rights_of(self.names[0])
+        return None
+
+    @property
     def field(self) -> str:
         """Where the accounts are named."""
         if self.issued:

@@ -175,7 +175,8 @@ class TargetSpec(Model):
     admin: Admin
     """The admin login."""
     allowed_accounts: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
-    """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none."""
+    """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none. It has to cover
+    whatever a Credential makes: name, with Dual name_clone, and on PostgreSQL without provider the role name_rights."""
     allow_unverified_import: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
     """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
     suspend: bool = False

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
-from keyward.api import accounts, managed
+from keyward.api import managed
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.api.encryption_key import allows
@@ -215,9 +215,7 @@ def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
         names=wanted.names,
         created=True,
         overlap=overlap,
-        rights_role=accounts.rights_of(wanted.names[0])
-        if wanted.engine == "PostgreSQL" and wanted.provider is None
-        else None,
+        rights_role=wanted.rights_role,
         hosts=hosts,
         privileges=tuple(
             Privilege(p.database, Level(p.level), tuple(p.schemas), tuple(p.owner_roles)) for p in wanted.privileges

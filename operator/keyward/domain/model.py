@@ -102,6 +102,7 @@ class Wish:
     projections: tuple[ProjectionWish, ...] = ()
     target: TargetIdentity | None = None  # with the digest of the Target as it is now
     accounts: tuple[str, ...] = ()  # dual: (x, x_clone) or the imported pair, first-named first
+    rights_role: str | None = None  # made beside them, where accounts can act as a role
     imported: bool = False
     issued: bool = False  # the system picks the values of versions that are not imported
     grace: timedelta = timedelta(minutes=5)
@@ -125,6 +126,11 @@ class Wish:
         """Whether a value of this type is proven by a login."""
         return self.mode is not Mode.GENERIC
 
+    @property
+    def all_roles(self) -> tuple[str, ...]:
+        """Whatever is made or changed on the Target."""
+        return self.accounts if self.rights_role is None else (*self.accounts, self.rights_role)
+
 
 @dataclass(frozen=True, slots=True)
 class AdminView:
@@ -147,7 +153,7 @@ class TargetView:
 
     identity: TargetIdentity
     approved: tuple[str, ...] = ()  # the digest that is approved now, then those that it succeeds
-    may_manage: tuple[str, ...] = ()  # those of the Credential's accounts that allowedAccounts covers
+    may_manage: tuple[str, ...] = ()  # those of the Credential's roles that allowedAccounts covers
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
     max_rotations: int | None = None  # at once; None: as everywhere

@@ -65,7 +65,7 @@ def _may_work(seen: Observed) -> bool:
         return False
     if wish.suspended or seen.frozen or target is None or target.suspended or not target.is_approved:
         return False
-    return set(wish.accounts) <= set(target.may_manage)
+    return set(wish.all_roles) <= set(target.may_manage)
 
 
 def _digest(seen: Observed) -> str:

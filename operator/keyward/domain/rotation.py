@@ -133,14 +133,15 @@ def respect_approval(s: Situation) -> Step | Wait | None:
 def respect_allowed_accounts(s: Situation) -> Step | Wait | None:
     """The platform's team says which accounts of a target may be managed from where."""
     wish, target = s.seen.wish, s.seen.target
-    missing = [] if target is None else [name for name in wish.accounts if name not in target.may_manage]
+    missing = [] if target is None else [name for name in wish.all_roles if name not in target.may_manage]
     if target is None or not missing:
         return None
+    what = ", which holds the rights of the others" if wish.rights_role == missing[-1] else ""
     return Wait(
         None,
         Reason.ACCOUNT_NOT_ALLOWED,
-        f"spec.allowedAccounts of {target.identity.title} does not cover {', '.join(missing)}: add a pattern there that "
-        "does, or choose other accounts",
+        f"spec.allowedAccounts of {target.identity.title} does not cover {', '.join(missing)}{what}: add a pattern there "
+        "that does, or choose other accounts",
         stalled=True,
     )
 

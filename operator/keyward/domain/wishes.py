@@ -49,6 +49,7 @@ def wish(credential: Credential, target: TargetIdentity | None, server: Server |
         projections=_projections(spec, server),
         target=target,
         accounts=_accounts(wanted) if wanted else (),
+        rights_role=wanted.rights_role if wanted else None,
         imported=imported,
         issued=wanted is not None and wanted.issued,
         grace=spec.rotation.grace_period,
