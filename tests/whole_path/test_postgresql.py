@@ -87,6 +87,27 @@ def test_the_gap_of_a_single_account_is_measured_and_told(shop):
         assert 'keyward_single_gap_seconds_count{type="rds"} 1.0' in (operator.page("metrics") or "")
 
 
+def test_an_operator_that_is_frozen_makes_first_values_keeps_secrets_and_replaces_none(shop):
+    with shop.operator("--freeze"):
+        shop.apply(rds(shop, "orders-frozen", created("orders_frozen")))
+        first = published(shop, "orders-frozen")
+        assert shop.logs_in(first) == "orders_frozen_rights"
+        sent = _passwords_set(shop, "orders_frozen")
+        shop.annotate("orders-frozen", "rotate", "now")
+        told = until("the wait", lambda: (s := shop.get("credential", "orders-frozen")["status"]).get("waiting") and s)
+        assert (told["waiting"], told["nextRotation"]) == ({"reason": "Suspended"}, "suspended")
+        shop.api.delete("secret", "orders-frozen", shop.namespace)
+        assert until("the Secret again", lambda: shop.secret("orders-frozen")) == first
+        assert [v["spec"]["versionId"] for v in shop.versions("orders-frozen")] == ["v1"]
+        assert _passwords_set(shop, "orders_frozen") == sent == 1
+
+
+def _passwords_set(shop: Shop, account: str) -> int:
+    """How often the server was told to set a password of this account or its clone."""
+    said = shop.postgres.log.read_text(encoding="utf-8", errors="replace")
+    return said.count(f'ALTER ROLE "{account}" PASSWORD') + said.count(f'ALTER ROLE "{account}_clone" PASSWORD')
+
+
 _REFUSED = 'password authentication failed for user "{}"'
 
 
