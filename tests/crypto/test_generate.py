@@ -99,8 +99,8 @@ def test_numbers_are_equally_likely() -> None:
         (PasswordPolicy(length=30, classes=(string.digits,)), "length"),
         (PasswordPolicy(classes=()), "classes"),
         (PasswordPolicy(classes=("a",) * 7), "classes"),
-        (PasswordPolicy(classes=("",)), "excluded"),
-        (PasswordPolicy(excluded="_-"), "excluded"),
+        (PasswordPolicy(classes=("",)), "exclude"),
+        (PasswordPolicy(excluded="_-"), "exclude"),
     ],
 )
 def test_a_policy_that_cannot_be_or_is_weak_is_refused_by_its_field(policy: PasswordPolicy, field: str) -> None:

@@ -59,6 +59,12 @@ def _imported(name: str, given: str, **role: Any) -> Callable[[Desk], list[Json]
     return arrange
 
 
+def _cut_off(desk: Desk) -> list[Json]:
+    """32 characters, as the schema counts them, and 64 bytes."""
+    account = {"name": "ü" * 32, "passwordFrom": {"secretName": "cut-off-old"}}
+    return [rds(desk, "cut-off", {"import": {"accounts": [account]}}, mode="Single")]
+
+
 def _reserved(desk: Desk) -> list[Json]:
     objects = _imported("mighty", bait("right"))(desk)
     desk.postgres.sql("ALTER ROLE orders_mighty REPLICATION")
@@ -134,6 +140,13 @@ CASES = (
         ("spec.rds.import.accounts", "'orders_mighty'", "REPLICATION", "never touched"),
         _reserved,
         _not_reserved,
+    ),
+    Case(
+        "cut-off",
+        Reason.INVALID_SPEC,
+        ("spec.rds.import.accounts[].name", "more than 63 bytes in UTF-8", "correct it"),
+        _cut_off,
+        _again("cut-off", mode="Single"),
     ),
     Case(
         "switched-off",

@@ -31,6 +31,10 @@ def _unlabelled(desk: Desk) -> list[Json]:
     return [desk.plain_secret("unlabelled-source", {"word": bait("word")}), desk.generic("unlabelled")]
 
 
+def _generated(**generate: Any) -> Any:
+    return lambda desk: [desk.generic("weak", generic={"generate": generate})]
+
+
 CASES = (
     Case(
         "source-missing",
@@ -82,5 +86,12 @@ CASES = (
         ("spec.generic.source.secretRef", "Secret empty-source", "no keys", "at least one"),
         _read("empty", {}),
         _good("empty"),
+    ),
+    Case(
+        "weak",
+        Reason.INVALID_SPEC,
+        ("spec.generic.generate.length", "less than 128 bits", "make it longer, or set allowWeak: true"),
+        _generated(length=8),
+        lambda desk: desk.apply(*_generated(length=8, allowWeak=True)(desk)),
     ),
 )

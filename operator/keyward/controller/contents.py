@@ -155,9 +155,15 @@ def _of_secret(where: str, name: str) -> Iterator[None]:
 
 def _generated(generic: Generic, wanted: Generate) -> Sensitive:
     policy = _policy(wanted.length, wanted.alphabets, wanted.exclude, wanted.allow_weak)
-    if generic.type == PLAIN_TEXT:
-        return generate.password(policy, os.urandom)
-    return generate.key_values({}, {wanted.key: policy}, os.urandom)
+    try:
+        policy.check()
+    except Blocked as error:
+        failure = Blocked(error.reason, f"spec.generic.generate.{error.message}")
+    else:
+        if generic.type == PLAIN_TEXT:
+            return generate.password(policy, os.urandom)
+        return generate.key_values({}, {wanted.key: policy}, os.urandom)
+    raise failure
 
 
 @lru_cache(maxsize=64)

@@ -54,14 +54,14 @@ class PasswordPolicy:
                 Reason.INVALID_SPEC, f"classes: characters are needed, and at most {MAX_CLASSES} classes of them"
             )
         if not self.groups or any(set(members) <= set(self.excluded) for members in self.classes):
-            raise Blocked(Reason.INVALID_SPEC, "excluded: it leaves no character, or none of a class that is asked for")
+            raise Blocked(Reason.INVALID_SPEC, "exclude: it leaves no character, or none of a class that is asked for")
         possible = _counts(self.groups, self.length)[-1][_all(self)]
         if possible == 0:
             raise Blocked(Reason.INVALID_SPEC, "length: too short for one character of each class")
         if not self.allow_weak and possible >> MIN_BITS == 0:
             raise Blocked(
                 Reason.INVALID_SPEC,
-                f"length: such a password has less than {MIN_BITS} bits; make it longer, or allow weak ones expressly",
+                f"length: such a password has less than {MIN_BITS} bits: make it longer, or set allowWeak: true",
             )
 
 

@@ -105,7 +105,8 @@ def _accounts(wanted: Managed) -> tuple[str, ...]:
     if wanted.engine == "PostgreSQL" and not all(accounts.fits(name) for name in wanted.names):
         raise Blocked(
             Reason.INVALID_SPEC,
-            f"spec.{wanted.type}.import.accounts[].name: has more than 63 bytes in UTF-8, which PostgreSQL would cut off",
+            f"spec.{wanted.type}.import.accounts[].name: has more than 63 bytes in UTF-8, which PostgreSQL would cut "
+            "off: correct it",
         )
     return wanted.names
 
