@@ -1,4 +1,4 @@
-"""A MySQL and a MariaDB in turn, for what is their own beside the conformance suite."""
+"""A MySQL and a MariaDB in turn, for what is their own beside the conformance suite; files on others have a `server` too."""
 
 from __future__ import annotations
 

@@ -6,53 +6,35 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from psycopg.sql import SQL, Identifier
 from tests.cluster.newest_postgres import NewestPostgresServer
 from tests.cluster.postgres import PostgresServer
-from tests.engines.conformance.postgresql import PostgresStage
 from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import number
+from tests.engines.postgresql_pair import give, pair_on, with_level
+from tests.engines.postgresql_pair import run as run_as
 
-from keyward.engines.base import AccountSet, Endpoint, Level, Login, Place, Privilege
+from keyward.engines.base import AccountSet, Level, Privilege
 from keyward.engines.postgresql.rights import Missing, told
 from keyward.errors import Blocked, Reason
-from keyward.sensitive import Sensitive
 
 Run = Callable[[str, str, str], list[tuple[object, ...]]]
 
 
 @pytest.fixture(params=["postgres", "newest_postgres"])
-def postgres(request: pytest.FixtureRequest) -> PostgresServer:
+def server(request: pytest.FixtureRequest) -> PostgresServer:
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
-def scene(postgres: PostgresServer) -> Scene:
+def scene(server: PostgresServer) -> Scene:
     """A pair with every right on a database of its own, whose owner is the admin."""
-    n = number()
-    database, rotator = postgres.database(f"shop{n}"), f"rotator{n}"
-    password = postgres.admin(rotator, database=database)
-    place = Place((Endpoint("127.0.0.1", postgres.port),), database, postgres.ca_pem)
-    privilege = Privilege(database, Level.DB_OWNER)
-    accounts = AccountSet((f"app{n}", f"app{n}_clone"), True, f"app{n}_rights", (privilege,))
-    return Scene(PostgresStage(postgres), place, Login(rotator, Sensitive(password)), accounts)
+    return pair_on(server)
 
 
 @pytest.fixture
-def run(scene: Scene, postgres: PostgresServer) -> Run:
+def run(scene: Scene, server: PostgresServer) -> Run:
     """One statement, as an account."""
-
-    def statement(account: str, password: str, text: str) -> list[tuple[object, ...]]:
-        with postgres.connect(scene.place.database, account, password) as conn:
-            cursor = conn.execute(text)
-            return cursor.fetchall() if cursor.description else []
-
-    return statement
-
-
-def _with(scene: Scene, level: Level) -> Scene:
-    privilege = replace(scene.accounts.privileges[0], level=level)
-    return replace(scene, accounts=replace(scene.accounts, privileges=(privilege,)))
+    return lambda account, password, text: run_as(server, scene.place.database, (account, password), text)
 
 
 async def test_what_the_clone_makes_the_original_uses(scene: Scene, run: Run):
@@ -66,16 +48,16 @@ async def test_what_the_clone_makes_the_original_uses(scene: Scene, run: Run):
     run(first, "one", "DROP TABLE public.made")
 
 
-async def test_the_clone_has_no_password_before_its_own_version(scene: Scene, postgres: PostgresServer):
+async def test_the_clone_has_no_password_before_its_own_version(scene: Scene, server: PostgresServer):
     first, second = scene.accounts.names
     await scene.apply(first, "one")
-    found = postgres.sql("SELECT rolpassword FROM pg_authid WHERE rolname = %s", params=[second])
+    found = server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = %s", params=[second])
     assert found == [(None,)]
 
 
 @pytest.mark.parametrize(("level", "writes"), [(Level.READ_ONLY, False), (Level.READ_WRITE, True)])
 async def test_a_level_gives_what_it_says_and_no_more(scene: Scene, level: Level, writes: bool, run: Run):
-    scene = _with(scene, level)
+    scene = with_level(scene, level)
     first, admin = scene.accounts.names[0], scene.admin
     run(admin.account, admin.password.reveal_text(), "CREATE TABLE public.kept (n serial, m int)")
     await scene.apply(first, "one")
@@ -90,19 +72,19 @@ async def test_a_level_gives_what_it_says_and_no_more(scene: Scene, level: Level
         run(first, "one", "CREATE TABLE public.more (n int)")
 
 
-async def test_rights_in_another_database_are_granted_there_and_proven_there(scene: Scene, postgres: PostgresServer):
-    other = postgres.database(f"{scene.place.database}_more")
-    postgres.sql(f'ALTER DATABASE "{other}" OWNER TO "{scene.admin.account}"')
-    postgres.sql(f'ALTER SCHEMA public OWNER TO "{scene.admin.account}"', other)
+async def test_rights_in_another_database_are_granted_there_and_proven_there(scene: Scene, server: PostgresServer):
+    other = server.database(f"{scene.place.database}_more")
+    server.sql(f'ALTER DATABASE "{other}" OWNER TO "{scene.admin.account}"')
+    server.sql(f'ALTER SCHEMA public OWNER TO "{scene.admin.account}"', other)
     both = (*scene.accounts.privileges, Privilege(other, Level.DB_OWNER))
     scene = replace(scene, accounts=replace(scene.accounts, privileges=both))
     await scene.apply(scene.accounts.names[0], "one")
     await scene.verify(scene.accounts.names[0], "one")
 
 
-async def test_what_the_log_shows_of_a_password_is_its_verifier(scene: Scene, postgres: PostgresServer):
+async def test_what_the_log_shows_of_a_password_is_its_verifier(scene: Scene, server: PostgresServer):
     await scene.apply(scene.first, "one")
-    assert f'ALTER ROLE "{scene.first}" PASSWORD \'SCRAM-SHA-256$4096:' in postgres.log.read_text(encoding="utf-8")
+    assert f'ALTER ROLE "{scene.first}" PASSWORD \'SCRAM-SHA-256$4096:' in server.log.read_text(encoding="utf-8")
 
 
 async def test_a_missing_database_is_named(scene: Scene):
@@ -112,16 +94,16 @@ async def test_a_missing_database_is_named(scene: Scene):
     assert caught.value.reason is Reason.DATABASE_MISSING
 
 
-async def test_an_admin_without_createrole_is_told_so(scene: Scene, postgres: PostgresServer):
-    postgres.sql(f'ALTER ROLE "{scene.admin.account}" NOCREATEROLE')
+async def test_an_admin_without_createrole_is_told_so(scene: Scene, server: PostgresServer):
+    server.sql(f'ALTER ROLE "{scene.admin.account}" NOCREATEROLE')
     with pytest.raises(Blocked, match="CREATEROLE") as caught:
         await scene.apply(scene.accounts.names[0], "one")
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
 
 
-async def test_each_right_that_the_admin_cannot_grant_is_named(scene: Scene, postgres: PostgresServer):
+async def test_each_right_that_the_admin_cannot_grant_is_named(scene: Scene, server: PostgresServer):
     for table in ("theirs", "theirs_too"):
-        postgres.sql(f"CREATE TABLE public.{table} (n int)", scene.place.database)
+        server.sql(f"CREATE TABLE public.{table} (n int)", scene.place.database)
     with pytest.raises(Blocked) as caught:
         await scene.apply(scene.accounts.names[0], "one")
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
@@ -136,41 +118,24 @@ def test_of_many_rights_the_first_are_named_and_the_others_counted():
     assert told([]) == ""
 
 
-async def test_an_imported_pair_shares_settings_whatever_its_names_are(
-    scene: Scene, run: Run, postgres: PostgresServer
-):
+async def test_an_imported_pair_shares_settings_whatever_its_names_are(scene: Scene, run: Run, server: PostgresServer):
     n = number()
     names = (f'we"ird % {{}} é{n}', f"we'ird clone {n}")
     for name in names:
         quoted = name.replace('"', '""')
-        postgres.sql(f'CREATE ROLE "{quoted}" LOGIN'.encode())
+        server.sql(f'CREATE ROLE "{quoted}" LOGIN'.encode())
     quoted = names[0].replace('"', '""')
-    postgres.sql(f'ALTER ROLE "{quoted}" SET search_path = public, "$user"'.encode())
+    server.sql(f'ALTER ROLE "{quoted}" SET search_path = public, "$user"'.encode())
     scene = replace(scene, accounts=AccountSet(names, created=False))
-    if isinstance(postgres, NewestPostgresServer):
+    if isinstance(server, NewestPostgresServer):
         await _lacks_the_option(scene, names)
         for name in names:
-            _give(postgres, name, scene.admin.account)
+            give(server, name, scene.admin.account)
     await scene.apply(names[1], "two")
     await scene.apply(names[0], "one")
     await scene.verify(names[1], "two")
     await scene.verify(names[0], "one")
     assert run(names[1], "two", "SHOW search_path") == [('public, "$user"',)]
-
-
-async def test_a_privileged_account_gets_the_targets_role(scene: Scene, run: Run, postgres: PostgresServer):
-    n = number()
-    role, boss = f"powers{n}", f"boss{n}"
-    postgres.sql(SQL("CREATE ROLE {}").format(Identifier(role)))
-    scene = replace(scene, accounts=AccountSet((boss,), True, f"{boss}_rights", preset_role=role))
-    if isinstance(postgres, NewestPostgresServer):
-        with pytest.raises(Blocked, match=f"the admin lacks ADMIN OPTION on role '{role}'"):
-            await scene.apply(boss, "one")
-        _give(postgres, role, scene.admin.account)
-    for password in ("one", "two"):
-        await scene.apply(boss, password)
-        await scene.verify(boss, password)
-        assert run(boss, password, f"SELECT pg_has_role(current_user, '{role}', 'USAGE')") == [(True,)]
 
 
 async def _lacks_the_option(scene: Scene, names: tuple[str, ...]) -> None:
@@ -179,8 +144,3 @@ async def _lacks_the_option(scene: Scene, names: tuple[str, ...]) -> None:
         await scene.apply(names[1], "two")
     assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
     assert "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE" in caught.value.message
-
-
-def _give(postgres: PostgresServer, name: str, admin: str) -> None:
-    grant = SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
-    postgres.sql(grant.format(Identifier(name), Identifier(admin)))

@@ -15,12 +15,20 @@ _OLDEST: Final = 130000
 _DANGEROUS: Final = ["pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"]
 
 
-def whole(names: Sequence[str]) -> None:
+def whole(accounts: AccountSet) -> None:
     """Raise Blocked for a name that PostgreSQL would cut or that ends early: it would mean somebody else."""
+    privileges = accounts.privileges
+    _whole("account", accounts.all_roles)
+    _whole("database", [p.database for p in privileges])
+    _whole("schema", [name for p in privileges for name in p.schemas])
+    _whole("role", [name for p in privileges for name in p.owner_roles] + [accounts.preset_role or "none"])
+
+
+def _whole(what: str, names: Sequence[str]) -> None:
     for name in names:
         if not accounts_api.fits(name):
             raise Blocked(
-                Reason.INVALID_SPEC, f"account {name!r} must have 1 to 63 bytes in UTF-8 and no NUL: choose another"
+                Reason.INVALID_SPEC, f"{what} {name!r} must have 1 to 63 bytes in UTF-8 and no NUL: choose another"
             )
 
 

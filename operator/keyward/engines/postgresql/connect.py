@@ -86,6 +86,11 @@ async def _attempt(goal: Goal, address: str) -> Connection | KeywardError:
     if not accounts.fits(goal.login.account):
         reason = Reason.ADMIN_SECRET_INVALID if goal.admin else Reason.INVALID_SPEC
         return Blocked(reason, "the user name must have 1 to 63 bytes in UTF-8 and no NUL: correct it")
+    if not accounts.fits(goal.database):
+        return Blocked(
+            Reason.DATABASE_MISSING,
+            f"database {goal.database!r} must have 1 to 63 bytes in UTF-8 and no NUL: correct it",
+        )
     try:
         return await psycopg.AsyncConnection.connect(
             host=goal.place.server_name or goal.endpoint.host,

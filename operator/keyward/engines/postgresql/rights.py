@@ -1,7 +1,7 @@
-"""Rights within one database: what a level means, what is missing, what grants it, what takes it back.
+"""Rights within one database: what a level means, what is missing, what grants it.
 
-Rights are only ever added where they are missing, so that a repetition writes nothing and needs no right of the admin. It
-never changes an owner and never drops an object.
+Rights are given where they are missing, so that a repetition writes nothing and needs no right of the admin. It never
+changes an owner and never drops an object.
 """
 
 from __future__ import annotations
@@ -176,42 +176,3 @@ def lacking_login(lacks: Sequence[Missing], privilege: Privilege) -> Missing | N
     covered = set(privilege.owner_roles)
     bound = [x for x in lacks if x.kind not in ("TABLES", "SEQUENCES")]
     return next((x for x in bound if x.kind in ("DATABASE", "SCHEMA") or x.owner in covered), None)
-
-
-_GRANTED: Final = """
-SELECT CASE d.classid WHEN 'pg_database'::regclass THEN 'DATABASE' WHEN 'pg_namespace'::regclass THEN 'SCHEMA'
-                      WHEN 'pg_class'::regclass THEN 'TABLE' END,
-       CASE d.classid WHEN 'pg_class'::regclass THEN (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = d.objid)
-       END,
-       CASE d.classid WHEN 'pg_database'::regclass THEN (SELECT datname FROM pg_database WHERE oid = d.objid)
-                      WHEN 'pg_namespace'::regclass THEN (SELECT nspname FROM pg_namespace WHERE oid = d.objid)
-                      ELSE (SELECT relname FROM pg_class WHERE oid = d.objid) END,
-       (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.oid = d.objid AND d.classid = 'pg_class'::regclass),
-       (SELECT c.relkind = 'S' FROM pg_class c WHERE c.oid = d.objid AND d.classid = 'pg_class'::regclass)
-FROM pg_shdepend d
-WHERE d.deptype = 'a' AND d.refclassid = 'pg_authid'::regclass
-  AND d.refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
-  AND d.classid IN ('pg_database'::regclass, 'pg_namespace'::regclass, 'pg_class'::regclass)
-  AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-"""
-_DEFAULTS: Final = """
-SELECT pg_get_userbyid(a.defaclrole), n.nspname, CASE a.defaclobjtype WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END
-FROM pg_default_acl a JOIN pg_namespace n ON n.oid = a.defaclnamespace, aclexplode(a.defaclacl) x
-WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %s) AND a.defaclobjtype IN ('r', 'S')
-GROUP BY 1, 2, 3
-"""
-
-
-async def revoke(conn: Connection, role: str) -> None:
-    """Take back what we may have granted here; DROP OWNED is not used: it would drop an object made a moment ago."""
-    for kind, _, name, schema, sequence in await rows(conn, _GRANTED, [role]):
-        what = SQL("SEQUENCE") if sequence else SQL(kind)
-        parts = (name,) if schema is None else (schema, name)
-        statement = SQL("REVOKE ALL ON {} {} FROM {}").format(what, Identifier(*parts), Identifier(role))
-        await translated(conn.execute(statement))
-    for owner, schema, kind in await rows(conn, _DEFAULTS, [role]):
-        statement = SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} REVOKE ALL ON {} FROM {}").format(
-            Identifier(owner), Identifier(schema), SQL(kind), Identifier(role)
-        )
-        await translated(conn.execute(statement))

@@ -1,9 +1,10 @@
 """The admin session: inspect, check, apply, remove.
 
 Transactions of PostgreSQL do not span databases. The order is therefore: roles with their marks; rights, in each database,
-each grant only where it is missing; the password with the account's mark, last. With one database all is one transaction.
-A kill in between leaves marked roles that nobody can log in to, and rights that the next run finds granted: it can always be
-run again. Nothing is published on the strength of it: VERIFY logs in to each database and asks for the effective rights.
+each given only where it is missing and taken only where it is too much; the password with the account's mark, last. With one
+database all is one transaction. A kill in between leaves marked roles that nobody can log in to, and rights that the next run
+finds as they shall be: it can always be run again. Nothing is published on the strength of it: VERIFY logs in to each
+database and asks for the effective rights.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from keyward.engines import scram
-from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Privilege, Removal
+from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
-from keyward.engines.postgresql import check, clone, inspect, rights, statements
+from keyward.engines.postgresql import check, clone, inspect, rights, statements, taking
 from keyward.engines.postgresql.connect import Connection, Goal, connect
 from keyward.engines.postgresql.errors import translated
 from keyward.engines.postgresql.inspect import rows
@@ -25,6 +26,7 @@ from keyward.engines.postgresql.transaction import Transaction, locked
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 T = TypeVar("T")
+_SHUT_OUT: Final = (Reason.ADMIN_PRIVILEGE_MISSING, Reason.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Session:
     goal: Goal
 
     async def inspect(self, accounts: AccountSet) -> Inspection:
-        check.whole(accounts.all_roles)
+        check.whole(accounts)
         return await self._within(inspect.states(self.conn, accounts.all_roles), Transaction())
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
@@ -106,7 +108,7 @@ class Session:
     async def _apply(self, change: Change, before_send: BeforeSend, state: Transaction) -> None:
         _may_be_set(change)
         expected, accounts = change.expected, change.accounts
-        elsewhere = [p for p in accounts.privileges if p.database != self.goal.database]
+        elsewhere = await self._elsewhere(accounts)
         absent = [name for name in accounts.all_roles if not expected.accounts[name].exists]
         if absent and elsewhere:
             async with locked(self.conn, expected, state):
@@ -117,8 +119,8 @@ class Session:
         async with locked(self.conn, expected, state):
             await before_send()
             # While only the advisory lock is held: sessions in other databases must find no row of ours locked.
-            for privilege in elsewhere:
-                await self._grant_elsewhere(privilege, _holder(accounts))
+            for database in elsewhere:
+                await self._bring_to_spec_elsewhere(database, accounts)
             await self._create(change, absent)
             await self._grant_here(accounts)
             await self._set(change)
@@ -140,15 +142,32 @@ class Session:
         holder = _holder(accounts)
         if accounts.preset_role is not None:
             await clone.join(self.conn, accounts.preset_role, holder)
-        for privilege in accounts.privileges:
-            if privilege.database == self.goal.database:
-                await rights.ensure(self.conn, privilege, holder)
+        await self._bring_to_spec(self.conn, self.goal.database, accounts)
 
-    async def _grant_elsewhere(self, privilege: Privilege, holder: str) -> None:
-        async with self._database(privilege.database) as conn:
-            await translated(conn.execute("BEGIN"))
-            await rights.ensure(conn, privilege, holder)
-            await translated(conn.execute("COMMIT"))
+    async def _bring_to_spec(self, conn: Connection, database: str, accounts: AccountSet) -> None:
+        """Give what is missing and take what exceeds. Without privileges the rights are somebody else's to give and take."""
+        for privilege in accounts.privileges:
+            if privilege.database == database:
+                await rights.ensure(conn, privilege, _holder(accounts))
+        if accounts.privileges:
+            await taking.excess(conn, database, accounts.privileges, _holder(accounts))
+
+    async def _elsewhere(self, accounts: AccountSet) -> list[str]:
+        """The other databases that the privileges name, and those that they do not name any more."""
+        listed = [privilege.database for privilege in accounts.privileges]
+        left = await self._databases_with_rights([_holder(accounts)]) if listed else []
+        return [name for name in dict.fromkeys([*listed, *left]) if name != self.goal.database]
+
+    async def _bring_to_spec_elsewhere(self, database: str, accounts: AccountSet) -> None:
+        try:
+            async with self._database(database) as conn:
+                await translated(conn.execute("BEGIN"))
+                await self._bring_to_spec(conn, database, accounts)
+                await translated(conn.execute("COMMIT"))
+        except KeywardError as error:
+            # Where the admin is not let in nothing can be taken; it must not keep the named ones from being worked on.
+            if error.reason not in _SHUT_OUT or any(p.database == database for p in accounts.privileges):
+                raise
 
     async def _set(self, change: Change) -> None:
         account, accounts = change.account, change.accounts
@@ -223,7 +242,7 @@ class Session:
     async def _revoke(self, database: str, names: list[str]) -> None:
         async with self._database(database) as conn:
             for name in names:
-                await rights.revoke(conn, name)
+                await taking.everything(conn, name)
 
 
 def _holder(accounts: AccountSet) -> str:

@@ -1,0 +1,132 @@
+"""Takes rights back within one database: what exceeds the spec at each change, and all that there is at the end.
+
+What exceeds is judged by the kinds of rights that a level gives, on databases, schemas, tables, sequences and later ones of
+them. It is taken where the admin acts as the one who gave it; another role's grant is no work of ours, and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg.sql import SQL, Composed, Identifier
+
+from keyward.engines.base import Level, Privilege
+from keyward.engines.postgresql.connect import Connection
+from keyward.engines.postgresql.errors import translated
+from keyward.engines.postgresql.inspect import rows
+from keyward.engines.postgresql.rights import LEVELS
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Rights of one role on one object."""
+
+    kind: str  # DATABASE, SCHEMA, TABLE, SEQUENCE, TABLES or SEQUENCES (the last two: default privileges)
+    schema: str | None
+    name: str  # of the object; for default privileges, of the role that will own it
+    rights: str = "ALL"
+
+    def statement(self, role: str) -> Composed:
+        """What takes them; `rights` and `kind` are words of PostgreSQL's own, never anybody's input."""
+        rights, kind = SQL(self.rights), SQL(self.kind)
+        if self.kind in ("TABLES", "SEQUENCES"):
+            return SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} REVOKE {} ON {} FROM {}").format(
+                Identifier(self.name), Identifier(self.schema or ""), rights, kind, Identifier(role)
+            )
+        parts = (self.name,) if self.schema is None else (self.schema, self.name)
+        return SQL("REVOKE {} ON {} {} FROM {}").format(rights, kind, Identifier(*parts), Identifier(role))
+
+
+# A right that was given with the grant option is never one of ours, and others may depend on it.
+_EXCESS: Final = """
+WITH who AS (SELECT oid FROM pg_roles WHERE rolname = %(role)s),
+     allowed AS (SELECT * FROM unnest(%(kinds)s::text[], %(places)s::text[], %(owners)s::text[], %(rights)s::text[])
+                             AS a(kind, place, owner, w)),
+     spaces AS (SELECT * FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
+     held AS (
+       SELECT 'DATABASE' AS kind, NULL::name AS schema, d.datname AS name, d.datname AS place, ''::text AS later_of,
+              d.datdba AS owner, x.*
+       FROM pg_database d, aclexplode(d.datacl) x
+       UNION ALL
+       SELECT 'SCHEMA', NULL, s.nspname, s.nspname, '', s.nspowner, x.* FROM spaces s, aclexplode(s.nspacl) x
+       UNION ALL
+       SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, s.nspname, c.relname, s.nspname, '', c.relowner, x.*
+       FROM spaces s JOIN pg_class c ON c.relnamespace = s.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'),
+            aclexplode(c.relacl) x
+       UNION ALL
+       SELECT CASE a.defaclobjtype WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, s.nspname, o.rolname, s.nspname, o.rolname,
+              o.oid, x.*
+       FROM spaces s JOIN pg_default_acl a ON a.defaclnamespace = s.oid AND a.defaclobjtype IN ('r', 'S')
+            JOIN pg_roles o ON o.oid = a.defaclrole, aclexplode(a.defaclacl) x
+     )
+SELECT kind, schema, name, string_agg(privilege_type, ', ' ORDER BY privilege_type) FROM held h
+WHERE grantee = (TABLE who) AND owner <> grantee AND NOT is_grantable AND privilege_type = ANY (%(known)s)
+      AND CASE WHEN pg_has_role(owner, 'USAGE') THEN grantor = owner ELSE pg_has_role(grantor, 'USAGE') END
+      AND NOT EXISTS (SELECT FROM allowed a
+                      WHERE a.kind = h.kind AND a.place = h.place AND a.owner = h.later_of AND a.w = h.privilege_type)
+GROUP BY kind, schema, name ORDER BY kind, schema, name
+"""
+
+
+async def excess(conn: Connection, database: str, privileges: Sequence[Privilege], role: str) -> None:
+    """Take what the role holds beyond all these privileges, in the database that is connected; inside of a transaction."""
+    kinds, places, owners, rights = zip(*_allowed(database, privileges), strict=True)
+    every = LEVELS[Level.DB_OWNER]
+    found = await rows(
+        conn,
+        _EXCESS,
+        {
+            "role": role,
+            "kinds": list(kinds),
+            "places": list(places),
+            "owners": list(owners),
+            "rights": list(rights),
+            "known": [*every.database, *every.schema, *every.table, *every.sequence],
+        },
+    )
+    for row in found:
+        await translated(conn.execute(_Held(*row).statement(role)))
+
+
+def _allowed(database: str, privileges: Sequence[Privilege]) -> list[tuple[str, str, str, str]]:
+    """Kind, database or schema, owner of later objects, right. Those on databases hold wherever one is connected."""
+    found = []
+    for privilege in privileges:
+        level = LEVELS[privilege.level]
+        found += [("DATABASE", privilege.database, "", right) for right in level.database]
+        for schema in privilege.schemas if privilege.database == database else ():
+            found += [("SCHEMA", schema, "", right) for right in level.schema]
+            for kind, words in (("TABLE", level.table), ("SEQUENCE", level.sequence)):
+                found += [(kind, schema, "", right) for right in words]
+                found += [(f"{kind}S", schema, owner, right) for owner in privilege.owner_roles for right in words]
+    return found
+
+
+_GRANTED: Final = """
+SELECT CASE d.classid WHEN 'pg_database'::regclass THEN 'DATABASE' WHEN 'pg_namespace'::regclass THEN 'SCHEMA'
+                      WHEN 'pg_class'::regclass THEN CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END END,
+       (SELECT nspname FROM pg_namespace WHERE oid = c.relnamespace),
+       CASE d.classid WHEN 'pg_database'::regclass THEN (SELECT datname FROM pg_database WHERE oid = d.objid)
+                      WHEN 'pg_namespace'::regclass THEN (SELECT nspname FROM pg_namespace WHERE oid = d.objid)
+                      ELSE c.relname END
+FROM pg_shdepend d LEFT JOIN pg_class c ON c.oid = d.objid AND d.classid = 'pg_class'::regclass
+WHERE d.deptype = 'a' AND d.refclassid = 'pg_authid'::regclass
+  AND d.refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
+  AND d.classid IN ('pg_database'::regclass, 'pg_namespace'::regclass, 'pg_class'::regclass)
+  AND d.dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+_DEFAULTS: Final = """
+SELECT CASE a.defaclobjtype WHEN 'S' THEN 'SEQUENCES' ELSE 'TABLES' END, n.nspname, pg_get_userbyid(a.defaclrole)
+FROM pg_default_acl a JOIN pg_namespace n ON n.oid = a.defaclnamespace, aclexplode(a.defaclacl) x
+WHERE x.grantee = (SELECT oid FROM pg_roles WHERE rolname = %s) AND a.defaclobjtype IN ('r', 'S')
+GROUP BY 1, 2, 3
+"""
+
+
+async def everything(conn: Connection, role: str) -> None:
+    """Take back what we may have granted here; DROP OWNED is not used: it would drop an object made a moment ago."""
+    for query in (_GRANTED, _DEFAULTS):
+        for row in await rows(conn, query, [role]):
+            await translated(conn.execute(_Held(*row).statement(role)))
