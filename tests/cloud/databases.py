@@ -54,7 +54,9 @@ class Server:
 
     def make(self, name: str, password: str, *, mighty: bool) -> None:
         if self.engine == "PostgreSQL":
-            self._unlogged(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
+            more = SQL("CREATEDB CREATEROLE" if mighty else "")
+            made = SQL("CREATE ROLE {} LOGIN {} PASSWORD {}")
+            self._unlogged(made.format(Identifier(name), more, Literal(password)))
             return
         self.real.sql(f"CREATE USER %s@'%%' {self._by()}", (name, self._stored(password)))
         if mighty:

@@ -27,7 +27,9 @@ PREREQUISITES = tuple(
         "target",
         "target-admin-pair",
         "target-mysql",
+        "target-mysql-admin-pair",
         "target-mariadb",
+        "target-mariadb-admin-self",
         "target-polardb-mysql",
         "target-polardb-postgresql",
         "target-redis",
@@ -41,6 +43,9 @@ PREREQUISITES = tuple(
         "cluster-target",
     )
 )
+SET = FOLDER / "credential-set.yaml"
+REDIS_SET = FOLDER / "redis-credential-set.yaml"
+CLOUD_REDIS_SET = FOLDER / "redis-cloud-credential-set.yaml"
 _GRANT = re.compile(r"^# +(GRANT .*;)$", re.MULTILINE)
 
 Item = dict[str, Any]
@@ -99,6 +104,9 @@ def _through(block: Item, name: str, servers: Servers) -> None:
 
 def of_kind(kind: str, items: list[Item]) -> list[Item]:
     return [item for item in items if item["kind"] == kind]
+
+
+CREDENTIALS = [file for file in FILES if of_kind("Credential", read(file))]
 
 
 def grants(file: Path) -> list[str]:
