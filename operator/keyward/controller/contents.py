@@ -21,6 +21,7 @@ from keyward.controller.ports import SecretStore, Subject
 from keyward.crypto import generate, key_pairs
 from keyward.crypto.generate import PasswordPolicy
 from keyward.domain import access_keys, content, fields
+from keyward.domain.bounds import MAX_TOGETHER, bounded
 from keyward.domain.content import Edition, Place
 from keyward.domain.fields import Fields, Server
 from keyward.domain.model import SecretsPolicy
@@ -105,7 +106,7 @@ class Contents:
             data = await self._data(subject, name, where)
             with _of_secret(where, name):
                 pairs.append(access_keys.given(data))
-        return fields.bounded(access_keys.encode(pairs), "the AccessKeys together")
+        return bounded(access_keys.encode(pairs), f"{where}: the list of AccessKeys", MAX_TOGETHER)
 
     async def _data(self, subject: Subject, name: str, where: str) -> Mapping[str, Sensitive]:
         found = await self._secrets.read(subject.wish.namespace, name)

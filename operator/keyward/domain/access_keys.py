@@ -13,6 +13,7 @@ from typing import Final
 
 import orjson
 
+from keyward.domain.bounds import bounded
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -66,12 +67,12 @@ def given(data: Mapping[str, Sensitive]) -> Pair:
     """A key as a Secret gives it.
 
     Raises:
-        Blocked: with SOURCE_INVALID, naming what the Secret lacks.
+        Blocked: with SOURCE_INVALID, naming what the Secret lacks, or VALUE_TOO_LARGE.
     """
     id_, secret = (_given(data, key) for key in (ID, SECRET))
     if not _ID.fullmatch(id_):
         raise Blocked(Reason.SOURCE_INVALID, f"{ID} is not the id of an AccessKey: correct it")
-    return Pair(id_, Sensitive(secret))
+    return Pair(id_, bounded(Sensitive(secret), SECRET))
 
 
 def _given(data: Mapping[str, Sensitive], key: str) -> str:

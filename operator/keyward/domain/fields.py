@@ -15,10 +15,10 @@ from urllib.parse import quote
 import orjson
 
 from keyward.domain import access_keys, openssh
+from keyward.domain.bounds import bounded
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
-MAX_VALUE: Final = 30_720  # bytes: the plain text, or the compact JSON of key/value
 PLAIN: Final = "value"
 
 
@@ -97,15 +97,6 @@ def _text(value: bytes, what: str) -> str:
             Reason.SOURCE_INVALID, f"{what} is binary or not valid UTF-8: only text is kept; encode it first, as base64"
         )
     return text
-
-
-def bounded(value: Sensitive, what: str) -> Sensitive:
-    """The value, if it is not too long to be kept. Raises Blocked with VALUE_TOO_LARGE."""
-    if len(value) > MAX_VALUE:
-        raise Blocked(
-            Reason.VALUE_TOO_LARGE, f"{what} has {len(value)} bytes, and at most {MAX_VALUE} are kept: shorten it"
-        )
-    return value
 
 
 def generic(value: Sensitive, *, plain_text: bool) -> Fields:
