@@ -49,7 +49,7 @@ SECONDS = {
     "inputs/test_mysql_mistakes.py": 60,
     "whole_path/test_ecs.py": 60,
     "benchmarks/test_bare.py": 60,
-    "cloud/test_database_engines.py": 60,
+    "cloud/test_database_engines.py": 50,
     "whole_path/test_redis.py": 50,
     "whole_path/test_polardb.py": 50,
     "benchmarks/test_interrupts.py": 40,

@@ -2,126 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from tests.cloud import polardb, rds
-from tests.cloud.databases import Databases
-from tests.cloud.polardb import Polardb
-from tests.cloud.rds import Rds
 from tests.cloud.signatures import Refused
-from tests.cloud.standin import HOST, Fault, StandIn
+from tests.cloud.standin import Fault
+from tests.cloud.system import DATABASE, FIRST, MARK, SECOND, System, refused, system_of
 
-from keyward.engines import registry
-from keyward.engines.base import (
-    AccountSet,
-    Action,
-    Change,
-    CloudApi,
-    Endpoint,
-    Expectation,
-    Level,
-    Login,
-    Place,
-    Privilege,
-    Removal,
-)
-from keyward.engines.guard import guarded
+from keyward.engines.base import Action, Change, Login
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Underway, Unsettled
 from keyward.sensitive import Sensitive
 
-DATABASE = "cloud_orders"
-MARK = "keyward/1 7f0f1b5c-0000-4000-8000-000000000000 0123456789abcdef0123456789abcdef 1 abcdef01"
-PRODUCTS = {"RDS": (Rds, rds.VERSION, "rm-bp1example"), "PolarDB": (Polardb, polardb.VERSION, "pc-bp1example")}
 CODED = re.compile(r"\([A-Za-z.]+, HTTP [0-9]{3}, request [0-9A-F-]{36}\)")
-FIRST, SECOND = Sensitive("First-value_30_characters_long"), Sensitive("Second-value_30_characters-lon")
-
-
-class System:
-    """An instance in the cloud, the server that it is, and the engine that reaches both."""
-
-    def __init__(self, cloud: StandIn, product: str, server: Any) -> None:
-        kind, version, instance = PRODUCTS[product]
-        self.cloud, self.server, self.product = cloud, server, product
-        self.there: Databases = kind(server, instance)
-        cloud.products[version] = self.there
-        self.admin = cloud.ram.user("keyward", admin=True).keys[0]
-        self.login = Login(self.admin.id, Sensitive(self.admin.secret))
-        self.engine = guarded(registry.get(f"AlibabaCloud/{self.there.engine}"))
-        endpoint, wire = Endpoint(HOST, cloud.port), Endpoint(HOST, server.port)
-        api = CloudApi({product: endpoint}, product, "cn-hangzhou", instance, ca_pem=cloud.ca_pem)
-        self.place = Place((wire,), DATABASE, server.ca_pem, cloud=api)
-        level = Level.DB_OWNER if self.there.engine == "PostgreSQL" else Level.READ_WRITE
-        given = () if (product, self.there.engine) == ("PolarDB", "PostgreSQL") else (Privilege(DATABASE, level),)
-        self.accounts = AccountSet(("orders", "orders_clone"), created=True, privileges=given)
-        if (product, self.there.engine) == ("RDS", "PostgreSQL"):
-            self.accounts = AccountSet(("orders",), created=True, privileges=given)
-        self.sent = 0
-
-    def opened(self):
-        return self.engine.open(self.place, self.login, 5.0)
-
-    async def send(self) -> None:
-        self.sent += 1
-
-    async def apply(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **change: Any) -> None:
-        """One attempt, as the executor makes it."""
-        accounts = accounts or self.accounts
-        async with self.opened() as session:
-            seen = await session.inspect(accounts)
-            assert not seen.keeps_marks
-            await session.check(accounts, seen)
-            comments = dict.fromkeys(accounts.names, MARK)
-            made = Change(account, value, accounts, seen, comments, create=accounts.created, **change)
-            await session.apply(made, self.send)
-
-    async def settled(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **change: Any) -> int:
-        """Attempts until one ends well; how many it took."""
-        for number in range(1, 20):
-            try:
-                await self.apply(account, value, accounts, **change)
-            except Underway:
-                await self.rest()
-            else:
-                await self.rest()
-                return number
-        raise AssertionError("it never ended")
-
-    async def rest(self) -> None:
-        """Until the cloud is done with everything."""
-        await asyncio.to_thread(self.there.rest)
-
-    async def verify(self, account: str, value: Sensitive, accounts: AccountSet | None = None, **place: Any) -> None:
-        expect = Expectation(accounts or self.accounts, None, self.login)
-        place_ = replace(self.place, **place)
-        await self.engine.verify(place_, self.place.primary, Login(account, value), expect)
-
-    async def remove(self, action: Action, comment: str = MARK) -> Action:
-        async with self.opened() as session:
-            seen = await session.inspect(self.accounts)
-            comments = dict.fromkeys(self.accounts.names, comment)
-            return await session.remove(Removal(action, self.accounts, seen, comments), self.send)
-
-
-@contextmanager
-def system_of(product: str, server: Any, folder: Any) -> Iterator[System]:
-    server.database(DATABASE)
-    with StandIn(folder / "cloud") as cloud:
-        system = System(cloud, product, server)
-        try:
-            yield system
-        finally:
-            if system.there.engine == "PostgreSQL":
-                system.server.sql(f"DROP DATABASE {DATABASE}")
-                system.there.close()
-            else:
-                system.there.close()
-                system.server.sql(f"DROP DATABASE {DATABASE}")
 
 
 @pytest.fixture(
@@ -150,16 +44,6 @@ def postgres_in_rds(postgres, tmp_path) -> Iterator[System]:
 def polar(postgres, tmp_path) -> Iterator[System]:
     with system_of("PolarDB", postgres, tmp_path) as found:
         yield found
-
-
-async def refused(work) -> KeywardError:
-    with pytest.raises(KeywardError) as caught:
-        await work
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    assert "leaky" not in str(caught.value)
-    assert "value_30" not in str(caught.value)
-    return caught.value
 
 
 async def test_accounts_are_made_one_change_an_attempt_then_given_their_rights_and_the_value_last(system):
@@ -310,64 +194,12 @@ async def test_a_right_that_somebody_took_or_gave_is_mended_on_the_account_that_
         server.sql("DROP DATABASE cloud_more")
 
 
-async def test_a_database_more_that_an_account_on_postgresql_owns_stays_its_own(postgres_in_rds):
-    """The API takes no right there: to ask for it would end each rotation."""
-    system = postgres_in_rds
-    await system.settled("orders", FIRST)
-    system.there.accounts["orders"].privileges["cloud_more"] = "DBOwner"
-    await system.settled("orders", SECOND)
-    await system.verify("orders", SECOND)
-    assert not system.cloud.done("RevokeAccountPrivilege")
-
-
-async def test_of_an_imported_pair_the_other_account_gets_the_rights_of_the_one_in_use(mariadb_in_rds):
-    system = mariadb_in_rds
-    system.there.account("blue", "was-Blue-1", **{DATABASE: "DMLOnly"})
-    system.there.account("green", "was-Green-1")
-    pair = AccountSet(("blue", "green"), created=False)
-    await system.verify("blue", Sensitive("was-Blue-1"), pair)
-    await system.settled("green", FIRST, pair, like="blue")
-    await system.verify("green", FIRST, pair)
-    assert system.there.accounts["green"].privileges == {DATABASE: "DMLOnly"}
-    with system.server.connect(DATABASE, "green", FIRST.reveal()) as conn, conn.cursor() as cursor:
-        cursor.execute("SHOW GRANTS")
-        assert "INSERT" in str(cursor.fetchall())
-
-
 async def test_a_login_that_is_refused_although_the_cloud_has_the_account_says_where_to_look(mariadb_in_rds):
     await mariadb_in_rds.settled("orders", FIRST)
     error = await refused(mariadb_in_rds.verify("orders", SECOND))
     assert (type(error), error.reason) == (Blocked, Reason.LOGIN_REFUSED)
     assert "refused" in error.message
     assert "account 'orders' on rm-bp1example: see whether this endpoint is that instance's" in error.message
-
-
-async def test_an_imported_account_that_the_cloud_does_not_have_is_missing_and_nothing_is_made(mariadb_in_rds):
-    mariadb_in_rds.there.account("blue", "was-Blue-1")
-    for names in (("green",), ("blue", "green")):
-        pair = AccountSet(names, created=False)
-        error = await refused(mariadb_in_rds.apply(names[0], FIRST, pair))
-        assert (type(error), error.reason) == (Blocked, Reason.ACCOUNT_MISSING)
-        assert "no account 'green' on rm-bp1example: make it there" in error.message
-        # A login that is refused is what drift looks for.
-        assert (await refused(mariadb_in_rds.verify("green", FIRST, pair))).reason is Reason.LOGIN_REFUSED
-    assert not mariadb_in_rds.there.done
-
-
-async def test_an_instance_has_one_privileged_account_which_is_looked_for_first(mariadb_in_rds):
-    system = mariadb_in_rds
-    alone = AccountSet(("orders",), created=True, preset_role="Super")
-    await system.settled("orders", FIRST, alone)
-    assert system.there.accounts["orders"].type == "Super"
-    await system.verify("orders", FIRST, alone)
-    await system.settled("orders", SECOND, alone)
-    other = AccountSet(("second",), created=True, preset_role="Super")
-    error = await refused(system.apply("second", FIRST, other))
-    assert (type(error), error.reason) == (Blocked, Reason.CLOUD_REFUSED)
-    assert "its one privileged account, 'orders'" in error.message
-    # To an ordinary Credential it is the instance's own.
-    async with system.opened() as session:
-        assert (await session.inspect(AccountSet(("orders",), created=False))).accounts["orders"].superuser
 
 
 async def test_a_locked_account_and_one_that_changed_meanwhile_are_left_alone(mariadb_in_rds):
@@ -414,17 +246,6 @@ async def test_nothing_is_sent_once_the_last_question_says_no(system):
     error = await refused(system.apply("orders", FIRST))
     assert error.reason is Reason.WRITTEN_BY_ANOTHER
     assert not system.there.done
-
-
-async def test_a_pair_on_postgresql_that_is_not_equal_is_never_proven(polar):
-    await polar.settled("orders", FIRST)
-    polar.server.sql("CREATE TABLE things (id int)", DATABASE)
-    polar.server.sql("GRANT SELECT ON things TO orders", DATABASE)
-    error = await refused(polar.verify("orders", FIRST))
-    assert (type(error), error.reason) == (Blocked, Reason.PRIVILEGE_MISSING)
-    assert "accounts 'orders' and 'orders_clone' are not equal: SELECT on table public.things" in error.message
-    polar.server.sql("GRANT SELECT ON things TO orders_clone", DATABASE)
-    await polar.verify("orders", FIRST)
 
 
 async def test_a_wrong_admin_login_and_a_wrong_ca_are_told(system):

@@ -20,6 +20,9 @@ _DIFFERENCE: Final = """
 WITH pair AS (SELECT a.oid AS a, b.oid AS b FROM pg_roles a, pg_roles b
               WHERE a.rolname = %(one)s AND b.rolname = %(other)s),
      roles AS (SELECT m.member, m.roleid FROM pg_auth_members m),
+     settings AS (SELECT s.setrole AS role, s.setdatabase AS base, unnest(s.setconfig) AS setting
+                  FROM pg_db_role_setting s
+                  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
      things AS (
        SELECT 'role ' || r.rolname AS what,
               EXISTS (SELECT FROM roles m WHERE m.member = a AND m.roleid = r.oid) AS one,
@@ -44,6 +47,27 @@ WITH pair AS (SELECT a.oid AS a, b.oid AS b FROM pg_roles a, pg_roles b
               has_sequence_privilege(a, c.oid, w), has_sequence_privilege(b, c.oid, w)
        FROM pair, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, unnest(ARRAY['USAGE', 'SELECT', 'UPDATE']) AS w
        WHERE c.relkind = 'S' AND n.nspname !~ '^pg_'
+       UNION ALL
+       SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname,
+              has_function_privilege(a, p.oid, 'EXECUTE'), has_function_privilege(b, p.oid, 'EXECUTE')
+       FROM pair, pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+       WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       UNION ALL
+       SELECT 'USAGE on type ' || n.nspname || '.' || t.typname,
+              has_type_privilege(a, t.oid, 'USAGE'), has_type_privilege(b, t.oid, 'USAGE')
+       FROM pair, pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+       WHERE t.typtype IN ('c', 'd', 'e', 'r') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       UNION ALL
+       SELECT w.privilege_type || ' by default on what ' || r.rolname || ' makes',
+              bool_or(w.grantee = a), bool_or(w.grantee = b)
+       FROM pair, pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole, aclexplode(d.defaclacl) AS w
+       WHERE w.grantee IN (a, b)
+       GROUP BY d.oid, r.rolname, w.privilege_type
+       UNION ALL
+       SELECT 'the setting of ' || split_part(s.setting, '=', 1),
+              EXISTS (SELECT FROM settings x WHERE x.role = a AND (x.base, x.setting) = (s.base, s.setting)),
+              EXISTS (SELECT FROM settings x WHERE x.role = b AND (x.base, x.setting) = (s.base, s.setting))
+       FROM pair, settings s WHERE s.role IN (a, b)
      )
 SELECT what, one FROM things WHERE one <> other ORDER BY what LIMIT 1
 """
