@@ -16,7 +16,7 @@ from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api
 from tests.kills.consumers import Consumers
 from tests.kills.family import FamilyConsumers
-from tests.kills.lives import CREATION, DELETION, RETURN, ROTATION, Event, Json, Kin, Life, Tale
+from tests.kills.lives import CREATION, DELETION, IMPORTED, RETURN, ROTATION, Event, Json, Kin, Life, Tale
 from tests.kills.stage import Stage, named
 from tests.whole_path.cloud_shop import PRODUCTS, server_of
 
@@ -26,11 +26,15 @@ from keyward.kube.kinds import CLUSTER_TARGETS, SECRETS
 OPERATOR = "keyward-system"
 DATABASE = "kills_in_the_cloud"
 OWNER = "DBOwner"
+PRIVILEGED = "single privileged of rds on MariaDB"
 # Of each kind: the product, what the instance speaks, and the level of its accounts on their database.
 KINDS: dict[str, tuple[str, str, str]] = {
     "dual create of rds on MariaDB": ("rds", "MariaDB", "ReadWrite"),
     "dual create of rds on MySQL": ("rds", "MySQL", "ReadWrite"),
     "single create of rds on PostgreSQL": ("rds", "PostgreSQL", OWNER),
+    "dual import of rds on MySQL": ("rds", "MySQL", "ReadWrite"),
+    "single import of rds on MariaDB": ("rds", "MariaDB", "ReadWrite"),
+    PRIVILEGED: ("rds", "MariaDB", ""),
     "dual create of polardb on MySQL": ("polardb", "MySQL", "ReadWrite"),
     "dual create of polardb on PostgreSQL": ("polardb", "PostgreSQL", ""),
 }
@@ -39,6 +43,8 @@ _DROPPED = ("dual create of rds on MariaDB", "dual create of polardb on PostgreS
 
 def _tale(kind: str) -> Tale:
     events: tuple[Event, ...] = (CREATION, ROTATION, DELETION)
+    if "import" in kind:
+        return Tale(Kin(kind, "Retain"), events[:-1], events[:-1])
     if kind in _DROPPED:
         return Tale(Kin(kind, "Drop"), events, events)
     return Tale(Kin(kind, "Disable"), (*events, RETURN), (*events, RETURN))
@@ -49,12 +55,11 @@ TALES = tuple(_tale(kind) for kind in KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """`target` is the name of the ClusterTarget that leads there, and of its admin Secret; `level` may be empty."""
+    """`target` is the name of the ClusterTarget that leads there, and of its admin Secret."""
 
     block: str
     target: str
     there: Databases
-    level: str
 
 
 @dataclass(slots=True)
@@ -68,28 +73,42 @@ class CloudLife(Life):
         return f"c{self.name.rpartition('-')[2]}k"  # PolarDB's names are short
 
     @property
+    def imported(self) -> bool:
+        return "import" in self.kin.kind
+
+    @property
+    def level(self) -> str:
+        """Of its accounts on their database; may be empty."""
+        return KINDS[self.kin.kind][2]
+
+    @property
     def accounts(self) -> tuple[str, ...]:
-        return (self.role, f"{self.role}_clone") if self.kin.is_dual else (self.role,)
+        second = f"{self.role}_second" if self.imported else f"{self.role}_clone"
+        return (self.role, second) if self.kin.is_dual else (self.role,)
 
     def surroundings(self, _ca_pem: str) -> list[Json]:
-        return []
+        return self._sources()
 
     def _spec(self) -> Json:
-        spec, level = Life._spec(self), self.instance.level  # slots: no super()
+        spec = Life._spec(self)  # slots: no super()
         mode = spec.pop("rds")["accountManagement"]
         account = {
             "targetRef": {"kind": "ClusterTarget", "name": self.instance.target},
             "engine": self.instance.there.engine,
             "provider": "AlibabaCloud",
             "databaseName": self.database,
-            "create": {
-                "name": self.role,
-                "privileges": [{"database": self.database, "level": level}] if level else [],
-            },
         }
         if self.instance.block == "rds":
             account["accountManagement"] = mode
-        return spec | {self.instance.block: account}
+        return spec | {self.instance.block: account | self._whose()}
+
+    def _whose(self) -> Json:
+        if self.imported:
+            return {"import": {"accounts": self._given()}}
+        if self.kin.kind == PRIVILEGED:
+            return {"create": {"name": self.role, "privileged": True}}
+        privileges = [{"database": self.database, "level": self.level}] if self.level else []
+        return {"create": {"name": self.role, "privileges": privileges}}
 
 
 class CloudDatabases(Stage):
@@ -98,14 +117,30 @@ class CloudDatabases(Stage):
     def __init__(self, api: Api, cloud: StandIn, servers: dict[str, FamilyServer | PostgresServer]) -> None:
         super().__init__(api, servers["PostgreSQL"])  # type: ignore[arg-type]
         self.cloud, self.servers = cloud, servers
-        self.instances = {kind: self._instance(*about) for kind, about in KINDS.items()}
+        self.products = {block: Instances() for block in PRODUCTS}
         for block, (_, version, _, _) in PRODUCTS.items():
-            cloud.products[version] = Instances(*(one.there for one in self.instances.values() if one.block == block))
+            cloud.products[version] = self.products[block]
+        self.instances: dict[tuple[str, str], Instance] = {}
+        self.login: dict[str, str] = {}
 
-    def _instance(self, block: str, engine: str, level: str) -> Instance:
+    def _instance(self, block: str, engine: str, id_: str) -> Instance:
+        """One that is there, and that a ClusterTarget leads to."""
         kind, _, _, example = PRODUCTS[block]
-        there = kind(self.servers[engine], f"{example}{engine.lower()}")
-        return Instance(block, f"{self.namespace}-{block}-{engine.lower()}", there, level)
+        there = kind(self.servers[engine], f"{example}{id_}")
+        self.products[block].by_id[there.instance] = there
+        made = Instance(block, f"{self.namespace}-{block}-{id_}", there)
+        secret = {"name": made.target, "namespace": OPERATOR}
+        self.api.create(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "stringData": self.login},
+            named("ClusterTarget", made.target, self._target(made)),
+        )
+        return made
+
+    def _unmade(self, instance: Instance) -> None:
+        self.api.delete(CLUSTER_TARGETS, "", instance.target)
+        self.api.delete(SECRETS, OPERATOR, instance.target)
+        del self.products[instance.block].by_id[instance.there.instance]
+        instance.there.close()
 
     def consumers(self) -> Consumers:
         return CloudConsumers(self.api.kubeconfig, self.postgres.authority.ca_file, servers=self.servers)
@@ -114,13 +149,9 @@ class CloudDatabases(Stage):
         for server in self.servers.values():
             server.database(DATABASE)
         admin = self.cloud.ram.user("keyward-kills", admin=True).keys[0]
-        login = {"accessKeyId": admin.id, "accessKeySecret": admin.secret}
-        for one in self.instances.values():
-            secret = {"name": one.target, "namespace": OPERATOR}
-            self.api.create(
-                {"apiVersion": "v1", "kind": "Secret", "metadata": secret, "stringData": login},
-                named("ClusterTarget", one.target, self._target(one)),
-            )
+        self.login = {"accessKeyId": admin.id, "accessKeySecret": admin.secret}
+        for block, engine in {about[:2] for about in KINDS.values()}:
+            self.instances[block, engine] = self._instance(block, engine, engine.lower())
 
     def _target(self, instance: Instance) -> Json:
         return {
@@ -132,12 +163,23 @@ class CloudDatabases(Stage):
         }
 
     def _born(self, kin: Kin, name: str, through: int) -> Life:
-        instance = self.instances[kin.kind]
+        block, engine, level = KINDS[kin.kind]
+        if kin.kind == PRIVILEGED:  # an instance has one
+            instance = self._instance(block, engine, name.rpartition("-")[2])
+        else:
+            instance = self.instances[block, engine]
         server = instance.there.server.real
         life = CloudLife(kin, name, self.namespace, DATABASE, server.port, through, instance=instance)
-        if instance.level == OWNER:  # a database has one
+        if level == OWNER:  # a database has one
             life.database = server.database(life.role)
         return life
+
+    def _have_accounts(self, life: Life) -> None:
+        assert isinstance(life, CloudLife)
+        for number, name in enumerate(life.accounts):
+            # The second one has less, so that a rotation has rights to copy.
+            rights = {life.database: "ReadOnly" if number else life.level}
+            life.instance.there.account(name, IMPORTED + name, **rights)
 
     # --- looking ---
 
@@ -155,7 +197,7 @@ class CloudDatabases(Stage):
         return found
 
     def _there(self) -> list[Databases]:
-        return [instance.there for instance in self.instances.values()]
+        return [there for product in self.products.values() for there in list(product.by_id.values())]
 
     def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
         """Of every account: whether it may log in, its mark; of its password the cloud tells nothing."""
@@ -184,13 +226,13 @@ class CloudDatabases(Stage):
             for name in life.accounts:
                 if there.accounts.pop(name, None) is not None:
                     there.server.drop(name)
+            if life.kin.kind == PRIVILEGED:
+                self._unmade(life.instance)
 
     def leave(self) -> None:
         super().leave()
         for instance in self.instances.values():
-            self.api.delete(CLUSTER_TARGETS, "", instance.target)
-            self.api.delete(SECRETS, OPERATOR, instance.target)
-            instance.there.close()
+            self._unmade(instance)
         for server in self.servers.values():
             server.sql(f"DROP DATABASE {DATABASE}")
 
