@@ -32,7 +32,7 @@ class CloudShop(Shop):
             "admin": {"secretRef": {"name": f"{self.namespace}-admin"}},
             "allowedAccounts": ["orders-*"],
             "allowUnverifiedImport": ["orders-wrong"],
-            "allowedNamespaces": [self.namespace],
+            "allowedNamespaces": [self.namespace, OPERATOR_NAMESPACE],
             "maxConcurrentRotations": 64,
         }
 
@@ -77,6 +77,23 @@ class CloudShop(Shop):
             "projections": [{"secretName": name}],
         }
         return [*given, self.made("Credential", name, wanted | spec)]
+
+    @contextmanager
+    def kept(self, user: str, key: Key) -> Iterator[str]:
+        """A ClusterTarget that is worked on with a key of this user, and the Credential of the same name that keeps it."""
+        name = f"{self.namespace}-kept"
+        projection = {"secretName": name, "keys": {"AccessKeyId": "accessKeyId", "AccessKeySecret": "accessKeySecret"}}
+        made = self.credential(name, user, pair(key), projections=[projection], deletion={"recoveryWindow": "0s"})
+        for item in made:
+            item["metadata"]["namespace"] = OPERATOR_NAMESPACE  # where the admin Secrets of ClusterTargets are
+        target = keyward("ClusterTarget", name, self.target() | {"admin": {"secretRef": {"name": name}}})
+        del target["metadata"]["namespace"]
+        self.apply(target, *made)
+        yield name
+        self.api.delete("credential", name, OPERATOR_NAMESPACE)
+        until("the keeper's end", lambda: self.api.get("credential", name, OPERATOR_NAMESPACE) is None)
+        self.api.delete("clustertarget", name, "")
+        self.api.delete("secret", f"{name}-given-0", OPERATOR_NAMESPACE)
 
     def named(self, kind: str) -> dict[str, Json]:
         """All objects of a kind in the namespace, by name."""

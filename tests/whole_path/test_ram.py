@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from tests.cloud.standin import HOST, Fault
 from tests.cluster import process
 from tests.whole_path.clients import Follower, Tally, logins
 from tests.whole_path.ram_shop import CloudShop, cloud_shop, pair
-from tests.whole_path.world import until
+from tests.whole_path.world import OPERATOR_NAMESPACE, until
 
 CLIENTS, ROTATIONS = 4, 10
 
@@ -113,6 +115,39 @@ def test_a_wrong_secret_is_told_and_mended_by_the_first_rotation_where_the_targe
     new = shop.published("wrong")
     assert new["AccessKeyId"] != other.id
     assert shop.keys("orders-wrong") == {other.id: "Active", new["AccessKeyId"]: "Active"}
+
+
+def test_an_admin_s_key_that_a_credential_keeps_rotates_and_the_work_goes_on_with_the_new_one(shop):
+    admin = shop.ram.user("orders-keeper", admin=True)
+    (first,) = admin.keys
+    with shop.kept("orders-keeper", first) as kept:
+        wanted = shop.credential("by-kept", "orders-by-kept", pair(shop.ram.user("orders-by-kept").keys[0]))
+        wanted[-1]["spec"]["ram"]["targetRef"]["name"] = kept
+        shop.apply(*wanted)
+        shop.published("by-kept")
+        told = {"metadata": {"annotations": {"keyward.dev/rotate": "t1"}}}
+        shop.api.merge("credential", kept, OPERATOR_NAMESPACE, told)
+        until("the end of the first key", lambda: shop.keys("orders-keeper")[first.id] == "Inactive")
+        before = first.last_used
+        new = shop.rotated("by-kept", "t1")["AccessKeyId"]
+        until("the end of the one before", lambda: list(shop.keys("orders-by-kept").values()) == ["Inactive", "Active"])
+        assert shop.keys("orders-by-kept")[new] == "Active"
+        assert first.last_used == before
+        assert "AdminLoginRefused" not in shop.log.read_text()
+
+
+def test_a_second_credential_of_one_user_waits_for_the_first(shop):
+    key = shop.ram.user("orders-shared").keys[0]
+    shop.apply(*shop.credential("mine", "orders-shared", pair(key)))
+    first = shop.published("mine")
+    made = datetime.fromisoformat(shop.get("credential", "mine")["metadata"]["creationTimestamp"]).timestamp()
+    until("a second that is later", lambda: time.time() > made + 1)  # two of one second are told by chance
+    shop.apply(*shop.credential("theirs", "orders-shared", pair(key)))
+    said = until("what is said of it", lambda: shop.condition("theirs", "Stalled"))
+    assert said["reason"] == "AccountClaimed"
+    assert not shop.versions("theirs")
+    assert shop.secret("mine") == first
+    shop.rotated("mine", "t1")
 
 
 def test_a_lost_answer_leaves_one_key_and_no_orphan(shop):
