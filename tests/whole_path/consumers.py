@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,12 @@ class Consumers:
 
     def rotate(self, token: str) -> None:
         self.shop.annotate(self.name, "rotate", token)
+
+
+def side_by_side(crowds: Sequence[Consumers], rotations: int) -> list[Tally]:
+    """The tally of each, rotated at the same time: who waits for the one waits for all."""
+    with ThreadPoolExecutor(len(crowds)) as threads:
+        return list(threads.map(lambda crowd: crowd.through(rotations), crowds))
 
 
 def never_refused(tally: Tally, clients: int, rotations: int) -> None:

@@ -51,6 +51,16 @@ class FamilyShop(Shop):
         }
         return self.made("Credential", name, wanted | spec)
 
+    def existing(self, credential: str, **passwords: str) -> Json:
+        """Accounts that the server has already, a Secret that holds their passwords, and the import of them."""
+        for name, password in passwords.items():
+            self.server.sql(f"CREATE USER {name} IDENTIFIED BY '{password}'")
+            self.server.sql(f"GRANT SELECT ON orders.* TO {name}")
+        labels = {"keyward.dev/source-for": credential}
+        self.apply(self.plain_secret(f"{credential}-old", passwords, labels=labels))
+        given = [{"name": name, "passwordFrom": {"secretName": f"{credential}-old", "key": name}} for name in passwords]
+        return {"import": {"accounts": given}, "databaseName": "orders"}
+
     def refused(self, secret: dict[str, str]) -> int:
         """The number of the server's refusal; 0 if it lets the login in."""
         try:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.cluster import KubectlError
-from tests.whole_path.consumers import GRACE, consumers, never_refused
+from tests.cluster.mysql_replica import held_back, replica_of
+from tests.whole_path.consumers import GRACE, consumers, never_refused, side_by_side
 from tests.whole_path.mysql_shop import FamilyShop, client, created
 from tests.whole_path.world import Json, until
 
 ROTATIONS, SINGLE_ROTATIONS, CLIENTS = 12, 3, 5
+IMPORTED = {"orders_old": "was-the-old-one", "orders_older": "was-the-older-one"}
 
 
 @pytest.fixture(scope="module", params=["mysql", "mariadb"])
@@ -44,15 +47,7 @@ def test_an_applied_credential_becomes_a_secret_and_each_rotation_takes_the_othe
 
 
 def test_an_imported_pair_is_published_as_it_is_and_then_takes_turns(shop):
-    for name, password in (("orders_blue", "was-blue"), ("orders_green", "was-green")):
-        shop.server.sql(f"CREATE USER {name} IDENTIFIED BY '{password}'")
-        shop.server.sql(f"GRANT SELECT ON orders.* TO {name}")
-    given = {"blue": "was-blue", "green": "was-green"}
-    shop.apply(shop.plain_secret("pair-old", given, labels={"keyward.dev/source-for": "pair"}))
-    accounts = [
-        {"name": f"orders_{key}", "passwordFrom": {"secretName": "pair-old", "key": key}} for key in ("blue", "green")
-    ]
-    shop.apply(shop.credential("pair", {"import": {"accounts": accounts}, "databaseName": "orders"}))
+    shop.apply(shop.credential("pair", shop.existing("pair", orders_blue="was-blue", orders_green="was-green")))
     first = shop.published("pair")
     assert (first["username"], first["password"]) == ("orders_blue", "was-blue")
     shop.server.sql("GRANT INSERT ON orders.* TO orders_blue")  # on the one in use: the other one follows
@@ -155,23 +150,52 @@ def test_an_account_that_defines_a_view_is_locked_and_not_dropped(shop):
     assert shop.server.sql("SELECT one FROM orders.written") == [(1,)]
 
 
+def test_a_value_that_a_replica_does_not_know_yet_is_given_to_nobody(shop):
+    with replica_of(shop.server, "orders") as replica:
+        target = shop.target() | {"admin": {"secretRef": {"name": "both-admin"}}}
+        target["rds"]["endpoints"].append({"host": shop.host, "port": replica.port, "role": "Replica"})
+        target["rds"]["tls"]["ca"] += replica.ca_pem
+        login = {"username": "rotator", "password": "rotators-password"}
+        shop.apply(shop.plain_secret("both-admin", login), shop.made("Target", "both", target))
+        wanted = shop.credential("behind", created("orders_behind"))
+        wanted["spec"]["rds"]["targetRef"]["name"] = "both"
+        shop.apply(wanted)
+        before = shop.published("behind")
+        with held_back(replica):
+            shop.annotate("behind", "rotate", "one")
+            until("a complaint", lambda: shop.condition("behind", "Rotated").get("reason") == "PropagationTimeout")
+            assert shop.secret("behind") == before
+            assert shop.condition("behind", "Ready")["status"] == "True", "what is published still logs in"
+        after = until("the rotation", lambda: (s := shop.secret("behind")) != before and s)
+        with replica.connect("orders", after["username"], after["password"].encode()) as conn, conn.cursor() as cursor:
+            cursor.execute("SELECT CURRENT_USER()")
+            assert cursor.fetchone() == ("orders_behind_clone@%",)
+
+
 # --- nobody is refused ---
 
 
-def test_no_consumer_of_a_pair_is_refused_one_login(shop, tmp_path):
+def test_no_consumer_of_a_pair_that_was_made_or_taken_over_is_refused_one_login(shop, tmp_path):
     rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
-    shop.apply(shop.credential("busy", created("orders_busy"), rotation=rotation))
-    shop.published("busy")
-    with consumers(shop, "busy", tmp_path, CLIENTS, client(shop)) as busy:
-        tally = busy.through(ROTATIONS)
+    pairs = {"busy": created("orders_busy"), "given": shop.existing("given", **IMPORTED)}
+    for name, account in pairs.items():
+        shop.apply(shop.credential(name, account, rotation=rotation))
+        shop.published(name)
+    with ExitStack() as stack:
+        crowds = [stack.enter_context(consumers(shop, name, tmp_path, CLIENTS, client(shop))) for name in pairs]
+        tallies = side_by_side(crowds, ROTATIONS)
     written = shop.server.records()
     assert b"orders_busy_clone" in written
-    assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
-    sys.stderr.write(
-        f"{shop.server.name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
-    )
-    never_refused(tally, CLIENTS, ROTATIONS)
-    assert {one.user for one in tally.logins} == {"orders_busy", "orders_busy_clone"}
+    for crowd, tally in zip(crowds, tallies, strict=True):
+        made_here = [
+            edition for edition in crowd.follower.editions if edition.document["password"] not in IMPORTED.values()
+        ]
+        assert not [e.version for e in made_here if str(e.document["password"]).encode() in written]
+        name = f"{shop.server.name}, {crowd.name}"
+        sys.stderr.write(f"{name}: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n")
+        never_refused(tally, CLIENTS, ROTATIONS)
+    users = [{one.user for one in tally.logins} for tally in tallies]
+    assert users == [{"orders_busy", "orders_busy_clone"}, {"orders_old", "orders_older"}]
 
 
 def test_no_consumer_of_one_account_that_holds_two_passwords_is_refused_one_login(shop, tmp_path):

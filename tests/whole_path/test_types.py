@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 from tests.whole_path.accounts import created, existing, hand_over, mark, published, rds, refused, rotated
+from tests.whole_path.clients import outside
+from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.world import Shop, until
 
 WRONG = "password authentication failed"
+CLIENTS, ROTATIONS = 4, 10
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,20 @@ def test_going_back_to_a_value_that_somebody_changed_on_the_server_is_refused_in
     assert shop.condition("back", "Ready")["status"] == "True"
     assert shop.secret("back") == after
     assert not refused(shop, after)
+
+
+def test_no_consumer_of_an_imported_pair_is_refused_one_login(shop, tmp_path):
+    pair = existing(shop, "busy", ("orders_busy_a", "was-of-a"), ("orders_busy_b", "was-of-b"))
+    shop.apply(rds(shop, "busy", pair, rotation={"interval": "24h", "gracePeriod": f"{GRACE}s"}))
+    published(shop, "busy")
+    ca = shop.postgres.authority.ca_file
+    with consumers(shop, "busy", tmp_path, CLIENTS, lambda file: outside(file.stem, file, ca)) as busy:
+        tally = busy.through(ROTATIONS)
+    sys.stderr.write(
+        f"imported pair: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
+    )
+    never_refused(tally, CLIENTS, ROTATIONS)
+    assert {edition.document["username"] for edition in busy.follower.editions} == {"orders_busy_a", "orders_busy_b"}
 
 
 def test_a_single_account_is_made_with_its_rights_and_keeps_its_name(shop):
