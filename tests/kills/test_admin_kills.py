@@ -1,6 +1,6 @@
 """SIGKILL at each effect of a change of the very login that makes the change: nobody is locked out.
 
-On a real PostgreSQL and a real MariaDB. What the Secret holds in the end logs in, and it is the admin login.
+On a real PostgreSQL, a real MySQL and a real MariaDB. What the Secret holds in the end logs in, and it is the admin login.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cluster.mariadb import MariadbServer
+from tests.cluster.mysql import MysqlServer
 from tests.kills.admins import TALES, AdminFamilyStage, PostgresStage
 from tests.kills.chronicle import Chronicle, told
-from tests.kills.family import MARIADB
+from tests.kills.family import MARIADB, MYSQL
 from tests.kills.journey import killed_at_each_point
 from tests.kills.stage import Stage, led_on
 
+FAMILY = {"MySQL": MysqlServer(settings=MYSQL), "MariaDB": MariadbServer(settings=MARIADB)}
 
-@pytest.fixture(scope="module", params=["PostgreSQL", "MariaDB"])
+
+@pytest.fixture(scope="module", params=["PostgreSQL", *FAMILY])
 def stage(request, control_plane, postgres) -> Iterator[Stage]:
     if request.param == "PostgreSQL":
         with led_on(control_plane, lambda api: PostgresStage(api, postgres)) as stage:
             yield stage
     else:
         with (
-            MariadbServer(settings=MARIADB) as server,
+            FAMILY[request.param] as server,
             led_on(control_plane, lambda api: AdminFamilyStage(api, server)) as of_family,
         ):
             yield of_family
