@@ -24,7 +24,10 @@ TALES = (
     Tale(Kin("dual create", "Drop"), _LIFE, (DELETION, RETURN)),
     Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION, AGAIN), (CREATION, ROTATION, AGAIN)),
 )
-CLUSTERED = (Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)),)
+CLUSTERED = (
+    Tale(Kin("overlap create", "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)),
+    Tale(Kin("dual create", "Retain"), (CREATION, ROTATION), (CREATION, ROTATION)),
+)
 GRACE = 4  # seconds, of who holds two values
 
 
