@@ -91,6 +91,21 @@ class CloudDatabaseShop(Shop):
         if self.there.engine != "PostgreSQL":
             self.server.sql(f"DROP DATABASE {self.database}")
 
+    @contextmanager
+    def beside(self, replica: Any) -> Iterator[str]:
+        """Another ClusterTarget of the instance, where consumers log in at this server as well; its name."""
+        name = f"{self.namespace}-both"
+        spec = self.target() | {"admin": {"secretRef": {"name": name}}}
+        spec[self.block]["endpoints"].append({"host": HOST, "port": replica.port, "role": "Replica"})
+        admin = self.plain_secret(name, {"accessKeyId": self.admin.id, "accessKeySecret": self.admin.secret})
+        admin["metadata"]["namespace"] = OPERATOR_NAMESPACE
+        target = keyward("ClusterTarget", name, spec)
+        del target["metadata"]["namespace"]
+        self.apply(admin, target)
+        yield name
+        self.api.delete("clustertarget", name, "")
+        self.api.delete("secret", name, OPERATOR_NAMESPACE)
+
     def credential(self, name: str, account: Json, **spec: Any) -> Json:
         wanted = {
             self.block: {
@@ -108,6 +123,17 @@ class CloudDatabaseShop(Shop):
     def created(self, account: str, level: str | None = "ReadWrite") -> Json:
         privileges = [{"database": self.database, "level": level}] if level else []
         return {"create": {"name": account, "privileges": privileges}}
+
+    def existing(self, credential: str, *accounts: str) -> Json:
+        """Accounts that the instance has already, of which the first may do more, and the import of them."""
+        passwords = {name: f"Was-of-{name}" for name in accounts}
+        for name, password in passwords.items():
+            level = "ReadWrite" if name == accounts[0] else "ReadOnly"
+            self.there.account(name, password, **{self.database: level})
+        labels = {"keyward.dev/source-for": credential}
+        self.apply(self.plain_secret(f"{credential}-old", passwords, labels=labels))
+        given = [{"name": name, "passwordFrom": {"secretName": f"{credential}-old", "key": name}} for name in accounts]
+        return {"import": {"accounts": given}}
 
     def refused(self, secret: dict[str, str]) -> str:
         """Why the server does not let this login in; empty if it does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
 from tests.whole_path.world import until
 
-ROTATIONS, CLIENTS = 10, 5
+ROTATIONS, CLIENTS, HOLDERS = 10, 5, 4
 LONG = 120.0
 MENDED = 10.0  # seconds, as promised
 
@@ -124,14 +125,30 @@ def test_one_account_of_a_cluster_holds_two_values_on_each_node_over_a_failover_
     assert not [e.version for e in busy.follower.editions if str(e.document["password"]).encode() in written]
 
 
-def test_no_consumer_under_sentinels_is_refused_one_login_over_a_failover(under_sentinels, tmp_path):
-    first = under_sentinels.group.primary
+def test_no_consumer_of_a_pair_or_of_one_account_under_sentinels_is_refused_one_login_over_a_failover(
+    under_sentinels, tmp_path
+):
+    shop, first = under_sentinels, under_sentinels.group.primary
 
     def by_loss(token: str) -> None:
-        rotated_over_its_loss(under_sentinels, "busy", token, first, primaries=1)
+        rotated_over_its_loss(shop, "busy", token, first, primaries=1)
 
-    nobody_is_refused(under_sentinels, "busy", tmp_path, {4: by_loss})
-    assert first not in under_sentinels.group.primaries()
+    rotation = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
+    shop.apply(shop.credential("holder", "orders_holder", mode="Overlap", rotation=rotation))
+    shop.published("holder")
+    with consumers(shop, "holder", tmp_path, HOLDERS, client(shop)) as holders, ThreadPoolExecutor(1) as beside:
+        counted = beside.submit(holders.through, ROTATIONS, LONG)
+        nobody_is_refused(shop, "busy", tmp_path, {4: by_loss})
+        tally = counted.result()
+    assert first not in shop.group.primaries()
+    sys.stderr.write(
+        f"Redis Replicated, overlap: {len(tally.logins)} logins in {ROTATIONS} rotations, {len(tally.refused)} refused\n"
+    )
+    assert not tally.refused
+    assert set(tally.failed) <= {"ConnectionError", "TimeoutError"}
+    assert len(tally.clients) == HOLDERS
+    assert len(tally.versions) == ROTATIONS + 1
+    assert {one.user for one in tally.logins if one.ok} == {"orders_holder"}
 
 
 def test_a_server_that_is_away_is_named_and_one_that_returns_empty_is_mended(pair):
