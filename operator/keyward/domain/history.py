@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from keyward.domain.model import Observed
 from keyward.domain.version import Mode, Origin, RetiredAs, Version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
-    """The versions of one lineage, ascending."""
+    """The versions of one lineage, ascending. Every concern asks for the same few of them, so what is found is kept."""
 
     lineage: str
     versions: tuple[Version, ...]
@@ -20,20 +21,20 @@ class History:
     def highest(self) -> Version | None:
         return self.versions[-1] if self.versions else None
 
-    @property
+    @cached_property
     def current(self) -> Version | None:
         """Highest promotion; of two equal ones the higher sequence, as both were verified."""
         promoted = [v for v in self.versions if v.promoted is not None and v.retired is None]
         return max(promoted, key=_promotion_order) if promoted else None
 
-    @property
+    @cached_property
     def previous(self) -> Version | None:
         current = self.current
         rest = [v for v in self.versions if v.promoted is not None and v.retired is None and v is not current]
         alive = [v for v in rest if not self.is_dead(v)]
         return max(alive, key=_promotion_order) if alive else None
 
-    @property
+    @cached_property
     def pending(self) -> tuple[Version, ...]:
         """The unsettled highest sequence; all unsettled versions of an import."""
         if not self.versions:
@@ -45,7 +46,7 @@ class History:
         top = self.versions[-1]
         return imports if top.settled or top in imports else (*imports, top)
 
-    @property
+    @cached_property
     def to_import_again(self) -> tuple[Version, ...]:
         """Imports that were given up for a corrected password, which is not stored yet."""
         last = {v.account: v for v in self.versions}
