@@ -6,6 +6,7 @@ import random
 
 import pytest
 from tests.protocol.test_faults import DEEP, effects_of
+from tests.world.faults import Outage, Side
 from tests.world.scenario import EVERY, HOUR, INTERVAL, ISSUED, MINUTE, NAME, Interleaving, Scenario
 
 MANAGED = [k for k in EVERY if k != "generic"]
@@ -82,6 +83,15 @@ def test_two_that_both_stay_alive_rotate_once_each_time(kind):
     assert s.history.highest.sequence == number + 2
     s.finish()
     assert NAME in s.world.api.credentials
+
+
+@pytest.mark.parametrize("kind", MANAGED)
+def test_one_that_started_after_a_rotation_fell_due_tells_the_same_time_as_the_other(kind):
+    s = two(kind, created=True)
+    s.world.faults.outages = (Outage(Side.ENGINE, s.world.clock.real, s.world.clock.real + HOUR),)
+    s.controllers.append(s.start(s.world.api))
+    s.settle(5 * MINUTE)  # the world sees to it that there is rest
+    s.finish()
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -73,9 +73,14 @@ def next_need(s: Situation) -> Need | None:
     return Need(CauseKind.SCHEDULE, _scheduled(s, current.promoted.at))
 
 
+def due_at(s: Situation, promoted_at: datetime) -> datetime:
+    """When the schedule says that it is due, whoever was awake then."""
+    return schedule.due_at(s.seen.wish.schedule, promoted_at, s.seen.wish.uid, s.now)
+
+
 def _scheduled(s: Situation, promoted_at: datetime) -> datetime:
     wish, awake = s.seen.wish, s.seen.awake_since
-    due = schedule.due_at(wish.schedule, promoted_at, wish.uid, s.now)
+    due = due_at(s, promoted_at)
     return due if awake is None or awake > s.now else schedule.caught_up_at(wish.schedule, due, awake, wish.uid)
 
 

@@ -152,11 +152,14 @@ def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
     if _switched_off(seen):
         return "suspended"
     takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
-    need = reserving.next_need(Situation(seen, history, now, takeover))
+    situation = Situation(seen, history, now, takeover)
+    need, current = reserving.next_need(situation), history.current
     if need is None:
         return ""
-    # A need of this very moment has no time that stays: it would be another status at each look.
-    return stamp(need.at) if need.kind is CauseKind.SCHEDULE else "due"
+    if need.kind is not CauseKind.SCHEDULE or current is None or current.promoted is None:
+        return "due"  # a need of this very moment has no time that stays: it would be another status at each look
+    # Until when a process puts off what it missed is its own affair: two would write their times by turns.
+    return stamp(reserving.due_at(situation, current.promoted.at))
 
 
 def _switched_off(seen: Observed) -> bool:
