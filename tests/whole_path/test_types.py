@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
 from tests.whole_path.accounts import created, existing, hand_over, mark, published, rds, refused, rotated
 from tests.whole_path.clients import outside
 from tests.whole_path.consumers import GRACE, consumers, never_refused
-from tests.whole_path.world import Shop, until
+from tests.whole_path.world import Json, Shop, until
 
 WRONG = "password authentication failed"
 CLIENTS, ROTATIONS = 4, 10
@@ -75,6 +77,24 @@ def test_a_single_account_is_made_with_its_rights_and_keeps_its_name(shop):
     assert before["username"] == after["username"] == "orders_single"
     assert shop.logs_in(after) == "orders_single_rights"
     assert refused(shop, before) == WRONG
+
+
+def test_a_spec_that_says_less_or_more_is_followed_at_the_next_rotation_by_both_accounts(shop):
+    with shop.postgres.connect("orders", "rotator", "rotators-password") as session:
+        session.execute("CREATE SCHEMA ledger CREATE TABLE entries (n int)")
+
+    def spec(level: str) -> Json:
+        privilege = {"database": "orders", "level": level, "schemas": ["ledger"]}
+        return rds(shop, "follows", created("orders_follows", privileges=[privilege]))
+
+    for number, (level, writes) in enumerate([("ReadWrite", True), ("ReadOnly", False), ("ReadWrite", True)]):
+        shop.apply(spec(level))
+        published(shop, "follows")
+        for secret in rotated(shop, "follows", f"t{number}"):
+            with shop.postgres.connect("orders", secret["username"], secret["password"]) as session:
+                session.execute("SELECT * FROM ledger.entries")
+                with nullcontext() if writes else pytest.raises(InsufficientPrivilege):
+                    session.execute("INSERT INTO ledger.entries VALUES (1)")
 
 
 def test_a_privileged_account_gets_the_role_that_its_target_names(shop):
