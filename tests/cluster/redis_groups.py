@@ -198,11 +198,12 @@ def _knows(group: RedisGroup, port: int, replicas: int, others: int) -> bool:
 
 def until(what: str, true: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for it. A Sentinel whose clock was held up by a busy machine does nothing for half a minute. Raises ServerError."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         with contextlib.suppress(redis.RedisError):
             if true():
                 return
-        if time.monotonic() > deadline:
+        spent = time.monotonic() - began
+        if spent > seconds:
             raise process.ServerError(f"{what}: not ready within {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(max(0.05, min(spent / 10, 0.5)))

@@ -34,14 +34,15 @@ _forks.set_forkserver_preload(
 
 def until(what: str, holds: Callable[[], Any], seconds: float = 120.0) -> Any:
     """What `holds` answers once that is true; polling, because other processes are waited for."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         found = holds()
         if found:
             return found
-        if time.monotonic() > deadline:
+        spent = time.monotonic() - began
+        if spent > seconds:
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(max(0.05, min(spent / 10, 0.5)))
 
 
 def until_nothing_is_left(what: str, left: Callable[[], Any], seconds: float = 150.0) -> None:

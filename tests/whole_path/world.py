@@ -20,12 +20,13 @@ OPERATOR_NAMESPACE = "keyward-system"
 
 def until(what: str, holds: Callable[[], Any], seconds: float = 120.0, pause: float = 0.1) -> Any:
     """What `holds` answers once that is true; polling, because other processes are waited for."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    while (spent := time.monotonic() - began) < seconds:
         found = holds()
         if found:
             return found
-        time.sleep(pause)
+        # Each look costs the API server as much as work does: who waits for long looks seldom, and waits a tenth longer.
+        time.sleep(max(pause, min(spent / 10, 1.0)))
     raise AssertionError(f"{what} did not happen within {seconds:g} s")
 
 
