@@ -29,7 +29,9 @@ _ROOT = "root is a user like others here: its Credential is what many want, and 
 _ONE_RIGHT = "the login is all that a user's value gives: rights are the host's business"
 _HIMSELF = "sshd lets nobody in as another user than the one that was named"
 _PINNED = "a host proves itself by its key, not by a name in a certificate"
-_IN_OVERLAP = "two keys of a user are valid at once: test_overlap asks it of them, and all else is as with passwords"
+_IN_OVERLAP = (
+    "two keys of a user are valid at once, and a change says which one it replaces: test_overlap asks it of them"
+)
 _OTHERS_LINES = "other lines of authorized_keys are other people's keys, and no conflict"
 _OPTIONS = "a line that was exchanged took its options with it: no key follows it, which is tried in test_ssh"
 # As slow as needed, and for this user only.
@@ -160,10 +162,8 @@ class LinuxKeysStage(LinuxStage):
     name = "Linux keys"
     overlaps = True
     unfit: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(
-            ("test_apply", "test_names", "test_outcomes", "test_reach", "test_secrecy", "test_verify"), _IN_OVERLAP
-        ),
-        "test_retire": _KEPT,
+        **LinuxStage.unfit,
+        **dict.fromkeys(("test_apply", "test_names", "test_outcomes"), _IN_OVERLAP),
         "test_somebody_elses_second_value_is_a_conflict_and_stays": _OTHERS_LINES,
         "test_a_value_that_somebody_set_over_ours_is_replaced_and_not_kept": _OPTIONS,
     }
@@ -180,6 +180,9 @@ class LinuxKeysStage(LinuxStage):
 
     def make(self, name: str, password: str) -> None:
         self._server.user(name, None, public(_key(password)))
+
+    def forbid(self, name: str) -> None:
+        self._server.run(f"chage -E 0 {name}")  # a locked password leaves keys as they are
 
     @contextlib.contextmanager
     def stalled(self, name: str) -> Iterator[None]:
