@@ -35,11 +35,7 @@ def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
         ),
     ] = str(_DEFAULTS.metrics_address),
     freeze: Annotated[
-        bool,
-        typer.Option(
-            "--freeze",
-            help="Rotate nothing: project and tell, but reserve and apply no new value where there is one already.",
-        ),
+        bool, typer.Option("--freeze", help="Rotate nothing: make first values, project and tell, but replace none.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=512, help="Credentials that are worked on at once.")] = (
         _DEFAULTS.limits.workers
