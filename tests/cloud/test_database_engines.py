@@ -28,24 +28,6 @@ def system(request, tmp_path) -> Iterator[System]:
         yield found
 
 
-@pytest.fixture
-def mariadb_in_rds(mariadb, tmp_path) -> Iterator[System]:
-    with system_of("RDS", mariadb, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def postgres_in_rds(postgres, tmp_path) -> Iterator[System]:
-    with system_of("RDS", postgres, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def polar(postgres, tmp_path) -> Iterator[System]:
-    with system_of("PolarDB", postgres, tmp_path) as found:
-        yield found
-
-
 async def test_accounts_are_made_one_change_an_attempt_then_given_their_rights_and_the_value_last(system):
     system.there.delay = 0.2
     names, seen = system.accounts.names, []

@@ -20,24 +20,6 @@ def family(request, tmp_path) -> Iterator[System]:
 
 
 @pytest.fixture
-def mariadb_in_rds(mariadb, tmp_path) -> Iterator[System]:
-    with system_of("RDS", mariadb, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def postgres_in_rds(postgres, tmp_path) -> Iterator[System]:
-    with system_of("RDS", postgres, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def polar(postgres, tmp_path) -> Iterator[System]:
-    with system_of("PolarDB", postgres, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
 def polar_mysql(mysql, tmp_path) -> Iterator[System]:
     with system_of("PolarDB", mysql, tmp_path) as found:
         yield found

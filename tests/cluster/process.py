@@ -147,6 +147,14 @@ def serving(server: Server) -> Iterator[Running]:
         running.stop()
 
 
+def pause(spent: float, least: float = 0.05, most: float = 0.5) -> float:
+    """Seconds until the next look, for who has waited so long for another process.
+
+    Each look costs the server that is asked what work does: who waits long looks seldom, and waits a tenth longer.
+    """
+    return max(least, min(spent / 10, most))
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on, below those that outgoing connections take.
 

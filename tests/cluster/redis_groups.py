@@ -206,4 +206,4 @@ def until(what: str, true: Callable[[], bool], seconds: float = 120.0) -> None:
         spent = time.monotonic() - began
         if spent > seconds:
             raise process.ServerError(f"{what}: not ready within {seconds:g} s")
-        time.sleep(max(0.05, min(spent / 10, 0.5)))
+        time.sleep(process.pause(spent))

@@ -94,7 +94,7 @@ def _mend(desk: Desk, cases: tuple[Case, ...], found: Record) -> None:
         left[case.name] = (time.monotonic(), case)
         _look(desk, left, found)
     while left and any(time.monotonic() - began < case.soon + 2 for began, case in left.values()):
-        time.sleep(0.5)
+        time.sleep(0.5)  # the API server and all targets are asked by each look
         _look(desk, left, found)
 
 

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.process import pause
 from tests.kills.points import Passed, Places, Point
 from tests.kills.victim import Run, serve
 
@@ -42,7 +43,7 @@ def until(what: str, holds: Callable[[], Any], seconds: float = 120.0) -> Any:
         spent = time.monotonic() - began
         if spent > seconds:
             raise AssertionError(f"{what} did not happen within {seconds:g} s")
-        time.sleep(max(0.05, min(spent / 10, 0.5)))
+        time.sleep(pause(spent))
 
 
 def until_nothing_is_left(what: str, left: Callable[[], Any], seconds: float = 150.0) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from psycopg.errors import DuplicateDatabase, DuplicateObject
-from tests.cluster import Cluster, definitions
+from tests.cluster import Cluster, definitions, process
 from tests.cluster.postgres import PostgresServer
 from tests.whole_path.api import MERGE, Api, Json, decoded, place
 from tests.whole_path.running import Operator, running
@@ -25,8 +25,7 @@ def until(what: str, holds: Callable[[], Any], seconds: float = 120.0, pause: fl
         found = holds()
         if found:
             return found
-        # Each look costs the API server as much as work does: who waits for long looks seldom, and waits a tenth longer.
-        time.sleep(max(pause, min(spent / 10, 1.0)))
+        time.sleep(process.pause(spent, least=pause, most=max(pause, 1.0)))
     raise AssertionError(f"{what} did not happen within {seconds:g} s")
 
 
