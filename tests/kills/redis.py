@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -14,8 +15,6 @@ from tests.kills.consumers import Consumers, Unanswered
 from tests.kills.lives import AGAIN, CREATION, DELETION, RETURN, ROTATION, Json, Kin, Life, Tale
 from tests.kills.points import Point
 from tests.kills.stage import ADMIN, PASSWORD, Stage
-
-from keyward.kube.kinds import TARGETS
 
 _LIFE = (CREATION, ROTATION, DELETION, RETURN)
 TALES = (
@@ -63,6 +62,20 @@ class RedisLife(Life):
         create = {"name": self.role, "privilege": "ReadWrite"}
         mode = "Dual" if self.kin.is_dual else "Overlap"
         return spec | {"redis": {"targetRef": {"name": self.name}, "accountManagement": mode, "create": create}}
+
+
+@dataclass(slots=True)
+class RedisClusterLife(RedisLife):
+    """See `Life`. Its Target names every node from the start: who looks at it in between would approve one of them alone."""
+
+    nodes: list[int] = field(default_factory=list)
+
+    def surroundings(self, ca_pem: str) -> list[Json]:
+        found = RedisLife.surroundings(self, ca_pem)
+        (target,) = (item for item in found if item["kind"] == "Target")
+        endpoints = [{"host": "127.0.0.1", "port": port} for port in self.nodes]
+        target["spec"]["redis"] |= {"topology": "Cluster", "endpoints": endpoints}
+        return found
 
 
 class RedisStage(Stage):
@@ -154,12 +167,9 @@ class RedisClusterStage(RedisStage):
         for node in self.group.nodes:
             node.admin(ADMIN, password=PASSWORD)
 
-    def life(self, kin: Kin, through: int | None = None) -> Life:
-        life = super().life(kin, through)
-        endpoints = [{"host": "127.0.0.1", "port": node.port} for node in self.group.nodes]
-        block = {"topology": "Cluster", "endpoints": endpoints}
-        self.api.merge(TARGETS, self.namespace, life.name, {"spec": {"redis": block}})
-        return life
+    def _born(self, kin: Kin, name: str, through: int) -> Life:
+        nodes = [node.port for node in self.group.nodes]
+        return RedisClusterLife(kin, name, self.namespace, "0", self.server.port, through, nodes=nodes)
 
     def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
         """What all nodes say together: one that they do not agree on may not log in, and has all that they store."""

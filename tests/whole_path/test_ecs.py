@@ -136,6 +136,9 @@ def test_a_password_of_root_is_proven_by_shadow_and_the_condition_says_so(hosts)
 
 
 def test_changed_host_keys_have_to_be_approved(hosts):
+    hosts.server.user("deploy-known", "as-it-was")
+    hosts.apply(*hosts.credential("known", "deploy-known", "Password", "as-it-was"))
+    hosts.published("known")  # the admin Secret vouches for the host by now
     target = hosts.target()
     target["ecs"]["hostKeys"] = target["ecs"]["hostKeys"][:1]
     hosts.apply(hosts.made("Target", "changed", target))
