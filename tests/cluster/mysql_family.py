@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import ssl
-import subprocess
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -162,19 +161,7 @@ class FamilyServer(Housed):
 
     def run(self, argv: Sequence[str]) -> None:
         """Run a tool of the server as the unprivileged user. Raises ServerError with what it said."""
-        uid = process.unprivileged_id()
-        answer = subprocess.run(
-            list(argv),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-        )
-        if answer.returncode:
-            raise process.ServerError(f"{argv[0]} failed:\n{(answer.stdout + answer.stderr)[-2000:]}")
+        process.run_tool(argv, self.folder)
 
     def _settings(self) -> dict[str, str]:
         chosen = {

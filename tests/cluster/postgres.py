@@ -142,7 +142,6 @@ class PostgresServer(Housed):
         (data / "pg_hba.conf").write_text(_HBA.format(auth=self.auth), encoding="ascii")
 
     def _initdb(self, data: Path, secret: Path) -> None:
-        uid = process.unprivileged_id()
         argv = [
             str(self.programs / "initdb"),
             "-D",
@@ -154,19 +153,8 @@ class PostgresServer(Housed):
             "scram-sha-256",
         ]
         argv += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        answer = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-        )
+        process.run_tool(argv, self.folder)
         secret.unlink()
-        if answer.returncode:
-            raise process.ServerError(f"initdb failed:\n{answer.stderr[-2000:]}")
 
     def _give(self, path: Path) -> None:
         uid = process.unprivileged_id()

@@ -147,6 +147,37 @@ def serving(server: Server) -> Iterator[Running]:
         running.stop()
 
 
+def run_tool(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a program of a server's as the unprivileged user; neither it nor what it starts outlives us.
+
+    Raises:
+        ServerError: it failed; the text ends with what it said.
+    """
+    uid = unprivileged_id()
+    with subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    ) as child:
+        try:
+            said, _ = child.communicate()
+        except BaseException:
+            if child.returncode is None:
+                # A script's children would work on after a Ctrl-C that ended the script.
+                os.killpg(child.pid, signal.SIGKILL)
+            raise
+    if child.returncode:
+        raise ServerError(f"{Path(argv[0]).name} failed:\n{said[-2000:]}")
+
+
 def pause(spent: float, least: float = 0.05, most: float = 0.5) -> float:
     """Seconds until the next look, for who has waited so long for another process.
 

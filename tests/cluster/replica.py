@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,19 +39,6 @@ class Replica(PostgresServer):
             settings.write(f"port = '{self.port}'\n")
 
     def _copy(self, data: Path) -> None:
-        uid = process.unprivileged_id()
         argv = [str(binaries() / "pg_basebackup"), "-D", str(data), "-h", "127.0.0.1", "-p", str(self.primary.port)]
         argv += ["-U", SUPERUSER, "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
-        answer = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tempfile.gettempdir(),
-            env=os.environ | {"PGPASSWORD": SUPERUSER_PASSWORD},
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
-        )
-        if answer.returncode:
-            raise process.ServerError(f"pg_basebackup failed:\n{answer.stderr[-2000:]}")
+        process.run_tool(argv, Path(tempfile.gettempdir()), os.environ | {"PGPASSWORD": SUPERUSER_PASSWORD})

@@ -106,10 +106,13 @@ def running(
             stderr=out,
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            start_new_session=True,  # a Ctrl-C is for us: it is asked to stop in its turn
         )
     operator, record = Operator(process, log, address), owned.record(process.pid)
     try:
         yield operator
+    except KeyboardInterrupt:
+        raise
     except BaseException:
         sys.stderr.write(log.read_text()[-6000:])
         raise
