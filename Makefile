@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+# Hundreds of processes import the same modules: where bytecode is not kept, each of them compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests wait for clocks and other processes now and then: five files at once keep two processors busy,
 # and six take longer. Each takes 1.4 GB.
 JOBS ?= $(shell awk -v processors="$$(nproc)" '/^MemAvailable/ { fit = int($$2 / 1400000); most = int(2.5 * processors); \
