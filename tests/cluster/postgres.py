@@ -171,6 +171,7 @@ class PostgresServer(Housed):
             "ssl_key_file": str(self.folder / "server.key"),
             "password_encryption": "scram-sha-256",
             "fsync": "off",
+            "autovacuum": "off",  # one more process for each database and minute, of a server that lives for minutes
             "max_connections": "300",
             "shared_buffers": "16MB",
             "log_statement": "all" if self.log_statements else "none",
