@@ -18,8 +18,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The cycles of a test are few and its objects many: to look for the former again and again is a seventh of what lives cost.
 gc.set_threshold(50_000, 20, 50)
-# Kubernetes' programs collect garbage seldom while they are small: a sixth of what the API server costs.
+# Kubernetes' programs collect garbage seldom while they are small: a sixth of what the API server costs. And each keeps to one
+# processor, as there are more of them than processors: a tenth, and a quarter of etcd, is what their threads cost each other.
 os.environ.setdefault("GOGC", "400")
+os.environ.setdefault("GOMAXPROCS", "1")
 os.environ.setdefault("GOMEMLIMIT", "512MiB")
 
 # Redis' client reads all that the machine trusts for each connection, beside the CA that it is told: two fifths of what such
