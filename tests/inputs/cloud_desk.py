@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cloud import rds, tair
+from tests.cloud import polardb, rds, tair
 from tests.cloud.databases import Instances
 from tests.cloud.ecs import Ecs, LinuxHost
 from tests.cloud.ecs import Fleet as Hosts
 from tests.cloud.hosts import ECS_VERSION, OOS_VERSION
 from tests.cloud.oos import Oos
+from tests.cloud.polardb import Polardb
 from tests.cloud.ram import Key
 from tests.cloud.rds import Rds
 from tests.cloud.signatures import Call
@@ -23,13 +24,14 @@ from tests.cloud.tair import Tair
 from tests.cloud.windows import WindowsHost
 from tests.cluster import Cluster
 from tests.cluster.mysql_family import FamilyServer
+from tests.cluster.postgres import PostgresServer
 from tests.cluster.redis import RedisServer
 from tests.cluster.sshd import SshServer
 from tests.inputs.desk import Desk
 from tests.whole_path.running import Operator, limited, running
 from tests.whole_path.world import OPERATOR_NAMESPACE, Json, keyward
 
-SERVICES = {"rds": ("RDS",), "redis": ("Tair",), "ecs": ("ECS", "OOS"), "ram": ("RAM", "STS")}
+SERVICES = {"rds": ("RDS",), "polardb": ("PolarDB",), "redis": ("Tair",), "ecs": ("ECS", "OOS"), "ram": ("RAM", "STS")}
 DATABASE = "orders_inputs"
 CHANGING = ("Create", "Reset", "Modify", "Grant", "Revoke", "Delete", "Update")
 """How the actions begin that change something, but for RunCommand."""
@@ -42,6 +44,7 @@ class Servers:
     """What stands behind the instances. `other` is a server that none of them is on."""
 
     sql: FamilyServer
+    postgres: PostgresServer
     redis: RedisServer
     other: RedisServer
     word: RedisServer  # knows no user names
@@ -57,6 +60,7 @@ class CloudDesk(Desk):
         self.cloud, self.behind = cloud, servers
         self.rds, self.mysql = Rds(servers.sql, "rm-bp1main"), Rds(servers.sql, "rm-bp1mysql")
         self.mysql.engine = "MySQL"
+        self.polar = Polardb(servers.postgres, "pc-bp1main")
         self.tair = Tair(servers.redis, instance="r-bp1main")
         self.old = Tair(servers.redis, instance="r-bp1old")
         self.old.engine_version = "2.8"
@@ -80,6 +84,7 @@ class CloudDesk(Desk):
             host.parameters = oos.read
         self.cloud.products |= {
             rds.VERSION: Instances(self.rds, self.mysql),
+            polardb.VERSION: self.polar,
             tair.VERSION: caches,
             ECS_VERSION: Hosts(*hosts),
             OOS_VERSION: oos,
@@ -97,6 +102,7 @@ class CloudDesk(Desk):
     def prepare(self) -> None:
         self.install()
         self.behind.sql.database(DATABASE)
+        self.behind.postgres.database(DATABASE)
         spaces = [keyward("Namespace", name, {}) for name in (OPERATOR_NAMESPACE, self.namespace)]
         for space in spaces:
             space |= {"apiVersion": "v1"}
@@ -109,11 +115,12 @@ class CloudDesk(Desk):
         super().close()
         for name in self.keys:
             self.api.delete("secret", self.title(name), OPERATOR_NAMESPACE)
-        for found in (self.rds, self.mysql):
+        for found in (self.rds, self.mysql, self.polar):
             found.close()
         for one in (self.tair, self.old, self.word, self.linux, self.off, self.windows):
             one.close()
         self.behind.sql.sql(f"DROP DATABASE {DATABASE}")
+        self.behind.postgres.sql(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
     # --- what was asked of the cloud ---
 
@@ -184,12 +191,14 @@ class CloudDesk(Desk):
 
 
 @contextmanager
-def cloud_desk(cluster: Cluster, sql: FamilyServer, ssh: SshServer, folder: Path) -> Iterator[CloudDesk]:
+def cloud_desk(
+    cluster: Cluster, databases: tuple[FamilyServer, PostgresServer], ssh: SshServer, folder: Path
+) -> Iterator[CloudDesk]:
     """Prepared; the operator is not started."""
     with ExitStack() as stack:
         caches = [stack.enter_context(RedisServer(log_statements=True)) for _ in range(3)]
         cloud = stack.enter_context(StandIn(folder / "cloud"))
-        desk = CloudDesk(cluster, cloud, Servers(sql, *caches, ssh, folder))
+        desk = CloudDesk(cluster, cloud, Servers(*databases, *caches, ssh, folder))
         desk.prepare()
         stack.callback(desk.close)
         yield desk
