@@ -10,13 +10,16 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster import binaries, debian, process
+from tests.cluster.host_users import HostUsers
 from tests.cluster.housed import Housed
 from tests.cluster.progress import progress
 
@@ -34,8 +37,24 @@ mount -t tmpfs -o mode=755,size=16m tmpfs "$2/root/run"
 mkdir -p "$2/root/run/sshd"
 exec chroot "$2/root" /bin/sh -c 'echo up; exec sleep infinity'
 """
-# A refused password is told at once, not after the seconds that PAM waits to slow down who guesses.
-_AT_ONCE = "sed -i 's/pam_unix.so nullok/& nodelay/' /etc/pam.d/common-auth"
+# What PAM does at each login and at each change of user is what decides about it, and nothing else: no message of the day, no
+# mail, no limits. A refused password is told at once, not after the seconds that PAM waits to slow down who guesses, and a hash
+# costs as little as its kind allows.
+_PAM = {
+    "sshd": """
+@include common-auth
+account required pam_nologin.so
+@include common-account
+@include common-session
+@include common-password
+""",
+    "runuser": "auth sufficient pam_rootok.so\nsession required pam_permit.so\n",
+    "sudo": "@include common-auth\n@include common-account\n@include common-session-noninteractive\n",
+}
+_PAM_EDITS = {
+    "common-auth": ("pam_unix.so nullok", "pam_unix.so nullok nodelay"),
+    "common-password": ("yescrypt", "yescrypt rounds=3"),
+}
 # Answers whatever the client asks a person.
 _ASKPASS = """#!/bin/sh
 printf '%s\\n' "$KEYWARD_TEST_VALUE"
@@ -51,6 +70,9 @@ MaxStartups 200
 UseDNS no
 PidFile none
 PrintMotd no
+PrintLastLog no
+# The key exchange that OpenSSH prefers costs its client 60 ms each time.
+KexAlgorithms curve25519-sha256
 """
 
 
@@ -80,13 +102,18 @@ class SshServer(Housed):
 
     def _prepare(self) -> None:
         self._boot(ensure())
-        self.run(_AT_ONCE)
+        for name, text in _PAM.items():
+            self.path(f"/etc/pam.d/{name}").write_text(text, encoding="ascii")
+        for name, (old, new) in _PAM_EDITS.items():
+            path = self.path(f"/etc/pam.d/{name}")
+            path.write_text(path.read_text(encoding="ascii").replace(old, new), encoding="ascii")
         self.configure(self.config)
 
     def start(self) -> None:
         """Start sshd and wait until it answers."""
         if self._sshd is None:
-            argv = [*self.inside(), "/usr/sbin/sshd", "-D", "-e", "-p", str(self.port)]
+            # -r: it does not start itself anew, with all its keys, for each connection.
+            argv = [*self.inside(), "/usr/sbin/sshd", "-D", "-e", "-r", "-p", str(self.port)]
             argv += [word for address in self.listen for word in ("-o", f"ListenAddress={address}")]
             self._sshd = process.start(
                 process.Server(
@@ -103,9 +130,7 @@ class SshServer(Housed):
         if self._sshd is not None:
             self._sshd.kill()
             self._sshd = None
-            self.run(
-                "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in sshd:*) kill -9 ${p#/proc/};; esac; done; true"
-            )
+            self._kill(lambda _user, said: said.startswith(b"sshd:"))
 
     def _end(self) -> None:
         self.stop()
@@ -115,7 +140,7 @@ class SshServer(Housed):
 
     def configure(self, lines: str) -> None:
         """Write sshd_config anew; it holds from the next start on."""
-        self.run("cat > /etc/ssh/sshd_config", _CONFIG + lines + "\n")
+        self.path("/etc/ssh/sshd_config").write_text(_CONFIG + lines + "\n", encoding="utf-8")
 
     # --- what a person does ---
 
@@ -139,7 +164,7 @@ class SshServer(Housed):
 
     def user(self, name: str, password: str | None = None, *keys: str) -> None:
         """Make a user with a home, a password and lines in authorized_keys."""
-        self.run(f"useradd --badname -m -s /bin/sh '{name}'")
+        self.users.add(name)
         if password is not None:
             self.run("chpasswd", f"{name}:{password}\n")
         if keys:
@@ -147,18 +172,24 @@ class SshServer(Housed):
 
     def keys(self, name: str, content: str) -> None:
         """Write authorized_keys of a user."""
-        self.run(
-            f"h=$(getent passwd '{name}' | cut -d: -f6) && mkdir -p $h/.ssh && cat > $h/.ssh/authorized_keys && "
-            f"chmod 700 $h/.ssh && chmod 600 $h/.ssh/authorized_keys && chown -R '{name}': $h/.ssh",
-            content,
-        )
+        self.users.write_keys(name, content)
 
     def admin(self, name: str, key: str) -> None:
         """Make an admin login: a user with this key that may become root without a password."""
         self.user(name, None, key)
-        self.run(
-            f"cat > /etc/sudoers.d/{name} && chmod 440 /etc/sudoers.d/{name}", f"{name} ALL=(root) NOPASSWD: /bin/sh\n"
-        )
+        self.may_be_root(name)
+
+    def may_be_root(self, name: str) -> None:
+        """Let a user become root without a password."""
+        file = self.path(f"/etc/sudoers.d/{name}")
+        file.write_text(f"{name} ALL=(root) NOPASSWD: /bin/sh\n", encoding="ascii")
+        file.chmod(0o440)
+
+    def drop(self, names: Collection[str]) -> None:
+        """Users with all that they run and have."""
+        numbers = {self.path(f"/home/{name}").stat().st_uid for name in names if self.path(f"/home/{name}").exists()}
+        self._kill(lambda user, _said: user in numbers)
+        self.users.drop(names)
 
     def mount(self, path: str, options: str) -> None:
         """Lay a file system in memory over a folder of the host; it goes with the host."""
@@ -169,6 +200,10 @@ class SshServer(Housed):
     def path(self, inside: str) -> Path:
         """A file of the host, as this machine reaches it."""
         return Path(f"/proc/{self._first()}/root{inside}")
+
+    @property
+    def users(self) -> HostUsers:
+        return HostUsers(self.path(""))
 
     def lets_in(self, name: str, *, key: bytes | None = None, password: str = "") -> bool:
         """Whether OpenSSH's own client is let in, with a private key or else with a password."""
@@ -200,11 +235,12 @@ class SshServer(Housed):
 
     def shadow(self, name: str) -> list[str]:
         """The fields of a user's line in /etc/shadow."""
-        return self.run(f"getent shadow '{name}'").rstrip("\n").split(":")
+        return self.users.shadow(name)
 
     def host_keys(self) -> tuple[str, ...]:
         """The public keys that the host proves itself with."""
-        return tuple(" ".join(line.split()[:2]) for line in self.run("cat /etc/ssh/ssh_host_*_key.pub").splitlines())
+        files = sorted(self.path("/etc/ssh").glob("ssh_host_*_key.pub"))
+        return tuple(" ".join(file.read_text(encoding="ascii").split()[:2]) for file in files)
 
     def records(self) -> bytes:
         """Everything that the host wrote down: sshd's log, and every process with its arguments."""
@@ -234,9 +270,20 @@ class SshServer(Housed):
         assert self._host is not None
         return Path(f"/proc/{self._host.pid}/task/{self._host.pid}/children").read_text(encoding="ascii").split()[0]
 
+    def _kill(self, wanted: Callable[[int, bytes], bool]) -> None:
+        """Kill processes of the host that are wanted, by their user and by how they are shown."""
+        space = Path(f"/proc/{self._first()}/ns/pid").readlink()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (
+                    wanted(folder.stat().st_uid, (folder / "cmdline").read_bytes())
+                    and (folder / "ns/pid").readlink() == space
+                ):
+                    os.kill(int(folder.name), signal.SIGKILL)
+
     def inside(self) -> list[str]:
         """What a command begins with that root runs on the host."""
-        return ["nsenter", "-t", self._first(), "--mount", "--pid", "--root", "--wd=/", "--"]
+        return ["nsenter", "-t", self._first(), "--mount", "--pid", "--root", "--wd", "--"]
 
 
 def ensure() -> Path:

@@ -31,6 +31,26 @@ def test_its_users_and_mounts_are_its_own_and_nothing_is_left():
     assert not process.accepts(host.port)
 
 
+def test_its_users_are_as_useradd_makes_them():
+    with SshServer() as host:
+        host.run("useradd --badname -m -s /bin/sh theirs")
+        host.user("ours")
+
+        def of(name: str) -> str:
+            files = ("passwd", "shadow", "group", "gshadow")
+            lines = [line for file in files for line in host.path(f"/etc/{file}").read_text().splitlines()]
+            number = host.run(f"id -u {name}").strip()
+            found = [line for line in lines if line.startswith(f"{name}:")]
+            found.append(host.run(f"stat -c '%a %u %g' /home/{name}; id {name}"))
+            return "\n".join(found).replace(name, "NAME").replace(number, "NUMBER")
+
+        assert of("ours") == of("theirs")
+        before = host.run("cat /etc/passwd /etc/shadow /etc/group /etc/gshadow")
+        host.user("gone")
+        host.drop({"gone"})
+        assert host.run("cat /etc/passwd /etc/shadow /etc/group /etc/gshadow; ls /home") == f"{before}ours\ntheirs\n"
+
+
 def test_an_outage_ends_and_its_users_are_there():
     with SshServer() as host:
         host.user("somebody", "a password")

@@ -134,7 +134,7 @@ class HostUser:
 
     def file(self) -> str:
         """authorized_keys as it stands."""
-        return self.server.run(f"cat ~{self.name}/.ssh/authorized_keys")
+        return self.server.users.keys(self.name)
 
     def logs_in(self, value: Sensitive) -> bool:
         """Whether OpenSSH's own client is let in with this private key."""

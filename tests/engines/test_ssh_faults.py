@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.cluster.proxy import FaultProxy
@@ -348,9 +350,18 @@ async def test_a_change_that_outlives_its_client_never_undoes_a_later_one():
 
 async def _free(user: HostUser) -> None:
     """Wait until no session holds the lock on the user any more: what it left running is over."""
-    lock = f"/run/keyward/{user.name}.lock"
-    script = f"mkdir -p -m 700 /run/keyward && flock -n {lock} true && echo free || true"
-    await _until(lambda: user.server.run(script) == "free\n")
+    await _until(lambda: not _is_locked(user.server.path(f"/run/keyward/{user.name}.lock")))
+
+
+def _is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 async def _until(state) -> None:

@@ -9,9 +9,10 @@ from keyward.errors import KeywardError
 
 # Programs of the script that the user runs, each of which ends the shell around it when it is told to.
 _DEADLY = """#!/bin/sh
-[ "$(id -u)" != 0 ] && [ "$(cat /tmp/die)" = "{tool} before" ] && kill -9 $PPID
+read -r die </tmp/die
+[ ! -O /proc/1 ] && [ "$die" = "{tool} before" ] && kill -9 $PPID
 /usr/bin/{tool}.real "$@"; r=$?
-[ "$(id -u)" != 0 ] && [ "$(cat /tmp/die)" = "{tool} after" ] && kill -9 $PPID
+[ ! -O /proc/1 ] && [ "$die" = "{tool} after" ] && kill -9 $PPID
 exit $r
 """
 _TOOLS = ("mktemp", "base64", "sha256sum", "stat", "chmod", "sync", "mv")
@@ -21,7 +22,8 @@ async def test_killed_before_or_after_any_program_of_a_write_nobody_is_locked_ou
     with SshServer() as server:
         user, old, theirs = HostUser(server), key_pair(), key_pair()
         server.user(user.name, None, f"{public(theirs)} laptop", f"restrict {public(old)}")
-        server.run("touch /tmp/die")
+        die, folder = server.path("/tmp/die"), server.path(f"/home/{user.name}/.ssh")
+        die.touch()
         for tool in _TOOLS:
             server.run(f"mv /usr/bin/{tool} /usr/bin/{tool}.real")
             server.run(
@@ -37,16 +39,16 @@ async def test_killed_before_or_after_any_program_of_a_write_nobody_is_locked_ou
                     (user.apply(new, old), (before, whole)),
                     (user.end(new, old), (whole, before)),
                 ):
-                    server.run(f"echo {tool} {moment} > /tmp/die")
+                    die.write_text(f"{tool} {moment}\n", encoding="ascii")
                     try:
                         await change
                     except KeywardError:
                         killed += 1
-                    server.run("echo > /tmp/die")
+                    die.write_text("\n", encoding="ascii")
                     assert user.file() in ends
                     await (user.apply(new, old) if ends[0] == before else user.end(new, old))
                     assert user.file() == ends[1]
-                    assert server.run(f"ls -A ~{user.name}/.ssh") == "authorized_keys\n"
+                    assert [entry.name for entry in folder.iterdir()] == ["authorized_keys"]
         assert killed > len(_TOOLS)
         await user.verify(old)
         await user.verify(theirs)

@@ -117,17 +117,13 @@ class HostStage(Stage):
 
     def _files(self) -> dict[str, list[str]]:
         """Lines of authorized_keys, by user."""
-        script = 'cd /home; for f in k*/.ssh/authorized_keys; do [ -e $f ] && sed "s|^|${f%%/*} |" $f; done; true'
-        found: dict[str, list[str]] = {}
-        for line in self.server.run(script).splitlines():
-            user, _, rest = line.partition(" ")
-            found.setdefault(user, []).append(rest)
-        return found
+        files = self.server.path("/home").glob("k*/.ssh/authorized_keys")
+        return {file.parent.parent.name: file.read_text(encoding="utf-8").splitlines() for file in files}
 
     def roles(self) -> dict[str, tuple[bool, str | None, str | None]]:
         """Of every user: whether its password opens it, no mark, and what is stored of its password and its keys."""
         files = self._files()
-        rows = [line.split(":") for line in self.server.run("grep ^k /etc/shadow || true").splitlines()]
+        rows = [row for row in self.server.users.shadows() if row[0].startswith("k")]
         return {name: (stored[0] != "!", None, f"{stored} {files.get(name)}") for name, stored, *_ in rows}
 
     def _value(self, secret: dict[str, str]) -> str:
@@ -143,8 +139,7 @@ class HostStage(Stage):
     # --- the end ---
 
     def _drop(self, lives: list[Life]) -> None:
-        for life in lives:
-            self.server.run(f"pkill -9 -u {life.role}; userdel -f -r {life.role} 2>/dev/null; true")
+        self.server.drop({life.role for life in lives})
 
 
 class HostConsumers(Consumers):

@@ -58,7 +58,7 @@ class HostShop(Shop):
         )
 
     def keys(self, user: str) -> str:
-        return self.server.run(f"cat ~{user}/.ssh/authorized_keys")
+        return self.server.users.keys(user)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def shop(control_plane, ssh_server, tmp_path_factory) -> Iterator[EcsShop]:
 
 
 def key_lines(server: SshServer, user: str) -> str:
-    return server.run(f"cat ~{user}/.ssh/authorized_keys")
+    return server.users.keys(user)
 
 
 def test_a_key_pair_is_published_and_each_rotation_keeps_the_one_before_for_the_grace(shop, ssh_server):

@@ -144,7 +144,7 @@ class LinuxStage(Stage):
     # --- how a person looks ---
 
     def exists(self, name: str) -> bool:
-        return bool(self._server.run(f"getent passwd {name} || true"))
+        return self._server.users.has(name)
 
     def logs_in(self, name: str, password: str) -> bool:
         return self._server.lets_in(name, password=password)
