@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from itertools import groupby
 
 from keyward.engines.ssh import errors, lines
 from keyward.engines.ssh.caller import Answer, Caller
@@ -38,8 +39,9 @@ async def read(shell: Caller, user: User, *keys: PublicKey) -> KeyFile:
         Retry: as the host answers.
     """
     places = [_Place(user, path) for path in dict.fromkeys(user.key_files())]
-    answers = await shell.calls(*(("kw_read", place.writer, place.path, place.top) for place in places))
-    found = [_found(shell, place, answer) for place, answer in zip(places, answers, strict=True)]
+    groups = [list(alike) for _, alike in groupby(places, lambda place: (place.writer, place.top))]
+    answers = await shell.calls(*(("kw_read", of[0].writer, of[0].top, *(place.path for place in of)) for of in groups))
+    found = [file for of, answer in zip(groups, answers, strict=True) for file in _found(shell, of, answer)]
     for key in keys:
         if sum(lines.holds(file.content or b"", key) for file in found) > 1:
             text = f"user {user.name!r}: a key has more than one line, and nobody can tell whose options hold: remove all but one"
@@ -60,7 +62,7 @@ class _Place:
 
     @property
     def writer(self) -> str:
-        return self.user.name if self.is_below_home else "root"
+        return self.user.name if self.is_below_home and self.user.uid else "root"
 
     @property
     def top(self) -> str:
@@ -68,23 +70,29 @@ class _Place:
         return self.user.home if self.is_below_home else "/"
 
 
-def _found(shell: Caller, place: _Place, answer: Answer) -> KeyFile:
-    user = place.user
+def _found(shell: Caller, places: list[_Place], answer: Answer) -> list[KeyFile]:
+    """The files of an answer: of each the modes that matter, and then what is in it."""
+    unread = Blocked(Reason.KEY_FILE_UNUSABLE, f"{' or '.join(repr(place.path) for place in places)} cannot be read")
     if answer.status:
-        failure = errors.of_status(answer.status, answer.said)
-        raise _at(shell, failure or Blocked(Reason.KEY_FILE_UNUSABLE, f"{place.path!r} cannot be read"))
-    content: bytes | None = None
-    for line in answer.said.splitlines():
+        raise _at(shell, errors.of_status(answer.status, answer.said) or unread)
+    found: list[KeyFile] = []
+    for line in answer.said.split(b"\n"):
         what, _, rest = line.partition(b" ")
-        if what == b"mode" and user.settings.get("strictmodes", "yes") == "yes":
-            _judge_mode(shell, user, rest.split(b" "))
-        elif what == b"file":
-            content = base64.b64decode(rest)
-    return KeyFile(user, place.writer, place.path, content)
+        if what == b"mode":
+            _judge_mode(shell, places[0].user, rest)
+        elif what in (b"file", b"absent") and len(found) < len(places):
+            place, content = places[len(found)], base64.b64decode(rest) if what == b"file" else None
+            found.append(KeyFile(place.user, place.writer, place.path, content))
+    if len(found) < len(places):
+        raise _at(shell, unread)
+    return found
 
 
-def _judge_mode(shell: Caller, user: User, found: list[bytes]) -> None:
-    mode, owner, path = int(found[0], 8), int(found[1]), base64.b64decode(found[2]).decode("utf-8", "replace")
+def _judge_mode(shell: Caller, user: User, found: bytes) -> None:
+    if user.settings.get("strictmodes", "yes") != "yes":
+        return
+    number, uid, rest = found.split(b" ", 2)
+    mode, owner, path = int(number, 8), int(uid), rest.rpartition(b" ")[0].decode("utf-8", "replace")
     if owner not in (0, user.uid):
         text = f"{path!r} is neither the user's nor root's, and StrictModes of sshd then takes no key: chown it"
     elif mode & _FOR_OTHERS:
