@@ -11,10 +11,12 @@ import base64
 import binascii
 import itertools
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, Protocol
 
 from tests.cloud.signatures import Call, Refused
@@ -55,15 +57,17 @@ class LinuxHost:
     system: str = "Linux"
 
     def run(self, script: str) -> Ran:
-        run = "f=$(mktemp) && cat >$f && /bin/sh $f; r=$?; rm -f $f; exit $r"
-        answer = subprocess.run(
-            [*self.server.inside(), "/bin/sh", "-c", run],
-            input=script.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            env={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/root"},
-        )
+        with tempfile.NamedTemporaryFile(dir=self.server.path("/tmp")) as file:
+            file.write(script.encode())
+            file.flush()
+            answer = subprocess.run(
+                [*self.server.inside(), "/bin/sh", f"/tmp/{Path(file.name).name}"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+                env={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "HOME": "/root"},
+            )
         return Ran(answer.returncode, answer.stdout)
 
 
