@@ -59,14 +59,16 @@ def test_a_user_s_entry_is_read_field_by_field_also_where_fields_are_empty(ssh_s
     name = f"fields{SHELLS.index(shell)}"
     ssh_server.user(name)
     ssh_server.run(f"usermod -c '* of ours' {name} && chage -E 20000 -M 90 -d 19000 {name} && passwd -qd {name}")
-    _, (status, said), nobody = answers(ssh_server, shell, ("kw_look", name), ("kw_look", "nobody-knows"))
+    calls = (("kw_look", name), ("kw_entry", name), ("kw_look", "nobody-knows"), ("kw_entry", "nobody-knows"))
+    _, (status, said), (again, entry), *nobody = answers(ssh_server, shell, *calls)
     assert status == 0
     words = dict(line.partition(" ")[::2] for line in said.decode().splitlines())
     assert (words["home"], words["set"], words["shadow"]) == (f"/home/{name}", "open", "yes")
     assert words["age"] == "19000:90::20000"
     assert words["uid"] == ssh_server.run(f"id -u {name}").strip()
     assert "authorizedkeysfile" in words
-    assert nobody == (0, b"none")
+    assert (again, said.startswith(entry), b"authorizedkeysfile" in entry) == (0, True, False)
+    assert nobody == [(0, b"none")] * 2
 
 
 @pytest.mark.parametrize("shell", SHELLS)

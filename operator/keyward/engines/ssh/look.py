@@ -67,13 +67,13 @@ class User:
         return path if path.startswith("/") else posixpath.join(self.home, path)
 
 
-async def user(shell: Caller, name: str) -> User | None:
-    """The user of this name; None if the host has none.
+async def user(shell: Caller, name: str, settings: dict[str, str] | None = None) -> User | None:
+    """The user of this name; None if the host has none. `settings` are sshd's where they were asked for before.
 
     Raises:
         Retry, Blocked: the host could not be asked, or what it says cannot be understood.
     """
-    answer = await shell.call("kw_look", name)
+    answer = await shell.call("kw_look" if settings is None else "kw_entry", name)
     said = answer.said.decode("utf-8", "replace")
     if answer.status == 0 and said.strip() == _NONE:
         return None
@@ -90,7 +90,7 @@ async def user(shell: Caller, name: str) -> User | None:
         local=words.get("shadow") == "yes",
         password=words["set"],
         expired=_expired(words["age"], int(words["today"])),
-        settings={key.lower(): value for key, value in words.items()},
+        settings={key.lower(): value for key, value in words.items()} if settings is None else settings,
     )
 
 

@@ -102,8 +102,8 @@ kw_tools() {
   done
 }
 # Each of those below is called in a shell of its own, by kw_do: what it sets ends with it.
-kw_look() {
-  p=$(getent passwd "$1") || { r=$?; [ "$r" != 2 ] || { printf none; return 0; }; return "$r"; }
+kw_entry() {
+  p=$(getent passwd "$1") || { r=$?; [ "$r" != 2 ] || { printf none; r=0; }; return "$r"; }
   s=$(getent shadow "$1") || s=
   set -f; IFS=:
   set -- "$1" $p; printf 'uid %s\nhome %s\n' "$4" "$7"
@@ -111,6 +111,10 @@ kw_look() {
   case ${3-} in '') k=open;; '!'*) k=locked;; '*'*) k=none;; *) k=set;; esac
   printf 'shadow %s\nset %s\nage %s:%s:%s:%s\n' "${s:+yes}" "$k" "${4-}" "${6-}" "${8-}" "${9-}"
   printf 'today %s\n' "$(($(date +%s) / 86400))"
+}
+kw_look() {
+  kw_entry "$1" || return
+  [ -n "$p" ] || return 0
   command -v sshd >/dev/null || { printf 'nosshd\n'; return 0; }
   sshd -T -C "user=$1,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22" 2>/dev/null || printf 'nosshd\n'
 }

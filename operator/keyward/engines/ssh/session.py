@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
@@ -37,6 +37,7 @@ class Session:
 
     shell: Caller
     in_clear: bool = False  # passwords go to the host as they are, for a policy that insists on judging them
+    _settings: dict[str, dict[str, str]] = field(default_factory=dict)  # of sshd, by user: told by a start of it
 
     async def inspect(self, accounts: AccountSet) -> Inspection:
         names.check(accounts.names)
@@ -106,9 +107,15 @@ class Session:
         return await self._states(accounts)
 
     async def _states(self, accounts: AccountSet) -> Inspection:
-        found = {name: await look.user(self.shell, name) for name in accounts.names}
+        found = {name: await self._look(name) for name in accounts.names}
         states = {name: look.state_of(one, key_pair=accounts.key_pair) for name, one in found.items()}
         return Inspection(states, keeps_marks=False)
+
+    async def _look(self, name: str) -> User | None:
+        found = await look.user(self.shell, name, self._settings.get(name))
+        if found is not None:
+            self._settings[name] = found.settings
+        return found
 
     async def _as_judged(self, account: str, accounts: AccountSet, expected: Inspection) -> User:
         """The user, if the world is as it was judged; raises otherwise."""
@@ -117,7 +124,7 @@ class Session:
             raise Blocked(
                 Reason.ACCOUNT_MISSING, f"user {account!r} is not on the host: create it, or correct the name"
             )
-        now = await look.user(self.shell, account)
+        now = await self._look(account)
         state = look.state_of(now, key_pair=accounts.key_pair)
         if now is None or (state.exists, state.can_login) != (judged.exists, judged.can_login):
             raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"user {account!r} changed after it was judged")
@@ -179,7 +186,7 @@ class Session:
         return errors.of_status(1, said) or Unsettled(Reason.UNKNOWN_OUTCOME, "chpasswd failed")
 
     async def _end(self, ending: Ending, before_send: BeforeSend, sending: _Sending) -> None:
-        user = await look.user(self.shell, ending.account)
+        user = await self._look(ending.account)
         if user is None:
             return  # nothing of it is left
         old, kept = values.public_key(ending.old), values.public_key(ending.keep)

@@ -20,6 +20,7 @@ from keyward.errors import Blocked, KeywardError, Reason, Retry, Unsettled
 from keyward.sensitive import Sensitive
 
 _CHANGING: Final = frozenset({"kw_write", "kw_swap", "kw_terminate"})
+_LOOKING: Final = frozenset({"kw_look", "kw_entry"})
 _MADE: Final = Answer(0, b"")
 
 
@@ -38,7 +39,7 @@ class CommandShell:
         if function == "kw_lock":
             self._lock = (args[0], int(args[1]))
             return _MADE  # by each script anew
-        if function == "kw_look":
+        if function in _LOOKING:
             return await self._look(args[0])
         return (await self._run((function, *args)))[0]
 
