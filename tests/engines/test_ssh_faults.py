@@ -258,9 +258,12 @@ async def test_a_host_that_nobody_vouches_for_gets_no_login(user: HostUser, keys
 
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
-async def test_one_pinned_key_of_the_host_is_enough(user: HostUser, kind: str):
-    user.server.user(user.name)
-    await _inspect(user, replace(user.place, host_keys=tuple(k for k in user.server.host_keys() if k.startswith(kind))))
+async def test_one_pinned_key_of_the_host_is_enough(kind: str):
+    with SshServer(kinds=("ecdsa", "ed25519", "rsa")) as server:
+        user = HostUser(server)
+        server.user(user.name)
+        (key,) = (key for key in server.host_keys() if key.startswith(kind))
+        await _inspect(user, replace(user.place, host_keys=(key,)))
 
 
 async def test_a_host_that_is_down_or_silent_is_tried_again_later(user: HostUser, proxy: FaultProxy):
