@@ -7,6 +7,7 @@ passwords, statements and URLs into theirs.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -88,6 +89,9 @@ class Reason(StrEnum):
     API_REFUSED = "APIRefused"
     WRITTEN_BY_ANOTHER = "WrittenByAnother"
     INTERNAL_ERROR = "InternalError"
+
+
+REASONS: Final = frozenset(Reason)
 
 
 class KeywardError(Exception):

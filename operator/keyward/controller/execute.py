@@ -303,7 +303,7 @@ class Executor:
 
     def _bearings(self, seen: Observed, version: Version) -> Bearings:
         history = of_lineage(seen, version.lineage)
-        named = commands.takeover_names(seen, commands.highest_seen(seen, history))
+        named = commands.takes_over(seen, history)
         # A takeover that was acted on when this version was reserved speaks for its apply as well.
         handled = version.cause.handled.takeover is not None and doubt.why(seen, history) is None
         return Bearings(

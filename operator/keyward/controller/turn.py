@@ -11,7 +11,7 @@ from keyward.domain import status as summary
 from keyward.domain.conditions import stamp
 from keyward.domain.model import Failures, Memory, Observed
 from keyward.domain.steps import Promote, Reserve, Wait
-from keyward.errors import Blocked, KeywardError, Reason, Retry, Underway
+from keyward.errors import REASONS, Blocked, KeywardError, Reason, Retry, Underway
 
 Json = dict[str, Any]
 SOON: Final = timedelta(seconds=30)
@@ -127,7 +127,7 @@ def _asked_for(turn: Turn) -> timedelta:
 def _in_the_way(seen: Observed, wait: Wait) -> summary.Problem | None:
     if seen.obstacle is not None:
         return summary.Problem(seen.obstacle.reason, seen.obstacle.message)
-    if wait.stalled and wait.reason in set(Reason):
+    if wait.stalled and wait.reason in REASONS:
         return summary.Problem(Reason(wait.reason), wait.message)
     return None
 
@@ -135,7 +135,7 @@ def _in_the_way(seen: Observed, wait: Wait) -> summary.Problem | None:
 def _standing(before: Json) -> summary.Problem | None:
     """While a failure backs off, the status goes on saying what it was."""
     rotated = next((c for c in before.get("conditions", []) if c.get("type") == "Rotated"), None)
-    if rotated is None or rotated.get("status") != "False" or rotated.get("reason") not in set(Reason):
+    if rotated is None or rotated.get("status") != "False" or rotated.get("reason") not in REASONS:
         return None
     stalled = any(
         (c.get("type"), c.get("reason")) == ("Stalled", rotated["reason"]) for c in before.get("conditions", [])

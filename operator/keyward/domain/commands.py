@@ -87,6 +87,11 @@ def takeover_text(observed: Observed, history: History) -> str:
     return f"{observed.cluster}:{highest_seen(observed, history)}"
 
 
+def takes_over(observed: Observed, history: History) -> bool:
+    """Whether the takeover annotation names this cluster and the highest sequence that is seen of this lineage."""
+    return bool(observed.wish.commands.takeover) and takeover_names(observed, highest_seen(observed, history))
+
+
 def takeover_names(observed: Observed, sequence: int) -> bool:
     """Whether the takeover annotation names this cluster and that sequence."""
     return observed.wish.commands.takeover == f"{observed.cluster}:{sequence}"

@@ -100,6 +100,14 @@ def by_lineage(versions: Iterable[Version]) -> dict[str, History]:
     }
 
 
+def all_lineages(observed: Observed) -> dict[str, History]:
+    """Every lineage of this name. Every concern asks: it is found out once."""
+    found: dict[str, History] | None = observed.derived.get("lineages")
+    if found is None:
+        found = observed.derived["lineages"] = by_lineage(observed.versions)
+    return found
+
+
 def of_lineage(observed: Observed, lineage: str) -> History:
     """The lineage of this name, without versions if it has none yet."""
-    return by_lineage(observed.versions).get(lineage, History(lineage, ()))
+    return all_lineages(observed).get(lineage) or History(lineage, ())

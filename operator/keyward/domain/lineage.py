@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyward.domain import commands
-from keyward.domain.history import History, by_lineage
+from keyward.domain.history import History, all_lineages
 from keyward.domain.model import Observed, Wish
 from keyward.domain.steps import Wait
 from keyward.domain.version import Version
@@ -52,7 +52,7 @@ def resolve(observed: Observed) -> Resolution | Wait:
 
 
 def _resolved(observed: Observed) -> Resolution | Wait:
-    wish, lineages = observed.wish, by_lineage(observed.versions)
+    wish, lineages = observed.wish, all_lineages(observed)
     is_open = {name: h for name, h in lineages.items() if not any(v.closed for v in h.versions)}
     if wish.lineage is not None:
         return _annotated(observed, wish.lineage, is_open)
@@ -70,7 +70,7 @@ def _resolved(observed: Observed) -> Resolution | Wait:
 
 def ended(observed: Observed) -> History:
     """The annotated lineage if its accounts are dropped: no live one any more, but its versions may still have to go."""
-    found = by_lineage(observed.versions).get(observed.wish.lineage or "")
+    found = all_lineages(observed).get(observed.wish.lineage or "")
     is_over = found is not None and any(v.closed for v in found.versions)
     return found if found is not None and is_over else History("", ())
 
@@ -79,7 +79,7 @@ def _annotated(observed: Observed, annotation: str, is_open: dict[str, History])
     history = is_open.get(annotation)
     if history is not None:
         return _beside_late_ones(observed, history, is_open)
-    if commands.takeover_names(observed, commands.highest_seen(observed, History(annotation, ()))):
+    if commands.takes_over(observed, History(annotation, ())):
         return Resolution(History(annotation, ()))
     return Wait(
         None,

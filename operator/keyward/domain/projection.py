@@ -45,7 +45,7 @@ def _newer_stands_there(seen: Observed, history: History) -> bool:
     """A Secret that names a later version than any that is stored is not even repaired: it is the only trace of it."""
     top = max(v.sequence for v in history.versions)
     newer = any(s.managed and s.lineage == history.lineage and s.sequence > top for s in seen.secrets.values())
-    takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
+    takeover = commands.takes_over(seen, history)
     return newer and not (takeover and seen.wish.logs_in)
 
 

@@ -32,8 +32,7 @@ def plan(seen: Observed, now: datetime) -> Step | Wait:
     history = resolution.history
     if resolution.annotate:
         return Annotate(history.lineage, finalizer=wants_finalizer(seen))
-    highest = commands.highest_seen(seen, history)
-    situation = Situation(seen, history, now, commands.takeover_names(seen, highest))
+    situation = Situation(seen, history, now, commands.takes_over(seen, history))
     for guard in GUARDS:
         verdict = guard(situation)
         if verdict is not None:

@@ -9,6 +9,7 @@ alone. What fell due while nobody was awake is spread over min(10 % of the inter
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
@@ -147,6 +148,7 @@ def _zone(name: str, field: str) -> ZoneInfo:
         raise Blocked(Reason.INVALID_SPEC, f"{field}: is no IANA time zone: write it as Europe/Berlin") from None
 
 
+@functools.lru_cache(maxsize=4096)  # each Credential asks for the same few at every look
 def _fraction(purpose: str, seed: str) -> float:
     """Evenly spread over [0, 1), the same for the same uid in every process."""
     digest = hashlib.sha256(f"keyward.dev/{purpose}\0{seed}".encode()).digest()

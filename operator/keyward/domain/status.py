@@ -17,7 +17,7 @@ from keyward.domain.model import Observed, Obstacle
 from keyward.domain.situation import Situation
 from keyward.domain.steps import Wait
 from keyward.domain.version import CauseKind, Mode, Version
-from keyward.errors import Reason
+from keyward.errors import REASONS, Reason
 
 Json = dict[str, Any]
 _LONGEST = 256  # characters of a short text, as the API has it
@@ -120,7 +120,7 @@ def _in_the_way(status: Json) -> tuple[str, str] | None:
     found = {c.get("type"): c for c in status.get("conditions", [])}
     for kind, state in (("Stalled", "True"), ("Rotated", "False")):
         told = found.get(kind, {})
-        if told.get("status") == state and told.get("reason") in set(Reason):
+        if told.get("status") == state and told.get("reason") in REASONS:
             return told["reason"], told.get("message", "")
     return None
 
@@ -151,7 +151,7 @@ def _next_rotation(seen: Observed, history: History, now: datetime) -> str:
         return ""
     if _switched_off(seen):
         return "suspended"
-    takeover = commands.takeover_names(seen, commands.highest_seen(seen, history))
+    takeover = commands.takes_over(seen, history)
     situation = Situation(seen, history, now, takeover)
     need, current = reserving.next_need(situation), history.current
     if need is None:
