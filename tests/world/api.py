@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
 from tests.world.vault import envelope_digest
 
 from keyward.domain.model import Commands, Identity, Wish
@@ -131,7 +132,7 @@ class ApiServer:
         found = self._live(of)
         if found is not None and found.status != status:
             self.writes.append(f"status {of.name}")
-            found.status = copy.deepcopy(status)
+            found.status = orjson.loads(orjson.dumps(status))
 
     # --- versions ---
 

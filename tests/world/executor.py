@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.world.controller import Process
+from tests.world.vault import source_digest
 from tests.world.views import secret_view
 from tests.world.world import World, login_of
 
@@ -20,15 +21,16 @@ from keyward.controller.queue import Key
 from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.domain import lineage
 from keyward.domain.history import by_lineage
-from keyward.domain.model import Failures, Observed, SourceView, TargetView, Wish
+from keyward.domain.model import Failures, Observed, SecretView, SourceView, TargetView, Wish
 from keyward.domain.steps import Project, Reserve
 from keyward.domain.version import Mode, Origin
-from keyward.domain.writes import Json, SecretContent
+from keyward.domain.writes import Json, SecretContent, StoredSecret
 from keyward.engines.base import AccountSet, Login
 from keyward.errors import KeywardError
 from keyward.sensitive import Sensitive
 
 SOON = timedelta(seconds=30)
+SOMEBODY_ELSE = Login("admin", Sensitive("admin"))
 
 
 class Controller:
@@ -80,6 +82,7 @@ class Silent:
 class Gatherer:
     def __init__(self, process: Process) -> None:
         self._p, self._world = process, process.world
+        self._views: dict[str, tuple[StoredSecret, SecretView]] = {}
 
     def subject(self, key: Key) -> Subject | None:
         found = self._p.cache.credentials.get(key[1])
@@ -99,16 +102,16 @@ class Gatherer:
         versions = await self._p.versions.list(wish.namespace, wish.name)
         vault, source = world.stores[self._p.api.cluster], None
         if not wish.logs_in and world.source is not None:
-            source = SourceView(vault.source_digest(Sensitive(world.source)))
-        imports = {name: vault.source_digest(Sensitive(value)) for name, value in world.imports.items()}
+            source = SourceView(source_digest(world.source))
+        imports = {name: source_digest(value) for name, value in world.imports.items()} if wish.imported else {}
         return Observed(
             wish=wish,
             cluster=self._p.api.cluster,
             versions=versions,
-            secrets={n: secret_view(s) for n, s in self._p.cache.secrets.items()},
+            secrets={n: self._view(s) for n, s in self._p.cache.secrets.items()},
             target=self._target(run.access.admin) if wish.logs_in else None,
             source=source,
-            imports=imports if wish.imported else {},
+            imports=imports,
             memory=run.memory,
             failures=self._failures(wish),
             frozen=world.freeze,
@@ -116,11 +119,19 @@ class Gatherer:
             awake_since=self._p.awake_since,
         )
 
+    def _view(self, stored: StoredSecret) -> SecretView:
+        """Read once, as a cache does: who writes a Secret puts another one in its place."""
+        name = stored.metadata["name"]
+        known = self._views.get(name)
+        if known is None or known[0] is not stored:
+            known = self._views[name] = (stored, secret_view(stored))
+        return known[1]
+
     def _admin(self, wish: Wish) -> Login:
         """What the admin Secret holds, or would hold while it is not there."""
         world, api = self._world, self._p.api
         if not world.keeps_admin:
-            return Login("admin", Sensitive("admin"))
+            return SOMEBODY_ELSE
         secret = api.secrets.get(wish.projections[0].secret_name)
         if secret is not None:
             account, value = login_of(secret)

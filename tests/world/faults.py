@@ -47,18 +47,26 @@ class Outage:
     start: datetime
     end: datetime
 
+    def hits(self, side: Side, now: datetime) -> bool:
+        return self.side is side and self.start <= now < self.end
+
 
 @dataclass
 class Faults:
     hits: tuple[Hit, ...] = ()
     outages: tuple[Outage, ...] = ()
+    asked: list[tuple[Side, datetime, bool]] = field(default_factory=list)  # which calls an outage could hit, and did
     trace: list[str] = field(default_factory=list)  # names of the effects so far
     moments: list[tuple[str, Callable[[], object]]] = field(
         default_factory=list
     )  # what people do right before an effect
 
     def unavailable(self, side: Side, now: datetime) -> bool:
-        return any(o.side is side and o.start <= now < o.end for o in self.outages)
+        if not self.outages:
+            return False
+        found = any(outage.hits(side, now) for outage in self.outages)
+        self.asked.append((side, now, found))
+        return found
 
     def at_index(self, index: int, act: Callable[[], object]) -> None:
         """Something happens right before the n-th effect."""

@@ -101,6 +101,7 @@ class Scenario:
             for name, password in self.world.imports.items():
                 self.world.server.accounts[name] = Account(password, can_login=True)
         self.controllers = [self.start(self.world.api)]
+        self.ended = START  # when `finish` began to wait for its end
 
     @property
     def issuer(self) -> Issuer:
@@ -215,6 +216,7 @@ class Scenario:
 
     def finish(self) -> None:
         """Converged, quiet, nothing left behind."""
+        self.ended = self.world.clock.real
         over = max((o.end for o in self.world.faults.outages), default=self.world.clock.real)
         self.settle(max(over - self.world.clock.real, timedelta(0)) + 30 * MINUTE)
         self.be_quiet()

@@ -5,9 +5,8 @@ It knows nothing of versions. What it does and whom it let in is written down fo
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Inspection, Removal
@@ -100,7 +99,7 @@ class Server:
 
     def make(self, change: Change) -> None:
         """The accounts that are not there, without a password."""
-        draft = copy.deepcopy(self.accounts)
+        draft = {name: replace(account) for name, account in self.accounts.items()}
         for name in change.accounts.all_roles:
             if name not in draft:
                 if not change.create:
@@ -147,7 +146,7 @@ class Server:
         names = removal.accounts.all_roles
         if action is Action.DROP and any(self.accounts[n].owns_objects for n in names if n in self.accounts):
             action = Action.DISABLE
-        draft = copy.deepcopy(self.accounts)
+        draft = {name: replace(account) for name, account in self.accounts.items()}
         for name in names:
             if name not in draft:
                 continue

@@ -60,7 +60,9 @@ class World:
     stores: dict[str, ToyVault] = field(default_factory=dict)  # by cluster
     clusters: dict[str, ApiServer] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
-    shapes: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # (cluster, Secret) → its keys
+    shapes: dict[tuple[str, str], StoredSecret] = field(
+        default_factory=dict
+    )  # by (cluster, name), as it was judged last
     removed: set[str] = field(default_factory=set)  # Secrets that may go: unwished, or their Credential deleted
     excused: set[str] = field(default_factory=set)  # accounts that a person broke
     late: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)  # requests still on their way
@@ -122,7 +124,7 @@ class World:
         self._check_consumers()
 
     def _check_shapes(self, cluster: str, api: ApiServer) -> None:
-        for (where, name), keys in list(self.shapes.items()):
+        for (where, name), judged in list(self.shapes.items()):
             if where != cluster:
                 continue
             secret = api.secrets.get(name)
@@ -132,10 +134,10 @@ class World:
                 del self.shapes[(where, name)]
                 self.forget_secret(name)
                 self.removed.discard(name)
-            elif not keys <= {k for k, v in secret.data.items() if v}:
+            elif secret is not judged and not _filled(judged) <= _filled(secret):
                 raise Broken(f"5: Secret {name} was shrunk or blanked")
         for name, secret in api.secrets.items():
-            self.shapes[(cluster, name)] = {k for k, v in secret.data.items() if v}
+            self.shapes[(cluster, name)] = secret
 
     def _check_secret(self, api: ApiServer, name: str, secret: StoredSecret) -> None:
         read = login_of(secret)
@@ -188,6 +190,10 @@ class World:
         for held in self.held:
             if held.secret.endswith(f"/{name}"):
                 held.until = datetime.min.replace(tzinfo=self.clock.real.tzinfo)
+
+
+def _filled(secret: StoredSecret) -> set[str]:
+    return {key for key, value in secret.data.items() if value}
 
 
 def login_of(secret: StoredSecret) -> tuple[str, bytes] | None:
