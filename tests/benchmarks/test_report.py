@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from tests.benchmarks.figures import all_figures, fleet
 
-from benchmarks import plot, report
+from benchmarks import report
 
 
 def rows(page: str, title: str) -> list[list[str]]:
@@ -45,6 +45,8 @@ def test_no_line_of_a_table_has_more_cells_than_its_head():
 
 
 def test_the_same_figures_make_the_same_plot(tmp_path):
+    from benchmarks import plot  # what it draws with takes every process half a second to load
+
     paths = [tmp_path / name for name in ("one.svg", "two.svg")]
     for path in paths:
         plot.draw(all_figures().fleets, path)
