@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from demo.servers import ADMIN, USER, Described, Kind
-from keyward.api import managed
+from keyward.api import places
 
 Json = dict[str, Any]
 NAMESPACE = "keyward-demo"
@@ -120,7 +120,7 @@ def client_args(folder: str) -> list[str]:
 
 
 def _block(credential: Json) -> str:
-    return next(name for name in managed.BLOCKS if name in credential["spec"])
+    return next(name for name in places.BLOCKS if name in credential["spec"])
 
 
 def listed(items: list[Json]) -> str:

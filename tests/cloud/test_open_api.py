@@ -17,7 +17,7 @@ from tests.api import objects as o
 from tests.api.server import changed
 from tests.world.scenario import wish_of
 
-from keyward.api import open_api
+from keyward.api import places
 from keyward.api.base import parse
 from keyward.api.credential import Credential
 from keyward.controller.access import Targets
@@ -41,17 +41,17 @@ REGIONS += ["cn-zhangjiakou", "cn-huhehaote", "cn-wulanchabu", "cn-hongkong", "a
 REGIONS += ["ap-southeast-5", "ap-northeast-1", "us-west-1", "us-east-1", "eu-central-1", "eu-west-1", "me-east-1"]
 
 
-@pytest.mark.parametrize("block", open_api.SERVICES)
+@pytest.mark.parametrize("block", places.SERVICES)
 def test_each_service_is_where_its_own_sdk_has_it(block):
     for region in REGIONS:
-        found = open_api.addresses(block, region, ())
+        found = places.of_services(block, region, ())
         for service, (host, port) in found.items():
             config = Config(access_key_id="x", access_key_secret="x", region_id=region)
             assert (service, region, host, port) == (service, region, CLIENTS[service](config)._endpoint, 443)
 
 
 def test_a_named_endpoint_takes_the_place_of_the_clouds_own():
-    found = open_api.addresses("ecs", "cn-hangzhou", [("OOS", "oos.gateway", 8443)])
+    found = places.of_services("ecs", "cn-hangzhou", [("OOS", "oos.gateway", 8443)])
     assert found == {"ECS": ("ecs-cn-hangzhou.aliyuncs.com", 443), "OOS": ("oos.gateway", 8443)}
 
 

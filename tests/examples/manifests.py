@@ -15,7 +15,7 @@ from tests.cluster.redis import RedisServer
 from tests.cluster.sshd import SshServer
 from tests.engines.ssh_system import admins_key
 
-from keyward.api import managed, open_api
+from keyward.api import places
 
 FOLDER = Path(__file__).parents[2] / "examples"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -78,7 +78,7 @@ def _place_target(item: Item, servers: Servers) -> None:
     block = accounts_of(item["spec"])
     assert block is not None
     if "openApi" in block:
-        _through(block, next(name for name in open_api.SERVICES if name in item["spec"]), servers)
+        _through(block, next(name for name in places.SERVICES if name in item["spec"]), servers)
     if engine_of(item) == "Windows":
         return  # nobody logs in there
     server = servers[engine_of(item)]
@@ -98,8 +98,8 @@ def _through(block: Item, name: str, servers: Servers) -> None:
     """Have the API called at the stand-in."""
     cloud = servers["AlibabaCloud"]
     assert isinstance(cloud, StandIn)
-    places = [{"service": service, "host": HOST, "port": cloud.port} for service in open_api.SERVICES[name]]
-    block["openApi"] |= {"endpoints": places, "tls": {"ca": cloud.ca_pem}}
+    named = [{"service": service, "host": HOST, "port": cloud.port} for service in places.SERVICES[name]]
+    block["openApi"] |= {"endpoints": named, "tls": {"ca": cloud.ca_pem}}
 
 
 def of_kind(kind: str, items: list[Item]) -> list[Item]:
@@ -116,7 +116,7 @@ def grants(file: Path) -> list[str]:
 
 def accounts_of(spec: Item) -> Item | None:
     """The block that says which server, and which accounts of it; None where there is none."""
-    found: Item | None = next((spec[block] for block in managed.BLOCKS if block in spec), None)
+    found: Item | None = next((spec[block] for block in places.BLOCKS if block in spec), None)
     return found
 
 

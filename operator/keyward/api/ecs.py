@@ -9,11 +9,11 @@ from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
 from keyward.api.open_api import OpenApi, Provider, target_rules
+from keyward.api.places import BLOCKS
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host
 from keyward.api.values import ObjectName, SecretKey
 
-PORT: Final = 22
 HASHED: Final = "Hashed"
 KEY_PAIR: Final = "SSHKey"
 WINDOWS: Final = "Windows"
@@ -106,7 +106,7 @@ class HostEndpoint(Model):
 
     host: Host
     """Host name or IP address."""
-    port: Annotated[int, Field(ge=1, le=65_535)] = PORT
+    port: Annotated[int, Field(ge=1, le=65_535)] = BLOCKS["ecs"]
     """TCP port."""
 
 

@@ -9,21 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from keyward.api import accounts, open_api, ram
+from keyward.api import accounts, places
 from keyward.api.credential import CredentialSpec
 from keyward.api.ecs import KEY_PAIR, Ecs, EcsTarget, ValueReference
-from keyward.api.ecs import PORT as SSH_PORT
 from keyward.api.open_api import OpenApi
 from keyward.api.polardb import Polardb
 from keyward.api.ram import Ram, RamTarget
 from keyward.api.rds import PasswordReference, Privilege, Rds, TargetReference
 from keyward.api.redis import COMBINED, Redis, RedisTarget
-from keyward.api.redis import PORT as REDIS_PORT
 from keyward.api.target import HASHED, PolardbTarget, RdsTarget, TargetSpec
 from keyward.api.tls import Tls
 
-BLOCKS: dict[str, int] = {"rds": 5432, "polardb": 5432, "redis": REDIS_PORT, "ecs": SSH_PORT, "ram": open_api.PORT}
-"""The blocks of a Target, and the port that an endpoint without one has."""
 SUPER = "Super"
 """What the cloud calls a privileged account: in the place of a role of the server."""
 IMPORTING = frozenset({"rds", "ecs", "ram"})
@@ -261,17 +257,18 @@ def _ecs_system(ecs: EcsTarget) -> System:
 
 def _ram_system(account: RamTarget) -> System:
     named = ((e.service, e.host, e.port) for e in account.endpoints)
-    places = {service: Address(*place, "Primary") for service, place in ram.addresses(account.region_id, named).items()}
+    found = places.of_account(account.region_id, named)
+    services = {service: Address(*place, "Primary") for service, place in found.items()}
     return System(
         type="ram",
         engine=account.provider,
-        endpoints=(places[ram.STS],),  # where AccessKeys log in
+        endpoints=(services[places.STS],),  # where AccessKeys log in
         tls=account.tls,
         cloud=CloudAccount(
-            product=ram.RAM,
-            services=places,
+            product=places.RAM,
+            services=services,
             region=account.region_id or "",
-            default_chain=account.credentials == open_api.DEFAULT_CHAIN,
+            default_chain=account.credentials == places.DEFAULT_CHAIN,
             ca=account.tls.ca,
         ),
     )
@@ -281,12 +278,12 @@ def _cloud(block: str, api: OpenApi | None) -> CloudAccount | None:
     if api is None:
         return None
     named = ((e.service, e.host, e.port) for e in api.endpoints)
-    places = open_api.addresses(block, api.region_id, named)
+    found = places.of_services(block, api.region_id, named)
     return CloudAccount(
-        product=open_api.SERVICES[block][0],
-        services={service: Address(*place, "Primary") for service, place in places.items()},
+        product=places.SERVICES[block][0],
+        services={service: Address(*place, "Primary") for service, place in found.items()},
         region=api.region_id,
-        default_chain=api.credentials == open_api.DEFAULT_CHAIN,
+        default_chain=api.credentials == places.DEFAULT_CHAIN,
         instance=api.instance_id,
         ca=api.tls.ca,
     )

@@ -3,70 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
+from keyward.api.places import PORT, SECRET, SERVICES
 from keyward.api.tls import Certificates, Host
 
-PORT: Final = 443
-DEFAULT_CHAIN: Final = "DefaultChain"
-SECRET: Final = "Secret"  # noqa: S105 - the word of the API
-RDS: Final = "RDS"
-POLARDB: Final = "PolarDB"
-TAIR: Final = "Tair"
-ECS: Final = "ECS"
-OOS: Final = "OOS"
 Provider = Literal["AlibabaCloud"]
 RegionId = Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+$")]
 InstanceId = Annotated[str, StringConstraints(min_length=3, max_length=64, pattern=r"^[a-z]{1,8}-[a-z0-9]+$")]
 
-SERVICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "rds": (RDS,),
-    "polardb": (POLARDB,),
-    "redis": (TAIR,),
-    "ecs": (ECS, OOS),
-}
-"""The services that a block is worked on through; the first is the one that has the instance."""
 _INSTANCES: Final[Mapping[str, tuple[str, str]]] = {
     "rds": ("^(rm|pgm)-[a-z0-9]+$", "an RDS instance, such as rm-bp1example: read-only ones have no accounts"),
     "polardb": ("^pc-[a-z0-9]+$", "a PolarDB cluster, such as pc-bp1example"),
     "redis": ("^(r|tt)-[a-z0-9]+$", "a Tair or Redis instance, such as r-bp1example"),
     "ecs": ("^i-[a-z0-9]+$", "an ECS instance, such as i-bp1example"),
-}
-_HOSTS: Final[Mapping[str, str]] = {
-    RDS: "rds.{}.aliyuncs.com",
-    POLARDB: "polardb.{}.aliyuncs.com",
-    TAIR: "r-kvstore.{}.aliyuncs.com",
-    ECS: "ecs.{}.aliyuncs.com",
-    OOS: "oos.{}.aliyuncs.com",
-}
-# The regions that a service has at its central address, by the endpoints that the cloud publishes for each.
-_CENTRAL: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    RDS: (
-        "rds.aliyuncs.com",
-        (
-            "cn-qingdao",
-            "cn-beijing",
-            "cn-hangzhou",
-            "cn-shanghai",
-            "cn-shenzhen",
-            "cn-heyuan",
-            "cn-hongkong",
-            "ap-southeast-1",
-            "us-west-1",
-            "us-east-1",
-        ),
-    ),
-    POLARDB: (
-        "polardb.aliyuncs.com",
-        ("cn-qingdao", "cn-beijing", "cn-wulanchabu", "cn-hangzhou", "cn-shanghai", "cn-heyuan"),
-    ),
-    TAIR: ("r-kvstore.aliyuncs.com", ("cn-hangzhou",)),
-    ECS: ("ecs-cn-hangzhou.aliyuncs.com", ("cn-hangzhou",)),
-    OOS: ("", ()),
 }
 
 
@@ -109,17 +63,6 @@ class OpenApi(Model):
     """For a ClusterTarget: other places than the cloud's own, as of a gateway."""
     tls: OpenApiTls = OpenApiTls()
     """How they prove their identity."""
-
-
-def addresses(block: str, region_id: str, endpoints: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
-    """Host and port by service: the cloud's own, and those that are named in their place."""
-    named = {service: (host, port) for service, host, port in endpoints}
-    return {service: (_host(service, region_id), PORT) for service in SERVICES[block]} | named
-
-
-def _host(service: str, region_id: str) -> str:
-    central, regions = _CENTRAL[service]
-    return central if region_id in regions else _HOSTS[service].format(region_id)
 
 
 def target_rules(block: str) -> tuple[Rule, ...]:
@@ -165,8 +108,3 @@ def _namespaced(block: str) -> Rule:
 
 NAMESPACED: Final[tuple[Rule, ...]] = tuple(_namespaced(block) for block in SERVICES)
 """Of a Target: whoever may write one must not have the operator's own rights used, nor calls sent elsewhere."""
-
-
-def uses_default_chain(api: Mapping[str, Any]) -> bool:
-    """Of the raw block: whether the admin's Secret carries no login."""
-    return api.get("credentials") == DEFAULT_CHAIN

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from keyward.api.base import Model, Rule
-from keyward.api.open_api import PORT, SECRET
+from keyward.api.places import PORT, SECRET
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
 from keyward.api.values import ObjectName
 
-RAM: Final = "RAM"
-STS: Final = "STS"
-_HOSTS: Final = {RAM: "ram.aliyuncs.com", STS: "sts.aliyuncs.com"}
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 
 
@@ -79,13 +75,6 @@ class RamTarget(Model):
     `keyward target approve`."""
     tls: Tls = Tls()
     """How they prove their identity. A ca is for a ClusterTarget, and is trusted beside the trust store of the image."""
-
-
-def addresses(region_id: str | None, endpoints: Iterable[tuple[str, str, int]]) -> dict[str, tuple[str, int]]:
-    """Host and port by service: the cloud's own, and those that are named in their place."""
-    sts = f"sts.{region_id}.aliyuncs.com" if region_id else _HOSTS[STS]
-    named = {service: (host, port) for service, host, port in endpoints}
-    return {RAM: (_HOSTS[RAM], PORT), STS: (sts, PORT)} | named
 
 
 def _is_plain(target: Any) -> bool:

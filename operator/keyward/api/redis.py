@@ -10,10 +10,10 @@ from pydantic import Field, StringConstraints
 from keyward.api import accounts
 from keyward.api.base import Model, Rule
 from keyward.api.open_api import OpenApi, Provider, target_rules
+from keyward.api.places import BLOCKS
 from keyward.api.rds import TargetReference
 from keyward.api.tls import Host, Tls
 
-PORT: Final = 6379
 COMBINED: Final = "Combined"
 _CREATED = re.compile(accounts.CREATED_IN_REDIS)
 _RESERVED = re.compile(accounts.RESERVED_BY_TAIR)
@@ -74,7 +74,7 @@ class RedisEndpoint(Model):
 
     host: Host
     """Host name or IP address."""
-    port: Annotated[int, Field(ge=1, le=65_535)] = PORT
+    port: Annotated[int, Field(ge=1, le=65_535)] = BLOCKS["redis"]
     """TCP port where it offers TLS."""
     optional: bool = False
     """Whether rotations go on while it cannot be reached. It is given what it missed once it is back; until then logins there

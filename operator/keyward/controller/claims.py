@@ -10,7 +10,7 @@ from sys import intern
 from typing import Any
 
 from keyward.api import accounts, names
-from keyward.api.managed import BLOCKS
+from keyward.api.places import BLOCKS
 from keyward.controller.limits import TargetKey
 
 Json = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keyward.api import open_api, ram
-from keyward.api.managed import BLOCKS
+from keyward.api import places
+from keyward.api.places import BLOCKS
 from keyward.errors import Blocked, Reason
 from keyward.kube import targets
 from keyward.kube.kinds import CLUSTER_TARGETS
@@ -65,7 +65,7 @@ def _kind(block: str, found: Json) -> LoginKind:
     api = found if block == "ram" else found.get("openApi")
     if api is None:
         return LoginKind.ACCOUNT
-    return LoginKind.NONE if open_api.uses_default_chain(api) else LoginKind.ACCESS_KEY
+    return LoginKind.NONE if places.uses_default_chain(api) else LoginKind.ACCESS_KEY
 
 
 def _cloud(block: str, found: Json) -> targets.CloudPlace | None:
@@ -73,17 +73,17 @@ def _cloud(block: str, found: Json) -> targets.CloudPlace | None:
     api = found.get("openApi")
     if api is None:
         return None
-    places = open_api.addresses(block, str(api["regionId"]), _services(api))
+    hosts = places.of_services(block, str(api["regionId"]), _services(api))
     ca = (api.get("tls") or {}).get("ca")
-    return targets.CloudPlace(str(api["instanceId"]), str(api["regionId"]), tuple(places.values()), ca)
+    return targets.CloudPlace(str(api["instanceId"]), str(api["regionId"]), tuple(hosts.values()), ca)
 
 
 def _services(api: Json) -> list[tuple[str, str, int]]:
-    return [(str(e["service"]), str(e["host"]), int(e.get("port", open_api.PORT))) for e in api.get("endpoints") or ()]
+    return [(str(e["service"]), str(e["host"]), int(e.get("port", places.PORT))) for e in api.get("endpoints") or ()]
 
 
 def _endpoints(block: str, found: Json) -> list[tuple[str, int]]:
     """Where the admin's login is sent. Raises KeyError, TypeError or ValueError, if that cannot be told."""
     if block == "ram":
-        return list(ram.addresses(found.get("regionId"), _services(found)).values())
+        return list(places.of_account(found.get("regionId"), _services(found)).values())
     return [(str(e["host"]), int(e.get("port", BLOCKS[block]))) for e in found["endpoints"]]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from keyward.api import managed, names
+from keyward.api import names, places
 from keyward.api.credential_set import CredentialSet
 from keyward.errors import Reason
 
@@ -145,7 +145,7 @@ def _failure(wish: CredentialSet, name: str, aim: Aim | None) -> Failure | None:
 def _member(wish: CredentialSet, raw: Json, target: str) -> Member:
     template = raw["spec"]["template"]
     spec = copy.deepcopy(template["spec"])
-    for block in managed.BLOCKS:
+    for block in places.BLOCKS:
         if block in spec:
             spec[block]["targetRef"] = {"kind": wish.spec.targets.kind, "name": target}
     for projection in spec.get("projections", []):
