@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from keyward.cli import main
+from keyward.cli.later import Later
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -99,9 +101,60 @@ def test_a_kubeconfig_that_is_not_there_is_one_clear_line(keyward, command):
     assert "/nonexistent/config" in line
 
 
-def test_the_light_commands_do_not_load_the_operator():
-    script = "import sys, keyward.cli.main; sys.exit(any(m in sys.modules for m in ('kopf', 'psycopg', 'jinja2')))"
-    found = subprocess.run(
-        [sys.executable, "-c", script], check=False, env=os.environ | {"PYTHONPATH": str(ROOT / "operator")}
+# --- what a command loads ---
+
+HEAVY = {"aiohttp", "cryptography", "jinja2", "kopf", "orjson", "prometheus_client", "psycopg", "uvloop", "yaml"}
+CLIENT = {"aiohttp", "orjson", "yaml"}
+LOADED = (
+    "import atexit, sys; from keyward.cli import main; "
+    "atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr)); main.run()"
+)
+
+
+def loaded_by(*words: str) -> set[str]:
+    """The modules that a run of the command line has loaded when it ends."""
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "operator")},
     )
-    assert found.returncode == 0
+    word, *modules = run.stderr.splitlines()[-1].split()
+    assert word == "loaded", run.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("word", ["version", "--help"])
+def test_what_asks_nobody_loads_the_command_line_alone(word):
+    modules = loaded_by(word)
+    assert not HEAVY & modules
+    assert {m for m in modules if m.startswith("keyward.")} == {
+        "keyward.cli",
+        "keyward.cli.later",
+        "keyward.cli.main",
+        "keyward.errors",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "libraries", "parts"),
+    [
+        ("target approve pg", CLIENT, {"api.names", "api.places", "controller.settings", "controller.targets"}),
+        ("takeover", CLIENT, {"api.names", "controller.settings"}),
+        ("keyring init", CLIENT | {"cryptography"}, {"api.names", "controller.keyring", "controller.settings"}),
+    ],
+)
+def test_a_command_loads_of_the_operator_what_it_uses(command, libraries, parts):
+    modules = loaded_by(*command.split(), "--kubeconfig", "/nonexistent/config")
+    assert HEAVY & modules == libraries
+    ours = {m.removeprefix("keyward.") for m in modules if m.startswith(("keyward.api.", "keyward.controller."))}
+    assert ours == parts
+    assert not any(m.startswith("keyward.engines") for m in modules)
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_begins_with():
+    later = [command for command in get_command(main.app).commands.values() if isinstance(command, Later)]
+    assert len(later) == 4
+    for command in later:
+        assert command.get_short_help_str(200) == command.loaded().get_short_help_str(200)

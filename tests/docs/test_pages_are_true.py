@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from keyward import domain
 from keyward.api import names
+from keyward.cli.later import Later
 from keyward.cli.main import app
 from keyward.controller import passes, source
 from keyward.controller.metrics import Metrics
@@ -83,6 +84,7 @@ def _check_command(where: str, words: list[str]) -> None:
     while words and not words[0].startswith("-") and hasattr(command, "commands"):
         assert words[0] in command.commands, f"{where}: keyward … {words[0]}"
         command = command.commands[words.pop(0)]
+        command = command.loaded() if isinstance(command, Later) else command
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     for word in words:
         option = word.partition("=")[0]

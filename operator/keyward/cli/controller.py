@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from keyward.cli import options
+from keyward.cli.later import part
 from keyward.controller import logs
 from keyward.controller.settings import Address, Limits, Periods, Settings
 
+app = part()
 _DEFAULTS = Settings()
 
 
@@ -20,6 +22,7 @@ def _address(text: str) -> Address:
         raise typer.BadParameter(str(error), param_hint="--metrics-address") from None
 
 
+@app.command()
 def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
@@ -77,6 +80,6 @@ def controller(  # noqa: PLR0913, PLR0917 - each is an option of the command lin
         periods=Periods(resync=resync),
     )
     connection = options.connection(kubeconfig, context)
-    from keyward.controller import app  # kopf and the drivers are loaded by this command alone
+    from keyward.controller.app import run  # kopf and the drivers: not for a word of help
 
-    raise typer.Exit(app.run(settings, connection))
+    raise typer.Exit(run(settings, connection))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from keyward.cli import options
+from keyward.cli.later import part
 from keyward.controller.keyring import FileHome, Home, SecretHome, change
 from keyward.crypto.keyring import Keyring, State
 from keyward.errors import Blocked, Conflict, Reason
@@ -17,7 +18,7 @@ from keyward.kube.client import Client
 from keyward.kube.keyring import KeyringStore
 from keyward.kube.kinds import VERSIONS
 
-app = typer.Typer(help="The local keyring: the keys that wrap every stored value.", no_args_is_help=True)
+app = part(help="The local keyring: the keys that wrap every stored value.", no_args_is_help=True)
 
 _SETTLED = timedelta(minutes=1)
 Key = Annotated[str, typer.Option("--key", help="Name of the EncryptionKey.")]

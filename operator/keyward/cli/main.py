@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import keyward
-from keyward.cli import controller, keyring, takeover, target
+from keyward.cli.later import Later
 from keyward.errors import KeywardError
 
 app = typer.Typer(
@@ -25,10 +25,38 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("controller")(controller.controller)
-app.command("takeover")(takeover.takeover)
-app.add_typer(keyring.app, name="keyring")
-app.add_typer(target.app, name="target")
+
+
+@app.command("controller", cls=Later)
+def _controller() -> typer.Typer:
+    """Run the operator until it is told to stop (SIGTERM, Ctrl-C)."""
+    from keyward.cli import controller
+
+    return controller.app
+
+
+@app.command("takeover", cls=Later)
+def _takeover() -> typer.Typer:
+    """Go on in this cluster with Credentials that were restored from another one."""
+    from keyward.cli import takeover
+
+    return takeover.app
+
+
+@app.command("keyring", cls=Later)
+def _keyring() -> typer.Typer:
+    """The local keyring: the keys that wrap every stored value."""
+    from keyward.cli import keyring
+
+    return keyring.app
+
+
+@app.command("target", cls=Later)
+def _target() -> typer.Typer:
+    """Targets: the systems whose accounts are managed."""
+    from keyward.cli import target
+
+    return target.app
 
 
 @app.command("version")

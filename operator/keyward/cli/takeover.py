@@ -10,11 +10,13 @@ import typer
 
 from keyward.api import names
 from keyward.cli import options
+from keyward.cli.later import part
 from keyward.errors import Blocked, KeywardError, Reason
 from keyward.kube.answers import Asked
 from keyward.kube.client import Client
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES
 
+app = part()
 Json = dict[str, Any]
 
 
@@ -39,6 +41,7 @@ class Held:
         return cls(metadata["namespace"], metadata["name"], metadata["uid"], text, told.get("Stalled", ""))
 
 
+@app.command()
 def takeover(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     credentials: Annotated[list[str] | None, typer.Argument(help="Names. Default: all that are held.")] = None,
     namespace: Annotated[

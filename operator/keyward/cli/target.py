@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from keyward.cli import options
+from keyward.cli.later import part
 from keyward.controller import targets
 from keyward.errors import Blocked, Reason
 from keyward.kube.client import Client
 from keyward.kube.kinds import CLUSTER_TARGETS, TARGETS
 from keyward.kube.targets import AdminSecrets
 
-app = typer.Typer(help="Targets: the systems whose accounts are managed.", no_args_is_help=True)
+app = part(help="Targets: the systems whose accounts are managed.", no_args_is_help=True)
 
 
 @app.callback()
