@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import Cluster, KubectlError, acquire, owned
+from tests.cluster import Cluster, KubectlError, acquire, installation, owned
 from tests.cluster.plain import uninterrupted
 from tests.cluster.process import Running, Server, ServerError, free_port, serving
 from tests.cluster.progress import progress
@@ -240,7 +240,7 @@ def _operator(cluster: Cluster, folder: Path) -> Server:
         argv=[sys.executable, "-m", "keyward", "controller", *(word for pair in options.items() for word in pair)],
         ready=ready,
         log=folder / "operator.log",
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=installation.environment(),
         deadline_seconds=60.0,
         stop_seconds=20.0,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from tests.cluster import Cluster, owned
+from tests.cluster import Cluster, installation, owned
 from tests.cluster.process import free_port
 
 USER = "keyward-operator"
@@ -105,7 +104,7 @@ def running(
             stdout=out,
             stderr=out,
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            env=installation.environment(environment),
             start_new_session=True,  # a Ctrl-C is for us: it is asked to stop in its turn
         )
     operator, record = Operator(process, log, address), owned.record(process.pid)
