@@ -82,13 +82,6 @@ class Desk(Shop):
 
     # --- what is done ---
 
-    def apply(self, *items: Json) -> None:
-        """As `kubectl apply --server-side` does it, without a process for each."""
-        for item in items:
-            metadata = item["metadata"]
-            path = place(item["kind"], metadata.get("namespace", ""), metadata["name"])
-            self.api.ask("PATCH", f"{path}?fieldManager=engineer&force=true", item, "application/apply-patch+yaml")
-
     def writes(self) -> Tail:
         """The operator's writes to the API server from now on."""
         return Tail(self.audit, USER)

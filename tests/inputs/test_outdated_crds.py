@@ -59,7 +59,7 @@ def test_an_operator_that_is_newer_than_the_crds_waits_says_so_and_begins_once_t
         assert operator.process.poll() is None
         assert not older.kubectl("get", "credentialversions", "-A", "-o", "name")
 
-        definitions.install(older)
+        definitions.apply(older)
         operator.await_ready()
         until("the Secret", lambda: older.kubectl("get", "secret", "word", "--ignore-not-found", "-o", "name"))
         assert log.read_text().count("lacks field") == 1, "the same was said again and again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ _PLURALS = {
     "clustertarget": "clustertargets",
     "encryptionkey": "encryptionkeys",
 }
-_CLUSTER_SCOPED = ("namespaces", "clustertargets", "encryptionkeys")
+_CLUSTER_SCOPED = ("namespaces", "clustertargets", "encryptionkeys", "clusterroles", "clusterrolebindings")
 MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
+_NEW_KIND_SECONDS = 10.0
 
 
 class Api:
@@ -70,6 +73,20 @@ class Api:
     def merge(self, kind: str, name: str, namespace: str, patch: Json) -> None:
         assert self.ask("PATCH", place(kind, namespace, name), patch, MERGE) is not None
 
+    def apply(self, *items: Json) -> None:
+        """As `kubectl apply --server-side` does it: in their order, and a field that no kind has is refused."""
+        for item in items:
+            metadata = item["metadata"]
+            path = _collection(item["apiVersion"], f"{item['kind'].lower()}s", metadata.get("namespace", ""))
+            self._apply(f"{path}/{metadata['name']}?fieldManager=engineer&force=true&fieldValidation=Strict", item)
+
+    def _apply(self, path: str, item: Json) -> None:
+        deadline = time.monotonic() + _NEW_KIND_SECONDS
+        while self.ask("PATCH", path, item, _APPLY) is None:
+            # A kind is established a moment before it is served.
+            assert time.monotonic() < deadline, f"there is no namespace or kind for {path}"
+            time.sleep(0.1)
+
     def delete(self, kind: str, name: str, namespace: str) -> None:
         self.ask("DELETE", place(kind, namespace, name))
 
@@ -77,9 +94,14 @@ class Api:
 def place(kind: str, namespace: str = "", name: str = "") -> str:
     """The path of a collection or an object."""
     plural = _PLURALS.get(kind.lower(), kind.lower())
-    root = "/api/v1" if plural in _CORE else "/apis/keyward.dev/v1alpha1"
+    path = _collection("v1" if plural in _CORE else "keyward.dev/v1alpha1", plural, namespace)
+    return f"{path}/{name}" if name else path
+
+
+def _collection(version: str, plural: str, namespace: str) -> str:
+    root = "apis" if "/" in version else "api"
     middle = f"/namespaces/{namespace}" if namespace and plural not in _CLUSTER_SCOPED else ""
-    return f"{root}{middle}/{plural}" + (f"/{name}" if name else "")
+    return f"/{root}/{version}{middle}/{plural}"
 
 
 def decoded(secret: Json | None) -> dict[str, str]:

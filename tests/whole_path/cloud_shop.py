@@ -81,10 +81,9 @@ class CloudDatabaseShop(Shop):
         self.apply(key, admin, target)
 
     def close(self) -> None:
+        self.api.delete("clustertarget", self.namespace, "")
+        self.api.delete("secret", f"{self.namespace}-admin", OPERATOR_NAMESPACE)
         super().close()
-        self.cluster.kubectl("delete", "clustertarget", self.namespace, "--ignore-not-found")
-        gone = ("delete", "secret", f"{self.namespace}-admin", "-n", OPERATOR_NAMESPACE, "--ignore-not-found")
-        self.cluster.kubectl(*gone)
         if self.there.engine == "PostgreSQL":
             self.server.sql(f"DROP DATABASE {self.database} WITH (FORCE)")
         self.there.close()

@@ -54,12 +54,9 @@ class CloudShop(Shop):
         self.apply(key, admin, target)
 
     def close(self) -> None:
-        super_close = super().close
-        self.cluster.kubectl("delete", "clustertarget", self.namespace, "--ignore-not-found")
-        self.cluster.kubectl(
-            "delete", "secret", f"{self.namespace}-admin", "-n", OPERATOR_NAMESPACE, "--ignore-not-found"
-        )
-        super_close()
+        self.api.delete("clustertarget", self.namespace, "")
+        self.api.delete("secret", f"{self.namespace}-admin", OPERATOR_NAMESPACE)
+        super().close()
 
     def credential(self, name: str, user: str, *keys: tuple[str, str], **spec: Any) -> list[Json]:
         """The Credential and the Secrets that it takes its first keys from, each an id and a secret."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import yaml
 from tests.cluster import Cluster, installation, owned
 from tests.cluster.process import free_port
+from tests.whole_path.api import Api
 
 USER = "keyward-operator"
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,9 @@ def limited(cluster: Cluster) -> Path:
         if item["kind"] == "ClusterRoleBinding":
             item["roleRef"]["name"] = USER
             item["subjects"] = [{"kind": "User", "name": USER, "apiGroup": "rbac.authorization.k8s.io"}]
-    cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    api = Api(cluster.kubeconfig)
+    api.apply(*items)
+    api.close()
     return kubeconfig
 
 

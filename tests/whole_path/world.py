@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,9 +45,7 @@ class Shop:
     # --- the cluster ---
 
     def apply(self, *items: Json) -> None:
-        self.cluster.kubectl(
-            "apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
-        )
+        self.api.apply(*items)
 
     def get(self, kind: str, name: str) -> Json | None:
         return self.api.get(kind, name, self.namespace)
@@ -91,11 +88,10 @@ class Shop:
     def install(self) -> None:
         """The CRDs; and room for the operator's first keyring, which is refused while anybody's versions exist."""
         definitions.install(self.cluster)
-        keyring = ("get", "secret", "keyward-keyring", "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "-o", "name")
-        versions = ("get", "credentialversions", "-A", "-o", "name")
+        keyring = ("secret", "keyward-keyring", OPERATOR_NAMESPACE)
         until(
             "the end of other tests' versions",
-            lambda: self.cluster.kubectl(*keyring) or not self.cluster.kubectl(*versions),
+            lambda: self.api.get(*keyring) or not self.api.items("credentialversion", query="?limit=1"),
         )
 
     def prepare(self) -> None:
