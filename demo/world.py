@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,8 +135,7 @@ def _start(stack: contextlib.ExitStack, *, pods: bool) -> World:
             described += objects.target(kind, address, kind.start(stack, hosts))
     with progress("describing them to Keyward"):
         _apply(cluster, described)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda kind: _approve_target(cluster, kind.target), kinds))
+        _approve_targets(cluster, [kind.target for kind in kinds])
     with progress("starting the operator"):
         operator = stack.enter_context(serving(_operator(cluster, folder)))
     if cluster.way == "named":
@@ -212,14 +210,14 @@ def _apply(cluster: Cluster, items: list[objects.Json]) -> None:
             return
 
 
-def _approve_target(cluster: Cluster, name: str) -> None:
-    """Vouch for the server, as somebody who may write its admin's Secret: the admin's password is sent nowhere else."""
-    argv = [sys.executable, "-m", "keyward", "target", "approve", name, "-n", objects.NAMESPACE]
+def _approve_targets(cluster: Cluster, names: list[str]) -> None:
+    """Vouch for the servers, as somebody who may write their admins' Secrets: an admin's password is sent nowhere else."""
+    argv = [sys.executable, "-m", "keyward", "target", "approve", *names, "-n", objects.NAMESPACE]
     answer = subprocess.run(
         [*argv, "--kubeconfig", str(cluster.kubeconfig)], capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
-        raise ServerError(f"Target {name} could not be approved:\n{answer.stderr}")
+        raise ServerError(f"the Targets could not be approved:\n{answer.stderr}")
 
 
 def _operator(cluster: Cluster, folder: Path) -> Server:

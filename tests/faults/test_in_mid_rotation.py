@@ -99,7 +99,7 @@ def test_a_target_that_moves_is_left_alone_until_that_is_approved_and_then_the_r
         _until_said(stage, lives, "TargetNotApproved")
         assert not door.met
         for life in lives:
-            approve(life.name, life.namespace, kubeconfig=stage.api.kubeconfig)
+            approve([life.name], life.namespace, kubeconfig=stage.api.kubeconfig)
         _ends_with_what_was_reserved(stage, sweep, consumers)
         assert door.met
 

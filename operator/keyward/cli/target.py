@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from keyward.cli.later import part
 from keyward.controller import targets
 from keyward.errors import Blocked, Reason
 from keyward.kube.client import Client
-from keyward.kube.kinds import CLUSTER_TARGETS, TARGETS
+from keyward.kube.kinds import CLUSTER_TARGETS, TARGETS, Kind
 from keyward.kube.targets import AdminSecrets
 
 app = part(help="Targets: the systems whose accounts are managed.", no_args_is_help=True)
@@ -24,11 +24,11 @@ def _target() -> None:
 
 @app.command("approve")
 def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    name: Annotated[str, typer.Argument(help="Name of the Target.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names of the Targets.")],
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="The Target's namespace. Default: the kubeconfig's.")
+        str | None, typer.Option("--namespace", "-n", help="The Targets' namespace. Default: the kubeconfig's.")
     ] = None,
-    cluster: Annotated[bool, typer.Option("--cluster", help="NAME is a ClusterTarget.")] = False,
+    cluster: Annotated[bool, typer.Option("--cluster", help="They are ClusterTargets.")] = False,
     operator_namespace: Annotated[
         str,
         typer.Option(envvar="KEYWARD_NAMESPACE", help="The operator's namespace, where ClusterTargets' Secrets are."),
@@ -36,7 +36,7 @@ def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
 ) -> None:
-    """Approve a Target's endpoints and CA as they are now.
+    """Approve the endpoints and CAs of Targets as they are now.
 
     Until then the admin's password is not sent to endpoints that were changed. Look at them before you approve them:
     `kubectl get target NAME -o yaml`. What was approved before stays known as the same system.
@@ -45,16 +45,27 @@ def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     kind = CLUSTER_TARGETS if cluster else TARGETS
     place = "" if cluster else namespace or connection.namespace
 
-    async def work(client: Client) -> str:
-        item = await client.get(kind, place, name)
-        if item is None:
-            where = f" in namespace {place}" if place else ""
-            raise Blocked(Reason.UNKNOWN_TARGET, f"there is no {kind.name} {name}{where}")
-        found = targets.admin_of(item, operator_namespace)
-        admins = AdminSecrets(client)
-        admin = await admins.read(found.namespace, found.secret, found.kind)
-        await admins.approve(admin, kind.name, name, found.digest)
-        return found.digest
+    async def work(client: Client) -> None:
+        # All are looked at first: with a name that is wrong, none is approved.
+        found = {
+            name: targets.admin_of(await _target_of(client, kind, place, name), operator_namespace) for name in names
+        }
+        for name, admin in found.items():
+            await _approve(client, kind, name, admin)
+            typer.echo(f"approved {kind.name} {name} as it is now ({admin.digest[:12]})")
 
-    digest = options.with_client(connection, work)
-    typer.echo(f"approved {kind.name} {name} as it is now ({digest[:12]})")
+    options.with_client(connection, work)
+
+
+async def _target_of(client: Client, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
+    item = await client.get(kind, namespace, name)
+    if item is None:
+        where = f" in namespace {namespace}" if namespace else ""
+        raise Blocked(Reason.UNKNOWN_TARGET, f"there is no {kind.name} {name}{where}")
+    return item
+
+
+async def _approve(client: Client, kind: Kind, name: str, found: targets.AdminOf) -> None:
+    admins = AdminSecrets(client)
+    admin = await admins.read(found.namespace, found.secret, found.kind)
+    await admins.approve(admin, kind.name, name, found.digest)
