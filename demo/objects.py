@@ -19,6 +19,7 @@ SYSTEM = "keyward-demo-system"
 _KEY, _VALUE = "app.kubernetes.io/part-of", "keyward-demo"
 OURS = {_KEY: _VALUE}
 SELECT_OURS, SELECT_OTHERS = f"{_KEY}={_VALUE}", f"{_KEY}!={_VALUE}"
+CRDS = Path(__file__).parents[1] / "crds"
 CREDENTIALS_FILE = Path(__file__).with_name("credentials.yaml")
 
 
@@ -47,6 +48,14 @@ def _given(credential: str, data: dict[str, str]) -> Json:
     """What an imported user has now."""
     found = _named("v1", "Secret", f"{credential}-given") | {"stringData": data}
     found["metadata"]["labels"]["keyward.dev/source-for"] = credential
+    return found
+
+
+def kinds() -> list[Json]:
+    """The CRDs, labelled, so that what a killed demo left in a cluster that is not ours is known for what it is."""
+    found = [yaml.load(file.read_bytes(), yaml.CSafeLoader) for file in sorted(CRDS.glob("*.yaml"))]
+    for one in found:
+        one["metadata"]["labels"] = one["metadata"].get("labels", {}) | OURS
     return found
 
 

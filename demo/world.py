@@ -23,7 +23,6 @@ from demo.feeds import Feed
 from demo.seen import Seen, Written
 from demo.servers import LOOPBACK, here
 
-ROOT = Path(__file__).parents[1]
 # A cluster that is not ours has kubelets that look at a Secret every minute or so.
 SLOW_GRACE = "3m"
 _NEW_KINDS_SECONDS = 15.0
@@ -190,10 +189,7 @@ def _why_no_pods(cluster: Cluster, *, asked: bool) -> str:
 
 
 def _apply_kinds(cluster: Cluster) -> None:
-    # Labelled, so that what a killed demo left in a cluster that is not ours is known for what it is.
-    labelled = cluster.kubectl("label", "--local", "-f", str(ROOT / "crds"), objects.SELECT_OURS, "-o", "json")
-    cluster.kubectl("apply", "--server-side", "-f", "-", input=labelled + objects.listed(objects.namespaces()))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "-l", objects.SELECT_OURS, "--timeout=30s")
+    _apply(cluster, [*objects.kinds(), *objects.namespaces()])
 
 
 def _apply(cluster: Cluster, items: list[objects.Json]) -> None:
@@ -201,7 +197,8 @@ def _apply(cluster: Cluster, items: list[objects.Json]) -> None:
     deadline = time.monotonic() + _NEW_KINDS_SECONDS
     while True:
         try:
-            cluster.kubectl("apply", "-f", "-", input=objects.listed(items))
+            # By itself kubectl would have the API server describe all kinds anew, and wait for that.
+            cluster.kubectl("apply", "--server-side", "-f", "-", input=objects.listed(items))
         except KubectlError as error:
             if "no matches for kind" not in str(error) or time.monotonic() > deadline:
                 raise
