@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from tests.cluster import definitions, plain
 from tests.cluster.model import Cluster
 from tests.whole_path import running
+from tests.whole_path.api import Api
 from tests.whole_path.running import Operator
 
 from benchmarks import environment
@@ -49,7 +49,9 @@ def stage(namespaces: tuple[str, ...]) -> Iterator[Stage]:
         made = [_item("v1", "Namespace", name) for name in (OPERATOR_NAMESPACE, *namespaces)]
         key = _item("keyward.dev/v1alpha1", "EncryptionKey", "default")
         made.append(key | {"spec": {"provider": {"local": {}}, "allowedNamespaces": ["*"]}})
-        cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": made}))
+        api = Api(cluster.kubeconfig)
+        api.apply(*made)
+        api.close()
         assert cluster.plane is not None
         yield Stage(cluster, running.limited(cluster), python, cluster.plane.pids)
 

@@ -7,10 +7,13 @@ import json
 
 import pytest
 from benchmarks.stage import stage
+from tests.whole_path.api import Api
+from tests.whole_path.api import place as where
 from tests.whole_path.world import until
 
 from benchmarks import api, bare, fleet
 
+NAMESPACE = fleet.NAMESPACES[0]
 KINDS = ("credentials", "credentialversions", "secrets")
 
 
@@ -24,35 +27,33 @@ async def write(place, members):
         await bare.write_all(client, members)
 
 
-def stored(place):
+def stored(there):
     """The one object of each kind."""
     found = {}
     for kind in KINDS:
-        items = json.loads(place.cluster.kubectl("get", kind, "-n", fleet.NAMESPACES[0], "-o", "json"))["items"]
-        (found[kind],) = items
+        (item,) = there.items(kind, NAMESPACE)
+        found[kind] = there.get(kind, item["metadata"]["name"], NAMESPACE)
     return found
 
 
-def written(by):
-    with stage(fleet.NAMESPACES) as place:
-        members = asyncio.run(make(place))
-        if by == "bare":
-            asyncio.run(write(place, members))
-        else:
-            with place.operator(place.cluster.log_dir / "operator.log"):
-                condition = "{.items[*].status.currentVersion}"
-                until(
-                    "the status",
-                    lambda: place.cluster.kubectl(
-                        "get", "credentials", "-n", fleet.NAMESPACES[0], "-o", f"jsonpath={condition}"
-                    ),
-                )
-        return stored(place)
+def written_by_the_operator(place, there):
+    asyncio.run(make(place))
+    with place.operator(place.cluster.log_dir / "operator.log"):
+        until("the status", lambda: there.items("credentials", NAMESPACE)[0].get("status", {}).get("currentVersion"))
+        return stored(there)
 
 
 @pytest.fixture(scope="module")
 def both():
-    return written("bare"), written("operator")
+    """By the bare client and by the operator, one after the other."""
+    with stage(fleet.NAMESPACES) as place:
+        there = Api(place.cluster.kubeconfig)
+        asyncio.run(write(place, asyncio.run(make(place))))
+        bare_ones = stored(there)
+        for kind in KINDS:
+            there.ask("DELETE", where(kind, NAMESPACE))
+        yield bare_ones, written_by_the_operator(place, there)
+        there.close()
 
 
 def shape(found, path=""):
