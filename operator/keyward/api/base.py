@@ -46,7 +46,6 @@ class Model(BaseModel):
         hide_input_in_errors=True,
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,
         json_schema_extra=_extend,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 import yaml
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from keyward.api.base import Model
 from keyward.api.credential import Credential
 from keyward.api.credential_set import CredentialSet
+from keyward.api.described import Described
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.names import GROUP, VERSION
 from keyward.api.target import ClusterTarget, Target
@@ -144,9 +146,9 @@ DEFINITIONS: Final = (
 )
 
 
-def schema(model: type[Model]) -> Json:
+def schema(model: type[Model], generator: type[GenerateJsonSchema] = Described) -> Json:
     """The structural schema of a kind."""
-    raw = model.model_json_schema(by_alias=True)
+    raw = model.model_json_schema(by_alias=True, schema_generator=generator)
     found = _structural(raw, raw.get("$defs", {}))
     found["properties"] = {
         "apiVersion": {"type": "string", "description": f"Version of this object's schema: {GROUP}/{VERSION}."},
@@ -257,8 +259,8 @@ def _column(column: Column) -> Json:
 
 
 def schemas() -> dict[str, Json]:
-    """By plural: the schema that this release was built with."""
-    return {definition.plural: schema(definition.model) for definition in DEFINITIONS}
+    """By plural: the schema that this release was built with, without words: what compares it reads names."""
+    return {definition.plural: schema(definition.model, GenerateJsonSchema) for definition in DEFINITIONS}
 
 
 class _Whole(yaml.SafeDumper):
