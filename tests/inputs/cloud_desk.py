@@ -187,7 +187,7 @@ class CloudDesk(Desk):
 
     def agree(self, name: str) -> None:
         """Approve the ClusterTarget of a Credential as it is now."""
-        self.approve(self.title(name), "--cluster")
+        self.approve(self.title(name), cluster=True)
 
 
 @contextmanager

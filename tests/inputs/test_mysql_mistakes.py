@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from tests.cluster.proxy import FaultProxy
 from tests.whole_path.mysql_shop import GRANTS, FamilyShop, created
 from tests.whole_path.world import Json, until
 
+from keyward.cli.target import approve
 from keyward.errors import Reason
 
 OTHER = {"MySQL": "MariaDB", "MariaDB": "MySQL"}
@@ -80,8 +79,7 @@ class Desk(FamilyShop):
         return self.made("Target", name, spec)
 
     def approve(self, target: str) -> None:
-        command = [sys.executable, "-m", "keyward", "target", "approve", target, "--kubeconfig", str(self.kubeconfig)]
-        subprocess.run([*command, "-n", self.namespace], check=True, capture_output=True)
+        approve([target], self.namespace, kubeconfig=self.kubeconfig)
 
 
 @dataclass(frozen=True)
