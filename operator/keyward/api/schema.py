@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import yaml
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
 
 from keyward.api.base import Model
 from keyward.api.credential import Credential
@@ -22,6 +21,7 @@ from keyward.api.credential_set import CredentialSet
 from keyward.api.described import Described
 from keyward.api.encryption_key import EncryptionKey
 from keyward.api.names import GROUP, VERSION
+from keyward.api.shape import shape
 from keyward.api.target import ClusterTarget, Target
 from keyward.api.values import DURATION, duration_text
 from keyward.api.version import CredentialVersion
@@ -146,9 +146,9 @@ DEFINITIONS: Final = (
 )
 
 
-def schema(model: type[Model], generator: type[GenerateJsonSchema] = Described) -> Json:
+def schema(model: type[Model]) -> Json:
     """The structural schema of a kind."""
-    raw = model.model_json_schema(by_alias=True, schema_generator=generator)
+    raw = model.model_json_schema(by_alias=True, schema_generator=Described)
     found = _structural(raw, raw.get("$defs", {}))
     found["properties"] = {
         "apiVersion": {"type": "string", "description": f"Version of this object's schema: {GROUP}/{VERSION}."},
@@ -258,9 +258,12 @@ def _column(column: Column) -> Json:
     return found if heading.isupper() else found | {"priority": 1}
 
 
-def schemas() -> dict[str, Json]:
-    """By plural: the schema that this release was built with, without words: what compares it reads names."""
-    return {definition.plural: schema(definition.model, GenerateJsonSchema) for definition in DEFINITIONS}
+def shapes() -> dict[str, Json]:
+    """By plural: the names of the fields that this release was built with; those of metadata are the API server's."""
+    found = {definition.plural: shape(definition.model) for definition in DEFINITIONS}
+    for one in found.values():
+        del one["properties"]["metadata"]
+    return found
 
 
 class _Whole(yaml.SafeDumper):

@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn
 import uvloop
 
 from keyward.api import names
-from keyward.api.schema import schemas
+from keyward.api.schema import shapes
 from keyward.controller import crds, source
 from keyward.controller.cache import Cache
 from keyward.controller.credential_sets import CredentialSets
@@ -155,7 +155,7 @@ class _Made:
     async def prepare(self) -> None:
         """CRDs, the cluster's identity, what is there, the keyring."""
         platform = self.platform
-        await crds.wait(platform.client, schemas(), partial(self.health.lacks, "start"), self.warn_of_crd)
+        await crds.wait(platform.client, shapes(), partial(self.health.lacks, "start"), self.warn_of_crd)
         self.cluster = await cluster_uid(platform.client)
         await self.resync.first()
         await platform.keeper.start(platform.intake.cache.encryption_keys())

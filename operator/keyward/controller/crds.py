@@ -25,7 +25,7 @@ from keyward.kube.kinds import (
 
 Json = dict[str, Any]
 Schemas = Mapping[str, Json]
-"""By plural: the openAPIV3Schema that this release was built with."""
+"""By plural: the fields that this release was built with, in the form of an openAPIV3Schema."""
 
 Warn = Callable[[Json, Blocked], None]
 """A CRD as the server has it, and what it lacks."""
