@@ -231,6 +231,14 @@ def test_an_example_becomes_ready_and_what_it_projects_is_of_use(shop, servers, 
             _of_use(servers, credential, projection, shop.secret(projection["secretName"]))
 
 
+def test_kubectl_takes_every_example(shop, servers):
+    files = (*manifests.PREREQUISITES, *CREDENTIALS, SET, REDIS_SET, CLOUD_REDIS_SET)
+    items = [item for file in files for item in manifests.placed(file, NAMESPACE, servers)]
+    body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    told = shop.cluster.kubectl("apply", "--dry-run=server", "-f", "-", input=body).splitlines()
+    assert len(told) == len(items) > len(files)
+
+
 def test_a_set_becomes_ready_with_a_credential_for_each_target_that_has_the_label(shop, servers):
     (item,) = manifests.placed(SET, NAMESPACE, servers)
     shop.cluster.kubectl("label", "target", "orders-pg", "-n", NAMESPACE, "reports=true", "--overwrite")
