@@ -36,7 +36,8 @@ _OTHERS_LINES = "other lines of authorized_keys are other people's keys, and no 
 _OPTIONS = "a line that was exchanged took its options with it: no key follows it, which is tried in test_ssh"
 # As slow as needed, and for this user only.
 _SYNC = """#!/bin/sh
-while [ -e "/tmp/held.$(id -un)" ]; do sleep 0.05; done
+held="/tmp/held.$(id -un)"
+while [ -e "$held" ]; do sleep 0.05; done
 exec sync.real "$@"
 """
 _seconds = itertools.count(0, 61)
@@ -187,13 +188,16 @@ class LinuxKeysStage(LinuxStage):
     @contextlib.contextmanager
     def stalled(self, name: str) -> Iterator[None]:
         # What the write of a file comes by.
-        self._server.run("[ -e /usr/bin/sync.real ] || mv /usr/bin/sync /usr/bin/sync.real")
-        self._server.run("cat > /usr/bin/sync && chmod 755 /usr/bin/sync", _SYNC)
-        self._server.run(f"touch /tmp/held.{name}")
+        sync, real, held = map(self._server.path, ("/usr/bin/sync", "/usr/bin/sync.real", f"/tmp/held.{name}"))
+        if not real.exists():
+            sync.rename(real)
+            sync.write_text(_SYNC, encoding="ascii")
+            sync.chmod(0o755)
+        held.touch()
         try:
             yield
         finally:
-            self._server.run(f"rm /tmp/held.{name}")
+            held.unlink()
 
     def logs_in(self, name: str, password: str) -> bool:
         return self._server.lets_in(name, key=_key(password).reveal())
