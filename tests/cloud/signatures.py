@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,7 +60,7 @@ class Verifier:
     """Keeps the nonces of the window."""
 
     def __init__(self) -> None:
-        self._nonces: dict[str, datetime] = {}
+        self._nonces: OrderedDict[str, datetime] = OrderedDict()  # the oldest first
 
     def signer(self, call: Call, secret_of: Callable[[str], str]) -> str:
         """The AccessKey id that the call is signed by. Raises Refused."""
@@ -78,7 +79,8 @@ class Verifier:
         at = datetime.strptime(call.headers["x-acs-date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
         if abs(now - at) > WINDOW:
             raise Refused(400, "InvalidTimeStamp.Expired")
-        self._nonces = {nonce: seen for nonce, seen in self._nonces.items() if now - seen < WINDOW}
+        while self._nonces and now - next(iter(self._nonces.values())) >= WINDOW:
+            self._nonces.popitem(last=False)
         nonce = call.headers["x-acs-signature-nonce"]
         if nonce in self._nonces:
             raise Refused(400, "SignatureNonceUsed")

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -68,10 +69,13 @@ class Passed:
 
 
 class Places:
-    """Both files, in one folder."""
+    """Both files, in one folder. The trace only grows: whoever waits for it reads what is new."""
 
     def __init__(self, folder: Path) -> None:
         self.orders, self.trace = folder / "orders.json", folder / "trace.txt"
+        self._lines: list[Passed] = []
+        self._begins: list[int] = []  # where in the trace each of them does
+        self._read = 0  # bytes
 
     def order(self, orders: dict[str, Point]) -> None:
         """Stand still at these points from now on, one per Credential; whoever stands elsewhere goes on."""
@@ -82,12 +86,19 @@ class Places:
 
     def passed(self, since: int = 0) -> list[Passed]:
         """What was passed after the first `since` bytes of the trace."""
-        if not self.trace.exists():
-            return []
-        with self.trace.open("rb") as file:
-            file.seek(since)
-            lines = [line.decode().split(" ", 3) for line in file if line.endswith(b"\n")]
-        return [Passed(float(at), whose, name.rstrip("\n"), kind == "stands") for at, whose, kind, name in lines]
+        if self.trace.exists():
+            with self.trace.open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    self._note(line)
+        return self._lines[bisect_left(self._begins, since) :]
+
+    def _note(self, line: bytes) -> None:
+        if line.endswith(b"\n"):
+            at, whose, kind, name = line.decode().rstrip("\n").split(" ", 3)
+            self._lines.append(Passed(float(at), whose, name, kind == "stands"))
+            self._begins.append(self._read)
+            self._read += len(line)
 
     def size(self) -> int:
         return self.trace.stat().st_size if self.trace.exists() else 0
