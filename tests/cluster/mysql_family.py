@@ -13,12 +13,14 @@ import ssl
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pymysql
 from tests.cluster import pki, process
 from tests.cluster.housed import Housed
+from tests.cluster.kept import Kept
 
 SUPERUSER = "boss"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
@@ -47,6 +49,7 @@ class FamilyServer(Housed):
     folder: Path = field(init=False)
     authority: pki.Authority = field(init=False)
     running: process.Running | None = field(default=None, init=False)
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False)
 
     # --- which server ---
 
@@ -84,11 +87,13 @@ class FamilyServer(Housed):
 
     def stop(self) -> None:
         """Stop it; sessions are cut."""
+        self._kept.end()
         if self.running is not None:
             self.running.stop()
             self.running = None
 
     def _end(self) -> None:
+        self._kept.end()
         if self.running is not None:
             self.running.kill()  # nothing of it is kept
             self.running = None
@@ -98,8 +103,14 @@ class FamilyServer(Housed):
         self, database: str | None = None, user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
     ) -> Iterator[Any]:
         """A connection, by default the superuser's, in autocommit."""
-        context = ssl.create_default_context(cadata=self.ca_pem) if self.tls else None
-        conn = pymysql.connect(
+        with self._open(database, user, password) as conn:
+            yield conn
+
+    def _open(
+        self, database: str | None = None, user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
+    ) -> pymysql.Connection[Any]:
+        context = _trusting(self.ca_pem) if self.tls else None
+        return pymysql.connect(
             host="127.0.0.1",
             port=self.port,
             database=database,
@@ -110,12 +121,11 @@ class FamilyServer(Housed):
             ssl=context,
             ssl_disabled=not self.tls,
         )
-        with conn:
-            yield conn
 
     def sql(self, statement: str, params: Any = None, database: str | None = None) -> list[tuple[Any, ...]]:
         """Run one statement as superuser; its rows, if it has any."""
-        with self.connect(database) as conn, conn.cursor() as cursor:
+        kept = self._kept.lent(self._open, _descriptor) if database is None else self.connect(database)
+        with kept as conn, conn.cursor() as cursor:
             cursor.execute(statement, params)
             return list(cursor.fetchall())
 
@@ -211,3 +221,12 @@ class FamilyServer(Housed):
         except pymysql.MySQLError:
             return False
         return True
+
+
+def _descriptor(session: Any) -> int:
+    return int(session._sock.fileno())
+
+
+@cache
+def _trusting(ca_pem: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=ca_pem)

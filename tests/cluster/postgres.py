@@ -18,6 +18,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from tests.cluster import debian, pki, process
 from tests.cluster.housed import Housed
+from tests.cluster.kept import Kept
 
 _CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 SUPERUSER = "postgres"
@@ -50,6 +51,7 @@ class PostgresServer(Housed):
     folder: Path = field(init=False)
     authority: pki.Authority = field(init=False)
     running: process.Running | None = field(default=None, init=False)
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False)
 
     @property
     def log(self) -> Path:
@@ -75,6 +77,7 @@ class PostgresServer(Housed):
 
     def stop(self) -> None:
         """Stop it at once; sessions are cut."""
+        self._kept.end()
         if self.running is not None:
             self.running.stop()
             self.running = None
@@ -84,6 +87,7 @@ class PostgresServer(Housed):
 
     def crash(self) -> None:
         """Kill all of it at once; its data stay, and the next start recovers them."""
+        self._kept.end()
         if self.running is not None:
             self.running.kill()
             self.running = None
@@ -93,17 +97,29 @@ class PostgresServer(Housed):
         self, database: str = "postgres", user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD
     ) -> Iterator[Any]:
         """A connection, by default the superuser's, in autocommit."""
+        with self._open(database, user, password) as conn:
+            yield conn
+
+    def _open(self, database: str = "postgres", user: str = SUPERUSER, password: str = SUPERUSER_PASSWORD) -> Any:
         settings: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": str(self.authority.ca_file)}
         if not self.tls:
             settings = {"sslmode": "disable"}
-        with psycopg.connect(
-            host="127.0.0.1", port=self.port, dbname=database, user=user, password=password, autocommit=True, **settings
-        ) as conn:
-            yield conn
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=database,
+            user=user,
+            password=password,
+            autocommit=True,
+            prepare_threshold=None,
+            **settings,
+        )
 
     def sql(self, statement: Any, database: str = "postgres", params: Any = None) -> list[tuple[Any, ...]]:
         """Run one statement as superuser; its rows, if it has any."""
-        with self.connect(database) as conn:
+        # A session that stays would keep its database from being dropped, which nobody does to this one.
+        stays = database == "postgres"
+        with self._kept.lent(self._open, psycopg.Connection.fileno) if stays else self.connect(database) as conn:
             cursor = conn.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
