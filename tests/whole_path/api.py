@@ -40,11 +40,23 @@ class Api:
 
     def ask(self, method: str, path: str, body: Json | None = None, content: str = "application/json") -> Json | None:
         """The object that is answered; None if there is none. Raises AssertionError with what the server said."""
+        data = self._asked(method, path, body, content)
+        return None if data is None else json.loads(data)
+
+    def log(self, pod: str, namespace: str, query: str = "") -> list[str]:
+        """The lines of a pod's one container."""
+        data = self._asked("GET", f"{place('pod', namespace, pod)}/log{query}")
+        assert data is not None, f"there is no pod {pod}"
+        return data.decode().splitlines()
+
+    def _asked(
+        self, method: str, path: str, body: Json | None = None, content: str = "application/json"
+    ) -> bytes | None:
         try:
             answer = self._client.call_api(
                 method,
                 self._client.configuration.host + path,
-                header_params={"Content-Type": content, "Accept": "application/json"},
+                header_params={"Content-Type": content, "Accept": "application/json, */*"},
                 body=body,
             )
             answer.read()
@@ -55,7 +67,7 @@ class Api:
         if status == 404:
             return None
         assert status < 400, f"{method} {path}: {json.loads(data)['message']}"
-        return json.loads(data)
+        return data
 
     def get(self, kind: str, name: str, namespace: str) -> Json | None:
         return self.ask("GET", place(kind, namespace, name))

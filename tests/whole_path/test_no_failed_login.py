@@ -69,9 +69,8 @@ class Consumers:
             )
             yield
 
-    def pod_logins(self, *options: str) -> list[Login]:
-        said = self._shop.cluster.kubectl("logs", self.name, "-n", self._shop.namespace, *options)
-        return logins(f"pod {self.name}", said.splitlines())
+    def pod_logins(self, query: str = "") -> list[Login]:
+        return logins(f"pod {self.name}", self._shop.api.log(self.name, self._shop.namespace, query))
 
     def tally(self) -> Tally:
         found = self.pod_logins()
@@ -80,7 +79,7 @@ class Consumers:
         return Tally(found)
 
     def pod_uses(self, version: str) -> bool:
-        return any(one.version == version for one in self.pod_logins("--tail=3"))
+        return any(one.version == version for one in self.pod_logins("?tailLines=3"))
 
 
 @pytest.fixture(scope="module")
