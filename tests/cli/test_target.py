@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
@@ -38,8 +39,8 @@ class Place:
 
     def approved(self) -> set[str]:
         """The Targets that an admin Secret of theirs vouches for."""
-        secrets = [self.api.get("secret", f"{name}-admin", self.namespace) for name in ("one", "two")]
-        texts = [secret["metadata"].get("annotations", {}).get(APPROVED, "") for secret in secrets]
+        secrets = [self.api.get("secret", f"{name}-admin", self.namespace) or {} for name in ("one", "two")]
+        texts = [secret.get("metadata", {}).get("annotations", {}).get(APPROVED, "") for secret in secrets]
         return {name for name, text in zip(("one", "two"), texts, strict=True) if f'"Target/{name}"' in text}
 
 
@@ -60,3 +61,17 @@ def test_several_are_approved_at_once_and_with_a_wrong_name_none_is(there, capsy
     assert there.approved() == {"one", "two"}
     said = capsys.readouterr().out.splitlines()
     assert [line.partition(" as ")[0] for line in said] == ["approved Target one", "approved Target two"]
+
+
+def test_where_the_admin_secret_of_one_is_not_there_none_is_approved(there):
+    there.api.delete("secret", "two-admin", there.namespace)
+    with pytest.raises(Blocked, match="two-admin, the admin login, is not there: create it"):
+        approve(["one", "two"], there.namespace, kubeconfig=there.kubeconfig)
+    assert there.approved() == set()
+
+
+def test_two_that_share_an_admin_secret_are_approved_one_after_the_other(there):
+    there.api.merge("target", "two", there.namespace, {"spec": {"admin": {"secretRef": {"name": "one-admin"}}}})
+    approve(["one", "two"], there.namespace, kubeconfig=there.kubeconfig)
+    shared = there.api.get("secret", "one-admin", there.namespace)
+    assert set(json.loads(shared["metadata"]["annotations"][APPROVED])) == {"Target/one", "Target/two"}

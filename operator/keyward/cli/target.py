@@ -46,13 +46,17 @@ def approve(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     place = "" if cluster else namespace or connection.namespace
 
     async def work(client: Client) -> None:
-        # All are looked at first: with a name that is wrong, none is approved.
-        found = {
-            name: targets.admin_of(await _target_of(client, kind, place, name), operator_namespace) for name in names
-        }
-        for name, admin in found.items():
-            await _approve(client, kind, name, admin)
-            typer.echo(f"approved {kind.name} {name} as it is now ({admin.digest[:12]})")
+        admins, found = AdminSecrets(client), {}
+        # All are looked at first: with a name that is wrong, or a Secret that is not there, none is approved.
+        for name in names:
+            one = targets.admin_of(await _target_of(client, kind, place, name), operator_namespace)
+            await admins.read(one.namespace, one.secret, one.kind)
+            found[name] = one
+        for name, one in found.items():
+            # Read anew, as another of them may have the same Secret.
+            admin = await admins.read(one.namespace, one.secret, one.kind)
+            await admins.approve(admin, kind.name, name, one.digest)
+            typer.echo(f"approved {kind.name} {name} as it is now ({one.digest[:12]})")
 
     options.with_client(connection, work)
 
@@ -63,9 +67,3 @@ async def _target_of(client: Client, kind: Kind, namespace: str, name: str) -> d
         where = f" in namespace {namespace}" if namespace else ""
         raise Blocked(Reason.UNKNOWN_TARGET, f"there is no {kind.name} {name}{where}")
     return item
-
-
-async def _approve(client: Client, kind: Kind, name: str, found: targets.AdminOf) -> None:
-    admins = AdminSecrets(client)
-    admin = await admins.read(found.namespace, found.secret, found.kind)
-    await admins.approve(admin, kind.name, name, found.digest)
