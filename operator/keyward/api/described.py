@@ -11,7 +11,6 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -26,12 +25,8 @@ class Described(GenerateJsonSchema):
         model: type[BaseModel] = schema["cls"]
         for name, words in docstrings(model).items():
             alias = model.model_fields[name].alias or name
-            found["properties"][alias] = _with_description(found["properties"][alias], words)
+            found["properties"][alias] |= {"description": words}
         return found
-
-
-def _with_description(field: dict[str, Any], words: str) -> dict[str, Any]:
-    return field | {"description": words}
 
 
 @cache
