@@ -13,6 +13,7 @@ from keyward.kube.informer import Health
 FAMILIES = {
     "keyward_api_requests",
     "keyward_build_info",
+    "keyward_clock_offset_seconds",
     "keyward_credential_current_version_timestamp_seconds",
     "keyward_credential_next_rotation_timestamp_seconds",
     "keyward_credentials",
@@ -36,6 +37,7 @@ def filled() -> Metrics:
     metrics = Metrics()
     metrics.follow(lambda: [(("shop", "orders"), Summary("generic", "Enabled", 2000.0, 1000.0))])
     metrics.follow_watches({"versions": Health(relists=2, dead_streams=1)}, lambda: 4)
+    metrics.follow_clock(lambda: -3.0)
     metrics.rotations.labels("rds", "success").inc()
     metrics.kms_calls.labels("local", "wrap", "success").inc()
     metrics.step_duration.labels("apply").observe(0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -57,6 +58,18 @@ async def test_a_secret_is_made_with_our_labels_and_seen_as_ours(store, client, 
     stored = await store.read(namespace, "orders")
     assert {k: v.reveal_text() for k, v in stored.data.items()} == {"user": "bob", "password": "one"}
     assert stored.type == "Opaque"
+
+
+async def test_a_write_that_says_that_it_is_older_than_the_server_knows_counts_from_then(store, client, namespace):
+    before = datetime.now(UTC).replace(microsecond=0)
+    late = await store.create(secret_content(namespace))  # it says 2026-11-24T02:00:00Z of itself
+    assert before <= late.written_at <= datetime.now(UTC) + timedelta(seconds=1)
+    await as_somebody(client, namespace, {"metadata": {"labels": {"team": "a"}}})
+    theirs = store.view({"metadata": (await store.read(namespace, "orders")).metadata})
+    assert theirs.written_at == late.written_at
+    ahead = {**secret_content(namespace).annotations, "keyward.dev/written-at": "2926-11-24T02:00:00Z"}
+    view = await store.replace(secret_content(namespace, annotations=ahead), await store.read(namespace, "orders"))
+    assert view.written_at == datetime(2926, 11, 24, 2, tzinfo=UTC)
 
 
 async def test_a_strangers_secret_is_never_written_by_a_post(store, client, namespace):

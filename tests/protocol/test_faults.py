@@ -55,6 +55,14 @@ def test_a_request_that_arrives_long_after_its_answer_was_given_up_does_no_harm(
         life(kind, Hit(Kind.LATE, index, delay))
 
 
+@pytest.mark.parametrize("kind", ["dual create", "overlap create", ISSUED])
+def test_a_secret_that_is_written_late_and_whose_writer_died_gives_its_readers_the_whole_grace(kind):
+    for index in [i for i, name in enumerate(effects_of(kind)) if name.startswith("put secret")]:
+        for seconds, death in itertools.product((1, 4, 30), (1, 2, 3)):
+            late = Hit(Kind.LATE, index, timedelta(seconds=seconds))
+            life(kind, late, Hit(Kind.KILL_BEFORE, index + death))
+
+
 def one_version_per_rotation(s: Scenario) -> bool:
     """Each rotation ended with the value that was reserved for it, and reserved no second one."""
     if s.kind == ISSUED:  # an intent that is lost has a successor: what counts is what became current

@@ -224,6 +224,7 @@ class ApiServer:
         metadata["annotations"] = {**metadata.get("annotations", {}), **content.annotations}
         metadata["ownerReferences"] = others + ours
         metadata.pop("edited", None)
+        metadata["booked"] = self.clock().replace(microsecond=0).isoformat()  # as in managedFields
         metadata["resourceVersion"] = self.fresh()
         self.writes.append(f"{verb} {content.name}")
         self.secrets[content.name] = StoredSecret(metadata, content.type, dict(content.data))
@@ -272,6 +273,7 @@ class ApiServer:
             metadata = copy.deepcopy(saved.metadata)
             metadata["resourceVersion"] = self.fresh()
             metadata["uid"] = f"secret-{self.fresh()}"
+            metadata.pop("booked", None)  # the book names the tool now
             self.secrets[name] = StoredSecret(metadata, saved.type, saved.data)
 
 

@@ -8,7 +8,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Clock:
-    """`real` is the world's own time; `skew` is how far the controllers' clocks are off."""
+    """`real` is the world's own time; `skew` is how far the API server's clock is off, which controllers go by."""
 
     def __init__(self) -> None:
         self.real = START

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from tests.world.controller import Process
 
 GRACE = timedelta(minutes=5)
-# What may be missing of it: a second between the time that a write carries and its effect, and the second by which one comes late
-# whose process was killed meanwhile (docs/decisions/protocol-mended-by-the-simulated-world.md, "known and not mended").
-LATENESS = timedelta(seconds=2)
+# What may be missing of it: the time between the moment that a write carries and its effect, which a second holds.
+LATENESS = timedelta(seconds=1)
 
 
 class Broken(AssertionError):  # noqa: N818 - a promise that is broken

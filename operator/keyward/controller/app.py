@@ -14,7 +14,7 @@ import resource
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -49,6 +49,7 @@ from keyward.kube.informer import Informer, Watched
 from keyward.kube.keyring import KeyringStore
 from keyward.kube.kinds import CUSTOM_RESOURCES, SECRETS, VERSIONS
 from keyward.kube.secrets import KubeSecretStore
+from keyward.kube.server_time import ServerTime
 from keyward.kube.targets import AdminSecrets, cluster_uid
 from keyward.kube.versions import KubeVersionStore
 
@@ -63,10 +64,6 @@ Build = Callable[[Platform], Reconciler]
 
 async def no_hook(_point: str) -> None:
     """Nothing happens at the named points."""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def run(settings: Settings, connection: Connection, build: Build | None = None, hook: Hook = no_hook) -> int:
@@ -93,14 +90,17 @@ def harden() -> None:
 
 async def _run(settings: Settings, connection: Connection, build: Build, hook: Hook) -> int:
     metrics = Metrics(per_credential=settings.per_credential_metrics)
+    clock = ServerTime()
+    metrics.follow_clock(lambda: clock.offset)
     client = Client(
         connection,
         limit=settings.limits.connections,
         timeout=settings.periods.call,
         observe=metrics.requested,
+        heard=clock.heard,
     )
     async with client:
-        made = _make(settings, client, metrics, hook)
+        made = _make(settings, client, metrics, hook, clock)
         server = HealthServer(made.health, metrics, settings.metrics_address)
         await server.start()
         try:
@@ -121,6 +121,7 @@ class _Made:
     informers: tuple[Informer, ...]
     lag: LoopLag = field(default_factory=LoopLag)
     cluster: str = ""
+    awake_since: datetime | None = None
 
     def parts(self, connection: Connection, reconciler: Reconciler) -> Parts:
         platform = self.platform
@@ -157,6 +158,7 @@ class _Made:
         platform = self.platform
         await crds.wait(platform.client, shapes(), partial(self.health.lacks, "start"), self.warn_of_crd)
         self.cluster = await cluster_uid(platform.client)
+        self.awake_since = platform.clock()  # not sooner: the API server has told the time by now
         await self.resync.first()
         await platform.keeper.start(platform.intake.cache.encryption_keys())
 
@@ -193,12 +195,12 @@ class _Made:
             intake.everything()
 
 
-def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _Made:
+def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook, clock: ServerTime) -> _Made:
     cache, health = Cache(), Health()
     queue = WorkQueue(metrics)
     limits = RotationLimits(settings.limits.rotations, settings.limits.rotations_per_target, queue.add)
     rate = settings.limits.releases_per_second
-    schedule = Schedule(_now, TokenBucket(rate, rate), settings.periods.longest_sleep)
+    schedule = Schedule(clock, TokenBucket(rate, rate), settings.periods.longest_sleep)
     intake: Intake
     secrets = KubeSecretStore(client)
     # The intake is made below: it needs these two itself.
@@ -214,7 +216,7 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         forget_status=credentials.forget,
     )
     metrics.follow(cache.summaries)
-    keeper = KeyKeeper(_home(settings, client), lambda *labels: metrics.kms_calls.labels(*labels).inc(), _now)
+    keeper = KeyKeeper(_home(settings, client), lambda *labels: metrics.kms_calls.labels(*labels).inc(), clock)
     made: _Made
     platform = Platform(
         settings=settings,
@@ -225,17 +227,17 @@ def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook) -> _
         credentials=credentials,
         secrets=secrets,
         admins=AdminSecrets(client),
-        events=EventRecorder(client, f"keyward-{socket.gethostname()}-{os.getpid()}", _now),
-        target_health=TargetHealth(cache, client, _now),
-        nodes=NodeWatches(queue.add, lambda key: bool(cache.credential_version(key)), _now),
+        events=EventRecorder(client, f"keyward-{socket.gethostname()}-{os.getpid()}", clock),
+        target_health=TargetHealth(cache, client, clock),
+        nodes=NodeWatches(queue.add, lambda key: bool(cache.credential_version(key)), clock),
         metrics=metrics,
-        clock=_now,
+        clock=clock,
         hook=hook,
         cluster=lambda: made.cluster,
-        awake_since=_now(),
+        awake_since=lambda: made.awake_since or clock(),
     )
     resync = Resync(client, followed(intake), metrics.missed_changes.inc, period=settings.periods.resync)
-    keys, sets = EncryptionKeys(cache, keeper, client, _now), CredentialSets(intake, client, _now)
+    keys, sets = EncryptionKeys(cache, keeper, client, clock), CredentialSets(intake, client, clock)
     cache.set_changed = sets.wake
     made = _Made(platform, health, resync, keys, sets, _informers(settings, client, intake))
     _watch_over(made, schedule)

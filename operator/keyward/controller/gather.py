@@ -102,7 +102,7 @@ class Gatherer:
             frozen=self._p.settings.freeze,
             writable_key=self._p.keeper.writable(wish.key),
             namespace_terminating=await self._terminating(wish),
-            awake_since=self._p.awake_since,
+            awake_since=self._p.awake_since(),
             inputs=inputs,
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final, NoReturn
 
@@ -63,6 +63,10 @@ class Schedule:
     def due(self, key: Key) -> float | None:
         """The Unix time at which this key is due; None: only on change."""
         return self._due.get(key)
+
+    def after(self, wait: timedelta) -> datetime:
+        """The due time that is so far away."""
+        return self._clock() + wait
 
     def set(self, key: Key, due: datetime | None) -> None:
         """Replace this key's due time. None: it is looked at only on change."""

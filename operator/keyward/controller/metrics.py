@@ -45,6 +45,7 @@ class Metrics:
         self._per_credential = per_credential
         self._watches: Watches = {}
         self._dropped: Callable[[], int] = int
+        self._offset: Callable[[], float] = float
         self._counters()
         self._measures()
         self.registry.register(_Credentials(self))
@@ -119,6 +120,10 @@ class Metrics:
         """Read Credentials from here at each scrape."""
         self._summaries = summaries
 
+    def follow_clock(self, offset: Callable[[], float]) -> None:
+        """Read at each scrape by how many seconds this machine's clock is behind the API server's."""
+        self._offset = offset
+
     def follow_watches(self, watches: Watches, dropped_events: Callable[[], int]) -> None:
         """Read the health of our own watches, by what they watch, and the count of dropped events at each scrape."""
         self._watches, self._dropped = watches, dropped_events
@@ -148,6 +153,12 @@ class Metrics:
         dropped = CounterMetricFamily("keyward_dropped_events", "Events that were not posted: too many, or refused.")
         dropped.add_metric([], self._dropped())
         yield dropped
+        offset = GaugeMetricFamily(
+            "keyward_clock_offset_seconds",
+            "Seconds that this machine's clock is behind the API server's, which counts; 0: they agree to a second.",
+        )
+        offset.add_metric([], self._offset())
+        yield offset
         found = list(self._summaries())
         yield _by_state(found)
         if self._per_credential:

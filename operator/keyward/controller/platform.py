@@ -40,4 +40,4 @@ class Platform:
     clock: Callable[[], datetime]
     hook: Hook
     cluster: Callable[[], str]  # uid of this cluster's kube-system; known once the start is done
-    awake_since: datetime  # what fell due before was missed
+    awake_since: Callable[[], datetime]  # what fell due before was missed; known once the start is done

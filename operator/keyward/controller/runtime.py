@@ -12,7 +12,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Final, NoReturn, Protocol
 
@@ -204,7 +204,7 @@ class Runtime:
                 return await self._parts.reconciler.reconcile(key)
             except Exception:  # noqa: BLE001 - it promised not to raise; one bug must not take all others with it
                 _log.exception("a pass failed in a way that nobody foresaw")
-                return datetime.now(UTC) + _AFTER_BUG
+                return self._parts.intake.schedule.after(_AFTER_BUG)
             finally:
                 self._parts.metrics.reconcile_duration.observe(perf_counter() - started)
 

@@ -5,12 +5,27 @@ A Secret is made or changed only to a current value that is proven. A failure ne
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from keyward.domain import commands, lineage, settling
 from keyward.domain.history import History
 from keyward.domain.model import Observed, SecretsPolicy
 from keyward.domain.steps import Project, Unproject, Wait
 from keyward.domain.version import Version
 from keyward.errors import Reason
+
+_BOOKED: Final = timedelta(seconds=1)  # the server's book has whole seconds
+
+
+def written_at(noted: datetime | None, booked: datetime | None) -> datetime | None:
+    """When readers got what a Secret holds: by its own note, or by the API server's book where that says later.
+
+    A write that was given up may be done after all, later than it says of itself. Whoever sent it may be dead by then.
+    """
+    if noted is None or booked is None or booked <= noted:
+        return noted
+    return booked + _BOOKED
 
 
 def plan(seen: Observed) -> Project | Unproject | Wait:

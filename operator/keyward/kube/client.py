@@ -71,8 +71,15 @@ def _ignore(_seen: Seen) -> None:
     pass
 
 
+def _deaf(_date: str, _seconds: float) -> None:
+    pass
+
+
 class Client:
-    """Verbs of the API. Use it as an async context manager; `limit` bounds the requests at once, streams come on top."""
+    """Verbs of the API. Use it as an async context manager; `limit` bounds the requests at once, streams come on top.
+
+    `heard` is told the `Date` of each answer, and the seconds that it took.
+    """
 
     def __init__(
         self,
@@ -81,9 +88,10 @@ class Client:
         limit: int = 48,
         timeout: float = 30.0,
         observe: Callable[[Seen], None] = _ignore,
+        heard: Callable[[str, float], None] = _deaf,
     ) -> None:
         self.connection = connection
-        self._timeout, self._observe = timeout, observe
+        self._timeout, self._observe, self._heard = timeout, observe, heard
         self._turns = asyncio.Semaphore(limit)
         self._opened: aiohttp.ClientSession | None = None
 
@@ -188,7 +196,9 @@ class Client:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise answers.unreachable(call.asked, timed_out=isinstance(error, TimeoutError)) from None
         finally:
-            self._observe(Seen(call.asked.verb, call.asked.kind.resource, code, perf_counter() - started))
+            took = perf_counter() - started
+            self._observe(Seen(call.asked.verb, call.asked.kind.resource, code, took))
+        self._heard(headers.get("Date", ""), took)
         if code >= 400:
             raise answers.error(call.asked, code, headers, body)
         return parse(body, call.asked)

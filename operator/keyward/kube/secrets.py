@@ -18,6 +18,7 @@ import orjson
 
 from keyward.api import names
 from keyward.domain.model import SecretView
+from keyward.domain.projection import written_at
 from keyward.domain.writes import SecretContent, StoredSecret
 from keyward.errors import Blocked, Reason
 from keyward.kube import records
@@ -130,7 +131,7 @@ def view(item: Json) -> SecretView:
         sequence=_number(annotations.get(names.ANNOTATION_SEQUENCE)),
         previous_sequence=_number(annotations.get(names.ANNOTATION_PREVIOUS_SEQUENCE)),
         shape=intern(annotations.get(names.ANNOTATION_SHAPE, "")),  # the same for all that look alike
-        written_at=_moment(annotations.get(names.ANNOTATION_WRITTEN_AT)),
+        written_at=written_at(_moment(annotations.get(names.ANNOTATION_WRITTEN_AT)), _booked_at(metadata)),
         owner_uid=next((intern(o["uid"]) for o in metadata.get("ownerReferences") or () if _is_ours(o)), ""),
         intact=_intact(metadata, annotations.get(names.ANNOTATION_KEYS, "")),
     )
@@ -173,6 +174,13 @@ def _written(metadata: Json) -> Iterator[tuple[str, set[str]]]:
         keys = {key[2:] for key in fields.get("f:data") or () if key.startswith("f:")}
         if keys:
             yield str(entry.get("manager")), keys
+
+
+def _booked_at(metadata: Json) -> datetime | None:
+    """When the API server last did what we asked for."""
+    ours = [e.get("time") for e in metadata.get("managedFields") or () if e.get("manager") == MANAGER]
+    times = [at for text in ours if (at := _moment(text)) is not None]
+    return max(times, default=None)
 
 
 def keys_digest(keys: set[str] | Mapping[str, Sensitive]) -> str:
