@@ -6,10 +6,13 @@ import asyncio
 import gc
 import json
 import os
+import re
 import signal
 import socket
 import sys
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +26,7 @@ from keyward.controller.settings import Address, Limits, Settings
 from keyward.kube.client import Client
 from keyward.kube.connection import connect
 from keyward.kube.kinds import CREDENTIALS, ENCRYPTION_KEYS, NAMESPACES, SECRETS
+from keyward.kube.server_time import ServerTime
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "keyward-system"
@@ -164,6 +168,17 @@ async def test_a_key_version_that_is_added_is_used_without_a_restart(crds, clien
         assert await process.wait() == 0
         await until(lambda: keeper.writable("default") not in (before, None))
         assert int(keeper.writable("default")[1]) == int(before[1]) + 1
+
+
+async def test_what_is_recorded_has_the_servers_time_whatever_this_machine_says(crds, client, monkeypatch):
+    off = timedelta(days=2)
+    monkeypatch.setattr(app, "ServerTime", partial(ServerTime, lambda: time.time() - off.total_seconds()))
+    async with Service(crds) as service:
+        platform = service.passes.platform
+        assert abs(platform.clock() - datetime.now(UTC)) < timedelta(seconds=2)
+        assert timedelta(seconds=-2) < datetime.now(UTC) - platform.awake_since() < timedelta(minutes=1)
+        told = re.search(r"^keyward_clock_offset_seconds (.+)$", platform.metrics.render()[0].decode(), re.MULTILINE)
+        assert abs(float(told[1]) - off.total_seconds()) < 2
 
 
 async def test_a_secret_that_somebody_deletes_is_looked_at(crds, client):
