@@ -65,7 +65,7 @@ def promote_candidate(observed: Observed, history: History) -> Version | Obstacl
             "metadata.annotations[keyward.dev/promote] names a version whose password a later one has replaced: rotate "
             "instead with keyward.dev/rotate",
         )
-    if observed.memory.denies(version, observed.wish.target.digest if observed.wish.target else ""):
+    if observed.denied(version):
         return Obstacle(
             Reason.VERSION_DEAD,
             "metadata.annotations[keyward.dev/promote] names a version whose value the target refuses, as its password was "

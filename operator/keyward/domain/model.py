@@ -290,3 +290,16 @@ class Observed:
     derived: dict[str, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )  # what all concerns ask for
+
+    @property
+    def digest(self) -> str:
+        """Of the Target as it stands; empty for a type without one."""
+        return self.wish.target.digest if self.wish.target else ""
+
+    def proven(self, version: Version) -> bool:
+        """Whether this process has seen it log in: a person may have changed the password since another one did."""
+        return not self.wish.logs_in or (version.sequence, self.digest) in self.memory.proven
+
+    def denied(self, version: Version) -> bool:
+        """Whether this process was refused with it, on the Target as it stands."""
+        return self.memory.denies(version, self.digest)

@@ -12,7 +12,6 @@ from keyward.domain import commands, lineage, settling
 from keyward.domain.history import History
 from keyward.domain.model import Observed, SecretsPolicy
 from keyward.domain.steps import Project, Unproject, Wait
-from keyward.domain.version import Version
 from keyward.errors import Reason
 
 _BOOKED: Final = timedelta(seconds=1)  # the server's book has whole seconds
@@ -41,19 +40,13 @@ def plan(seen: Observed) -> Project | Unproject | Wait:
         return Wait(None, "ImportPending")
     if wish.deleting_since is not None or seen.namespace_terminating:
         return Wait(None, Reason.NAMESPACE_TERMINATING)
-    if not _proven(seen, current) or _newer_stands_there(seen, history):
+    if not seen.proven(current) or _newer_stands_there(seen, history):
         return Wait(None, "Unproven")
     for projection in settling.unwritten(seen, history):
         if projection.secret_name not in seen.blocked_secrets:
             previous = history.previous if projection.include_previous else None
             return Project(projection, current, previous)
     return _remove_unwished(seen, history.lineage)
-
-
-def _proven(seen: Observed, current: Version) -> bool:
-    """Whether this process has seen it log in: a person may have changed the password since another one did."""
-    digest = seen.wish.target.digest if seen.wish.target else ""
-    return not seen.wish.logs_in or (current.sequence, digest) in seen.memory.proven
 
 
 def _newer_stands_there(seen: Observed, history: History) -> bool:

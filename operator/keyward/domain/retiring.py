@@ -24,9 +24,8 @@ def plan(seen: Observed, now: datetime) -> End | Verify | Wait:
     current, old = history.current, history.previous
     if current is None or old is None or history.pending or doubt.why(seen, history) is not None:
         return _NOTHING
-    denied = seen.memory.denies(current, _digest(seen))
-    proven = (current.sequence, _digest(seen)) in seen.memory.proven
-    if current.target is not None and current.target.digest != _digest(seen) and not proven:
+    denied, proven = seen.denied(current), seen.proven(current)
+    if current.target is not None and current.target.digest != seen.digest and not proven:
         return _NOTHING  # the Target leads elsewhere since then: first current has to log in there
     if settling.unwritten(seen, history) and not denied:
         return _NOTHING  # its readers still hold previous
@@ -66,7 +65,3 @@ def _may_work(seen: Observed) -> bool:
     if wish.suspended or seen.frozen or target is None or target.suspended or not target.is_approved:
         return False
     return set(wish.all_roles) <= set(target.may_manage)
-
-
-def _digest(seen: Observed) -> str:
-    return seen.wish.target.digest if seen.wish.target else ""

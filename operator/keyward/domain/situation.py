@@ -21,10 +21,10 @@ class Situation:
 
     @property
     def digest(self) -> str:
-        return self.seen.wish.target.digest if self.seen.wish.target else ""
+        return self.seen.digest
 
     def proven(self, version: Version) -> bool:
-        return not self.seen.wish.logs_in or (version.sequence, self.digest) in self.seen.memory.proven
+        return self.seen.proven(version)
 
     def denied(self, version: Version) -> bool:
-        return self.seen.memory.denies(version, self.digest)
+        return self.seen.denied(version)

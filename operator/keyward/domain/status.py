@@ -245,8 +245,7 @@ def _ready(seen: Observed, history: History, outcome: Outcome) -> tuple[bool, st
         if cause is not None:
             return False, cause.reason, cause.message
         return False, outcome.rotation.reason or "Pending", outcome.rotation.message or "no version is current yet"
-    digest = seen.wish.target.digest if seen.wish.target else ""
-    if seen.memory.denies(current, digest):
+    if seen.denied(current):
         return False, Reason.LOGIN_REFUSED, "the target refuses the login of the current version"
     if problem is not None:
         return False, problem.reason, problem.message

@@ -18,7 +18,7 @@ from tests.world.scenario import ISSUED
 
 from keyward.domain import issuing, leaks, ownership, projection, settling, suspension
 from keyward.domain.history import History
-from keyward.domain.model import Memory
+from keyward.domain.model import Memory, Observed
 from keyward.domain.situation import Situation
 from keyward.domain.steps import Wait
 
@@ -83,8 +83,8 @@ REMOVALS = [
     ),
     # --- what is published ---
     patched(
-        "_proven",
-        projection,
+        "proven",
+        Observed,
         lambda _seen, _current: True,
         scenarios.a_value_that_a_person_has_replaced_is_not_published_again_after_a_restart,
     ),
