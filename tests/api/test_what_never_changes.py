@@ -74,6 +74,7 @@ BROKEN = {
         (o.REDIS, "spec.redis.targetRef", {"name": "other"}),
     ],
     "spec.redis.provider": [(o.CLOUD_REDIS, "spec.redis.provider", ...)],
+    "spec.redis.accountManagement": [(o.REDIS, "spec.redis.accountManagement", "Overlap")],
     "spec.redis.create.name": [
         (o.REDIS, "spec.redis.create.name", "other"),
         (o.REDIS, "spec.redis.create", {"name": "other", "privilege": "ReadWrite"}),

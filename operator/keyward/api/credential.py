@@ -301,6 +301,7 @@ class Credential(Model):
             "spec.rds.import.accounts[].name cannot be changed: delete the Credential and make another",
         ),
         Rule(_kept("spec.redis", "targetRef"), _TYPE.format("redis.targetRef")),
+        Rule(_kept("spec.redis", "accountManagement"), _TYPE.format("redis.accountManagement")),
         Rule(_kept("spec.redis", "create.name"), _TYPE.format("redis.create.name")),
         Rule(_kept("spec.ecs", "targetRef"), _TYPE.format("ecs.targetRef")),
         Rule(_kept("spec.ecs", "secretType"), _TYPE.format("ecs.secretType")),

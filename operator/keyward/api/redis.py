@@ -50,7 +50,7 @@ class Redis(Model):
     """AlibabaCloud: accounts are changed through the cloud's OpenAPI, as its Target says. It cannot be changed."""
     account_management: Literal["Dual", "Overlap"] = "Dual"
     """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
-    password during the grace period."""
+    password during the grace period. It cannot be changed: use another Credential."""
     create: RedisCreate
     """Have the accounts made. Accounts that exist are not taken over."""
 
