@@ -88,6 +88,29 @@ def test_one_that_was_handed_over_gets_the_templates_spec():
     assert isinstance(step, Change)
 
 
+def test_one_that_the_set_let_go_is_taken_up_when_its_target_is_back_unless_somebody_took_it():
+    raw, aims = a_set(), [Aim("pg1", FLEET)]
+    there = made(raw, aims)
+    (step,) = planned(raw, [Aim("pg1", {})], there).steps
+    assert isinstance(step, Remove)
+    alone = _patched(there["all-pg1"], step.patch)
+    assert names.LABEL_SET not in alone["metadata"]["labels"]
+    (step,) = planned(raw, aims, {"all-pg1": alone}).steps
+    assert isinstance(step, Change)
+    assert _patched(alone, step.patch)["metadata"] == there["all-pg1"]["metadata"]
+    alone["metadata"]["labels"][names.LABEL_SET] = "other"
+    assert planned(raw, aims, {"all-pg1": alone}).failures[0].reason == "CredentialConflict"
+
+
+def _patched(item: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(item) if isinstance(item, dict) else {}
+    found |= {key: _patched(found.get(key), value) for key, value in patch.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
 @pytest.mark.parametrize(("policy", "patched"), [("Orphan", True), ("Delete", False)])
 def test_a_target_that_left_is_let_go_or_deleted_as_the_policy_says(policy, patched):
     raw = a_set(removalPolicy=policy)
@@ -106,6 +129,15 @@ def test_a_named_target_that_is_not_there_or_not_granted_is_a_failure_and_its_cr
     assert plan.steps == ()
     assert {f.target: str(f.reason) for f in plan.failures} == {"gone": "UnknownTarget", "shut": "TargetNotAllowed"}
     assert plan.desired == 3
+
+
+def test_labels_choose_among_granted_targets_alone_and_what_is_there_stays_when_a_grant_is_taken_back():
+    raw = a_set(targets={"kind": "ClusterTarget", "matchLabels": FLEET}, removalPolicy="Delete")
+    granted, shut = Aim("pg1", FLEET), Aim("pg1", FLEET, granted=False)
+    assert planned(raw, [granted, Aim("shut", FLEET, granted=False)]).desired == 1
+    plan = planned(raw, [shut], made(raw, [granted]))
+    assert plan.steps == ()
+    assert [str(f.reason) for f in plan.failures] == ["TargetNotAllowed"]
 
 
 def test_a_name_that_is_too_long_is_said_before_the_api_server_says_it():

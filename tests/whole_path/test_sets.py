@@ -76,6 +76,15 @@ def test_credentials_come_with_their_targets_follow_the_template_and_outlive_the
     assert left is not None
     assert "keyward.dev/set" not in left["metadata"].get("labels", {})
 
+    # A label that was wrong for a while: it is of the set again, as it was.
+    target(shop, "pg-two", {"fleet": "reports"})
+    counted(shop, "reports", desired=2, created=2, failed=0)
+    again = shop.get("credential", "reports-pg-two")
+    assert again["metadata"]["uid"] == left["metadata"]["uid"]
+    assert again["metadata"]["labels"]["keyward.dev/set"] == "reports"
+    target(shop, "pg-two", {"fleet": "elsewhere"})
+    counted(shop, "reports", desired=1, ready=1)
+
     shop.api.delete("credentialsets", "reports", shop.namespace)
     until("the set's end", lambda: shop.get("credentialsets", "reports") is None)
     kept = shop.get("credential", "reports-pg-one")

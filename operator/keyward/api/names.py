@@ -28,6 +28,8 @@ ANNOTATION_LINEAGE: Final = "keyward.dev/lineage"
 
 # Annotation on a Credential of a CredentialSet: digest of what the set last made of it
 ANNOTATION_SET_DIGEST: Final = "keyward.dev/set-digest"
+# The CredentialSet that let it go as its Target left, and takes it up again if that comes back
+ANNOTATION_SET_LEFT: Final = "keyward.dev/set-left"
 
 # Annotations on a projected Secret
 ANNOTATION_VERSION: Final = "keyward.dev/version"

@@ -42,6 +42,7 @@ class _Round:
 
     plan: Plan
     failures: list[Failure] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)  # Credentials that were made or changed
     again: bool = False
 
 
@@ -132,6 +133,9 @@ class CredentialSets:
         except KeywardError as error:
             _log.debug("a Credential of a set is looked at again: %s", error.message)
             found.again = True
+        else:
+            if not isinstance(step, Remove):
+                found.done.append(step.member.name)
 
     async def _effect(self, wish: CredentialSet, step: Make | Change | Remove) -> None:
         namespace = wish.metadata.namespace
@@ -172,9 +176,7 @@ class CredentialSets:
     def _status(self, raw: Json, found: _Round) -> Json:
         plan, generation = found.plan, raw["metadata"].get("generation", 0)
         failures = sorted((*plan.failures, *found.failures), key=lambda f: f.target)
-        done = [s.member.name for s in plan.steps if not isinstance(s, Remove)]
-        failed = {f.target for f in failures}
-        made = [*plan.current, *(n for n in done if n.removeprefix(f"{raw['metadata']['name']}-") not in failed)]
+        made = [*plan.current, *found.done]
         ready = sum(self._is_ready((raw["metadata"]["namespace"], name)) for name in made)
         since = Since(raw.get("status") or {}, self._clock())
         complete = ready == plan.desired

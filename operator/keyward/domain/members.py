@@ -1,6 +1,7 @@
 """Which Credentials a CredentialSet shall have, and what is to be done to get there. Pure.
 
-A Credential is of a set by its label. One that is in the way without it is somebody's, and is never touched.
+A Credential is of a set by its label, or if this set let it go itself. Any other one that is in the way is somebody's, and is
+never touched.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def plan(wish: CredentialSet, raw: Json, aims: Iterable[Aim], there: Mapping[str
         aims: every Target of the kind that the set names.
         there: by name, the namespace's Credentials that are of this set or are named as one of it would be.
     """
-    members, failures = _members(wish, raw, list(aims))
+    members, failures = _members(wish, raw, list(aims), there)
     desired = len(members) + len(failures)
     steps: list[Make | Change | Remove] = []
     current = []
@@ -98,7 +99,7 @@ def plan(wish: CredentialSet, raw: Json, aims: Iterable[Aim], there: Mapping[str
         found = there.get(member.name)
         if found is None:
             steps.append(Make(member))
-        elif not _is_of(found, wish.metadata.name):
+        elif not (_is_of(found, wish.metadata.name) or _was_of(found, wish.metadata.name)):
             failures.append(Failure(member.target, Reason.CREDENTIAL_CONFLICT, _in_the_way(wish, member)))
         elif found["metadata"].get("annotations", {}).get(names.ANNOTATION_SET_DIGEST) == member.digest:
             current.append(member.name)
@@ -111,20 +112,30 @@ def plan(wish: CredentialSet, raw: Json, aims: Iterable[Aim], there: Mapping[str
     return Plan(tuple(steps), tuple(current), tuple(failures), desired)
 
 
-def _members(wish: CredentialSet, raw: Json, aims: list[Aim]) -> tuple[list[Member], list[Failure]]:
+def _members(
+    wish: CredentialSet, raw: Json, aims: list[Aim], there: Mapping[str, Json]
+) -> tuple[list[Member], list[Failure]]:
     members, failures = [], []
     known = {aim.name: aim for aim in aims}
-    wanted = wish.spec.targets.match_labels
-    chosen = sorted(wish.spec.targets.names) or sorted(
-        aim.name for aim in aims if all(aim.labels.get(key) == text for key, text in wanted.items())
-    )
-    for name in chosen:
+    for name in sorted(wish.spec.targets.names) or _labelled(wish, aims, there):
         failure = _failure(wish, name, known.get(name))
         if failure is not None:
             failures.append(failure)
         else:
             members.append(_member(wish, raw, name))
     return members, failures
+
+
+def _labelled(wish: CredentialSet, aims: list[Aim], there: Mapping[str, Json]) -> list[str]:
+    """The Targets with the labels that this namespace may use, or has a Credential for: of others it is not told the names."""
+    wanted, own = wish.spec.targets.match_labels, wish.metadata.name
+
+    def is_ours(aim: Aim) -> bool:
+        found = there.get(f"{own}-{aim.name}")
+        return aim.granted or (found is not None and _is_of(found, own))
+
+    fitting = (aim for aim in aims if all(aim.labels.get(key) == text for key, text in wanted.items()))
+    return sorted(aim.name for aim in fitting if is_ours(aim))
 
 
 def _failure(wish: CredentialSet, name: str, aim: Aim | None) -> Failure | None:
@@ -168,6 +179,13 @@ def _is_of(item: Json, name: str) -> bool:
     return bool((item["metadata"].get("labels") or {}).get(names.LABEL_SET) == name)
 
 
+def _was_of(item: Json, name: str) -> bool:
+    """Whether this set let it go, and nobody took it since."""
+    metadata = item["metadata"]
+    left = (metadata.get("annotations") or {}).get(names.ANNOTATION_SET_LEFT) == name
+    return left and names.LABEL_SET not in (metadata.get("labels") or {})
+
+
 def _in_the_way(wish: CredentialSet, member: Member) -> str:
     return (
         f"Credential {member.name} exists and is not of this set: delete it, or hand it over with `kubectl label credential "
@@ -179,7 +197,7 @@ def _patch(found: Json, member: Member) -> Json:
     metadata: Json = {
         "uid": found["metadata"]["uid"],
         "labels": dict(member.labels),
-        "annotations": dict(member.annotations),
+        "annotations": {names.ANNOTATION_SET_LEFT: None, **member.annotations},
     }
     return {"metadata": metadata, "spec": difference(found.get("spec") or {}, member.spec)}
 
@@ -204,7 +222,7 @@ def _remove(wish: CredentialSet, item: Json) -> Remove:
     none = {
         "uid": metadata["uid"],
         "labels": {names.LABEL_SET: None},
-        "annotations": {names.ANNOTATION_SET_DIGEST: None},
+        "annotations": {names.ANNOTATION_SET_DIGEST: None, names.ANNOTATION_SET_LEFT: wish.metadata.name},
         "ownerReferences": None,
     }
     return Remove(metadata["name"], metadata["uid"], {"metadata": none})
