@@ -216,6 +216,19 @@ def test_a_version_that_we_deleted_is_not_brought_back_by_its_last_events():
     assert list(cache.version_owners()) == []
 
 
+def test_a_lineage_is_known_by_its_versions_and_by_the_credential_that_lives_in_it_with_or_without_them():
+    cache = Cache()
+    assert cache.lineages() == frozenset()
+    cache.put_credential(credential(version="10", annotations={"keyward.dev/lineage": "b" * 32}))
+    cache.version_index.put(version())
+    assert cache.lineages() == {"a" * 32, "b" * 32}
+    cache.put_credential(credential(version="11", annotations={}))
+    assert cache.lineages() == {"a" * 32}
+    cache.put_credential(credential(version="12", annotations={"keyward.dev/lineage": "b" * 32}))
+    cache.drop_credential(KEY, "13")
+    assert cache.lineages() == {"a" * 32}
+
+
 def test_a_source_is_found_by_its_label_and_lost_with_it():
     cache = Cache()
     assert cache.put_source("shop", "orders", Source("orders-source", "5")) == [KEY]

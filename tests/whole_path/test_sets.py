@@ -152,3 +152,22 @@ def test_an_account_is_not_imported_from_its_credential_through_another_target(s
     said = until("AccountClaimed", lambda: shop.told("second-way", "Rotated", "AccountClaimed"))
     assert "'orders_taken_twice' is managed by another Credential" in said
     assert shop.logs_in(theirs) == "orders_taken_twice"
+
+
+def test_nor_from_one_whose_versions_are_lost(shop):
+    """Its Credential lives, and waits for a restore: the mark on the account is somebody's."""
+    account = existing(shop, "lost-way", ("orders_lost_twice", "before"))
+    shop.apply(rds(shop, "lost-way", account, mode="Single"))
+    shop.published("lost-way")
+    _, theirs = shop.rotated("lost-way", "marked")
+    for version in shop.versions("lost-way"):
+        shop.api.delete("credentialversions", version["metadata"]["name"], shop.namespace)
+    until("RestoreIncomplete", lambda: shop.told("lost-way", "Stalled", "RestoreIncomplete"))
+    target(shop, "found-way", {})
+    hand_over(shop, "found-way", ("orders_lost_twice", theirs["password"]))
+    account["import"]["accounts"][0]["passwordFrom"]["secretName"] = "found-way-old"
+    shop.apply(rds(shop, "found-way", account, target="found-way", mode="Single"))
+    shop.published("found-way")
+    shop.annotate("found-way", "rotate", "now")
+    until("AccountClaimed", lambda: shop.told("found-way", "Rotated", "AccountClaimed"))
+    assert shop.logs_in(theirs) == "orders_lost_twice"

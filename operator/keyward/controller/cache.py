@@ -59,6 +59,7 @@ class Cache:
         self._by_secret: Index[Key] = Index()
         self._by_source: Index[Key] = Index()
         self._by_set: Index[Key] = Index()
+        self._by_lineage: Index[str] = Index()
         self.set_changed: Callable[[Key], None] = lambda _set: None
         """Is told of each CredentialSet of which a Credential came, changed or went, its status included."""
         self._secrets = SecretViews()
@@ -141,6 +142,8 @@ class Cache:
             change(self._by_source, (key[0], claims.source), key)
         if claims.of_set:
             change(self._by_set, (key[0], claims.of_set), key)
+        if claims.lineage:
+            change(self._by_lineage, claims.lineage, key)
 
     # --- who wants what ---
 
@@ -254,6 +257,10 @@ class Cache:
         for text in self.version_index.credentials():
             namespace, _, name = text.partition("/")
             yield namespace, name
+
+    def lineages(self) -> frozenset[str]:
+        """Every lineage with versions or a live Credential: what carries its mark is somebody's."""
+        return self.version_index.lineages() | frozenset(self._by_lineage.things())
 
     # --- Secrets ---
 

@@ -24,6 +24,7 @@ class Claims:
     encryption_key: str = ""
     source: str = ""  # name of the Secret that the value is read from
     of_set: str = ""  # name of the CredentialSet that it is of
+    lineage: str = ""  # that it lives in, whether versions of it are there or lost
 
 
 def claims_of(item: Json) -> Claims:
@@ -36,6 +37,7 @@ def claims_of(item: Json) -> Claims:
         secrets=tuple(_texts(spec.get("projections"), "secretName")),
         encryption_key=intern(_text(spec.get("encryptionKeyName"))),
         of_set=_text(_dict(item["metadata"].get("labels")).get(names.LABEL_SET)),
+        lineage=_text(_dict(item["metadata"].get("annotations")).get(names.ANNOTATION_LINEAGE)),
         source=_text(_dict(_dict(_dict(spec.get("generic")).get("source")).get("secretRef")).get("name")),
     )
 

@@ -293,7 +293,7 @@ def build(platform: Platform) -> Reconciler:
             contents=contents,
             clock=platform.clock,
             hook=platform.hook,
-            known_lineages=platform.intake.cache.version_index.lineages,
+            known_lineages=platform.intake.cache.lineages,
             note_secret=platform.intake.wrote_secret,
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Final, Generic, TypeVar
 
 from keyward.controller.objects import number
@@ -25,6 +25,9 @@ class Index(Generic[T]):
         if found is None:
             return ()
         return tuple(found) if isinstance(found, set) else (found,)
+
+    def things(self) -> Iterable[T]:
+        return self._keys.keys()
 
     def add(self, thing: T, key: Key) -> None:
         found = self._keys.get(thing)
