@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.cluster.mysql_family import FamilyServer
 from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.scene import Scene
 
@@ -70,6 +71,19 @@ async def test_a_host_that_is_listed_later_is_added_in_its_turn(stage, server):
     await wider.verify(scene.first, "two")
     stored = server.sql("SELECT count(*) FROM mysql.user WHERE user = %s", [scene.first])
     assert stored == [(2,)]
+
+
+async def test_a_row_that_was_added_by_hand_makes_a_marked_account_neither_ours_nor_free_to_be_imported(stage, server):
+    scene = _with(scenes.created(stage, dual=False), hosts=("%", ELSEWHERE))
+    server.sql(f"CREATE USER {scene.first}@'%' IDENTIFIED BY 'x' {_attribute(server)}")
+    server.sql(f"CREATE USER {scene.first}@'{ELSEWHERE}' IDENTIFIED BY 'x'")
+    assert (await scene.inspect()).accounts[scene.first].mark is None
+    seen = await _with(scene, created=False).inspect()
+    assert seen.accounts[scene.first].mark == ("theirs" if server.name == "MySQL" else None)
+
+
+def _attribute(server: FamilyServer) -> str:
+    return """ATTRIBUTE '{"keyward": "theirs"}'""" if server.name == "MySQL" else ""
 
 
 async def test_one_row_that_keeps_the_old_password_is_an_unknown_outcome(stage, server, monkeypatch):

@@ -142,21 +142,28 @@ async def inspection(wire: Wire, server: Server, accounts: AccountSet, found: Se
     for name in accounts.names:
         rows = [row for row in found if row.name == name and is_listed(row, accounts)]
         mighty = [row for row in rows if await is_mighty(wire, server, row.sql)]
-        states[name] = _state(rows, superuser=bool(mighty))
+        states[name] = _state(rows, superuser=bool(mighty), created=accounts.created)
     return Inspection(states, keeps_marks=server.keeps_marks)
 
 
-def _state(rows: Sequence[Row], *, superuser: bool) -> AccountState:
+def _state(rows: Sequence[Row], *, superuser: bool, created: bool) -> AccountState:
     if not rows:
         return ABSENT
-    marks = {row.mark for row in rows}
     return AccountState(
         exists=True,
         can_login=not any(row.locked for row in rows),
         expired=any(row.expired for row in rows),
         superuser=superuser,
-        mark=marks.pop() if len(marks) == 1 else None,  # a row that was added by hand has none: whose is it?
+        mark=_mark(rows, created=created),
     )
+
+
+def _mark(rows: Sequence[Row], *, created: bool) -> str | None:
+    """Of all rows together. One that was added by hand has none: it makes an account nobody's that we made, and nobody's free."""
+    marks = {row.mark for row in rows}
+    if len(marks) > 1 and created:
+        return None
+    return max((mark for mark in marks if mark is not None), default=None)
 
 
 def is_listed(row: Row, accounts: AccountSet) -> bool:
