@@ -70,4 +70,5 @@ class WindowsHost:
 
 def _decoded(pattern: re.Pattern[str], script: str) -> str | None:
     found = pattern.search(script)
-    return base64.b64decode(found[1]).decode() if found else None
+    # As Encoding.UTF8 there: what is no text becomes other text.
+    return base64.b64decode(found[1]).decode("utf-8", "replace") if found else None

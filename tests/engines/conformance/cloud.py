@@ -245,7 +245,10 @@ class CloudStage(Stage):
         return self.cloud.port
 
     def place(self, port: int | None = None) -> Place:
-        return Place((Endpoint(HOST, port or self.port),), self.real.server.database, self.cloud.ca_pem)
+        return replace(self._api(port), database=self.real.server.database)
+
+    def _api(self, port: int | None = None) -> Place:
+        return Place((Endpoint(HOST, port or self.port),), "", self.cloud.ca_pem)
 
     def admin(self) -> Login:
         return self._login(f"admin{number()}", is_admin=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -76,12 +77,18 @@ class Scene:
             password=self.stage.value(password),
             accounts=self.accounts,
             expected=seen,
-            comments=dict.fromkeys(sorted(marked), self.mark),
+            comments=dict.fromkeys(sorted(marked), self.mark_of(password)),
             create=self.accounts.created,
         )
 
-    async def verify(self, account: str, password: str, *, endpoint: Endpoint | None = None) -> None:
-        expect = Expectation(self.accounts, self.stage.acts_as(self.accounts, account), self.admin)
+    def mark_of(self, password: str | bytes) -> str:
+        """What the version is named by that has this value: another value is another version."""
+        text = password.encode() if isinstance(password, str) else password
+        return f"{self.mark.rpartition(' ')[0]} {hashlib.sha256(text).hexdigest()[:8]}"
+
+    async def verify(self, account: str, password: str | bytes, *, endpoint: Endpoint | None = None) -> None:
+        acts_as = self.stage.acts_as(self.accounts, account)
+        expect = Expectation(self.accounts, acts_as, self.admin, self.mark_of(password))
         login = Login(account, self.stage.value(password))
         await self.stage.engine.verify(self.place, endpoint or self.place.primary, login, expect)
 

@@ -41,6 +41,8 @@ class Stage(ABC):
         creates: whether the engine makes accounts. Where it makes none, a person has made them, with a value that nobody knows.
         overlaps: whether an account can hold two values: see `Overlapping`.
         patience: seconds in which this server answers for certain, and which a test can wait for.
+        meanwhile: what a change is told that comes while one before it is still under way: where no lock can be held, only that
+            its own outcome is not known.
         unfit: tests, or modules of them, that mean nothing on this kind of server, and why. They are not run on it.
     """
 
@@ -53,6 +55,7 @@ class Stage(ABC):
     creates: bool = True
     overlaps: bool = False
     patience: float = 1.0
+    meanwhile: Reason = Reason.BUSY
     unfit: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
@@ -162,6 +165,10 @@ class Stage(ABC):
     @abstractmethod
     def idle(self, admin: Login) -> bool:
         """Whether no session of this admin is left on the server."""
+
+    def left_over(self) -> list[str]:
+        """What is left of a change that has come to its end, by name: of most servers nothing can be."""
+        return []
 
     @abstractmethod
     def records(self) -> bytes:

@@ -63,6 +63,7 @@ async def test_each_answer_lost_in_turn_is_told_right_and_can_be_made_good(stage
         if not stage.logs_in(scene.first, "one"):
             await scene.apply(scene.first, "one")
         await scene.verify(scene.first, "one")
+        assert not stage.left_over()
 
 
 async def test_an_answer_lost_in_a_rotation_never_costs_the_account_in_use(stage: Stage, proxy: FaultProxy):
@@ -128,12 +129,14 @@ async def test_a_statement_that_outlives_its_client_never_undoes_a_later_value(s
             await late
         with pytest.raises(Retry) as caught:
             await scene.through(stage.port, timeout=stage.patience).apply(scene.second, "newer")
-        assert caught.value.reason is Reason.BUSY
+        assert caught.value.reason is stage.meanwhile
     await _until_applied(scene, scene.second, "newer")
     await _gone(scene)
     assert stage.logs_in(scene.second, "newer")
     assert not stage.logs_in(scene.second, "late")
     assert stage.logs_in(scene.first, "first")
+    await scene.verify(scene.second, "newer")
+    assert not stage.left_over()
 
 
 async def test_a_change_that_is_cancelled_in_flight_can_be_made_again(stage: Stage):
@@ -157,6 +160,8 @@ async def test_a_change_that_is_cancelled_in_flight_can_be_made_again(stage: Sta
     await _gone(scene)
     assert stage.logs_in(scene.first, "next")
     assert not stage.logs_in(scene.first, "cancelled")
+    await scene.verify(scene.first, "next")
+    assert not stage.left_over()
 
 
 async def _until_applied(scene: Scene, account: str, password: str) -> None:

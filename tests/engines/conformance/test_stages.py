@@ -25,10 +25,6 @@ ELSEWHERE = {
         "tests/cloud/test_ram_engine.py",
         "the cloud picks the secret and tells it once: nothing is set, and nothing of the suite can be asked",
     ),
-    "AlibabaCloud/Windows": (
-        "tests/cloud/test_ecs_windows.py",
-        "no Windows can be had here: what runs its commands understands just those that the engine sends",
-    ),
 }
 
 

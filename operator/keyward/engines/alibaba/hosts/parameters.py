@@ -19,7 +19,7 @@ from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.hosts.commands import Memory
 from keyward.engines.alibaba.hosts.errors import NO_PARAMETER, PARAMETER_EXISTS, translate
 from keyward.engines.alibaba.hosts.sdk import POWERSHELL, Script
-from keyward.errors import KeywardError, Reason, Retry
+from keyward.errors import KeywardError, Reason, Retry, Unsettled
 from keyward.sensitive import Sensitive
 
 _PAGE: Final = 50
@@ -67,13 +67,15 @@ class Parameters:
 class Step:
     """One parameter with the value of one version, there until the end of the block; while a command may still need it, it stays.
 
-    Raises (on entering and leaving): Retry or Blocked. On leaving, it may be there still: the next attempt finds it.
+    Raises (on entering): Retry or Blocked. On leaving, if it could not be deleted: Retry, or Unsettled once something was `sent`
+    that the value may have been set by; it may be there still, and the next attempt finds it.
     """
 
     def __init__(self, parameters: Parameters, memory: Memory, version: str, value: Sensitive) -> None:
         self._parameters, self._memory, self._value = parameters, memory, value
         self._start = _start(parameters.instance, version)
         self.name = f"{self._start}{_digest(version)}"
+        self.sent = False
 
     def script(self, content: str) -> Script:
         """One that has the parameter's value put into it."""
@@ -120,7 +122,7 @@ class Step:
         if error is None:
             said = failure.message.removeprefix(FIELD)
             text = f"{FIELD}the secret parameter {self.name} could not be deleted, and nothing goes on before it is: {said}"
-            raise Retry(failure.reason, text)
+            raise Unsettled(Reason.UNKNOWN_OUTCOME, text) if self.sent else Retry(failure.reason, text)
 
     async def _delete(self, name: str) -> None:
         await self._parameters.delete(name)

@@ -46,6 +46,8 @@ class WindowsHost:
 
     async def _verify(self, place: Place, login: Login, expect: Expectation) -> str:
         assert expect.admin is not None
+        if not login.password.reveal():
+            raise Blocked(Reason.LOGIN_REFUSED, "an empty password is none that the cloud would carry")
         called = caller(place, expect.admin)
         commands, parameters = await reached(called, WINDOWS, self._memory), Parameters(called)
         await role_of(commands.instance)

@@ -142,7 +142,7 @@ class WindowsSession:
         name = change.account
         async with Step(self.parameters, self.commands.memory, version or name, change.password) as step:
             await before_send()
-            self._sent = True
+            self._sent = step.sent = True
             script = step.script(powershell.change(name, step.name, user.set))
             deed = token(version, self.commands.instance.id, "change", name, user.set)
             answer = answer_of(await self.commands.change(script, deed), sent=True)
