@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from tests.cluster import debian, pki, process
 from tests.cluster.housed import Housed
+from tests.cluster.small_disk import SmallDisk
 
 BOSS = "boss"
 BOSS_PASSWORD = "super-secret-of-the-test"
@@ -43,6 +44,7 @@ class RedisServer(Housed):
         listen: addresses to listen on.
         log_statements: everything that this kind of server can write down of what it is told.
         authority: the CA, if it is to be that of another server.
+        disk: where the ACL file lies, if not beside the configuration.
         settings: further lines of its configuration.
     """
 
@@ -51,6 +53,7 @@ class RedisServer(Housed):
     log_statements: bool = False
     accounts: Accounts = Accounts.FILE
     authority: pki.Authority | None = None
+    disk: SmallDisk | None = None
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=process.free_port)
     folder: Path = field(init=False)
@@ -64,7 +67,7 @@ class RedisServer(Housed):
 
     @property
     def acl_file(self) -> Path:
-        return self.data / "users.acl"
+        return (self.disk.outside if self.disk else self.data) / "users.acl"
 
     @property
     def log(self) -> Path:
@@ -216,19 +219,20 @@ class RedisServer(Housed):
             "daemonize": "no",
         }
         if self.accounts is Accounts.FILE:
-            chosen["aclfile"] = str(self.acl_file)
+            chosen["aclfile"] = str((self.disk.inside if self.disk else self.data) / "users.acl")
         if self.log_statements:
             chosen |= {"loglevel": "debug", "slowlog-log-slower-than": "0", "slowlog-max-len": "100000"}
         return chosen | self.settings
 
     def _server(self) -> process.Server:
+        argv = [program("redis-server"), *self._arguments()]
         return process.Server(
             name=f"Redis on port {self.port}",
-            argv=[program("redis-server"), *self._arguments()],
+            argv=argv if self.disk is None else self.disk.command(argv),
             ready=self._answers,
             log=self.log,
             cwd=self.folder,
-            uid=process.unprivileged_id(),
+            uid=process.unprivileged_id() if self.disk is None else None,
         )
 
     def _arguments(self) -> list[str]:

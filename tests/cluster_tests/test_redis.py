@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
+import redis
 from tests.cluster.redis import Accounts, RedisServer
 from tests.cluster.redis_groups import SERVICE, clustered, until, watched
+from tests.cluster.small_disk import limit, own_disk, small_disk
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,35 @@ def test_a_node_that_lost_its_disk_knows_the_first_accounts_only():
         server.empty()
         server.start()
         assert server.run("ACL", "USERS") == ["boss", "default", "link"]
+
+
+@pytest.mark.parametrize("place", [small_disk, limit])
+def test_a_full_disk_takes_no_account_and_loses_none_and_outlives_the_server(place):
+    with place() as disk, RedisServer(disk=disk) as server:
+        server.admin("early", password="a password")
+        disk.fill()
+        before = server.acl_file.read_text()
+        with pytest.raises(redis.ResponseError, match="error trying to save the ACLs"):
+            server.admin("somebody", password="a password")
+        assert server.logs_in("somebody", "a password")
+        assert server.acl_file.read_text() == before
+        assert [file.name for file in disk.outside.iterdir() if file.name != "ballast"] == ["users.acl"]
+        server.stop()
+        server.start()
+        assert server.exists("early")
+        assert not server.exists("somebody")
+        disk.make_room()
+        server.admin("somebody", password="a password")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace of one's own needs root")
+def test_a_full_disk_is_seen_by_nobody_else_and_ends_with_its_process():
+    with own_disk() as disk:
+        disk.fill()
+        assert list(disk.inside.iterdir()) == []
+        assert str(disk.inside) not in Path("/proc/self/mountinfo").read_text()
+        gone = disk.outside
+    assert not gone.exists()
 
 
 def test_what_is_told_to_the_server_is_found_in_its_records():

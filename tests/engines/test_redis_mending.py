@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 from tests.cluster.redis import Accounts, RedisServer
 from tests.cluster.redis_groups import RedisGroup, clustered, replicated, until
+from tests.cluster.small_disk import small_disk
 from tests.engines.redis_system import ADMIN, PAIR, System, system_of
 
 from keyward.domain.model import NodeView
 from keyward.engines.base import Endpoint, Login, Topology
 from keyward.engines.pernode import NodeWatch, Stored
+from keyward.engines.redis.watch import AGAIN
 from keyward.errors import Retry
 from keyward.sensitive import Sensitive
 
@@ -243,13 +245,23 @@ async def test_a_node_without_a_place_for_accounts_is_told():
             system = system_of(RedisGroup([server]), Topology.STANDALONE)
             async with system.engine.watch(system.place, ADMIN) as watch:
                 assert [view.keeps for view in await watch.look()] == [keeps]
-            if accounts is Accounts.FILE:
-                server.acl_file.unlink()
-                server.acl_file.mkdir()
-                await system.apply("app", "one")
-                async with system.engine.watch(system.place, ADMIN) as watch:
-                    assert [view.keeps for view in await watch.look()] == [False]
-                server.acl_file.rmdir()
+
+
+async def test_a_node_whose_disk_is_full_takes_a_value_and_writes_it_down_once_there_is_room():
+    with small_disk() as disk, RedisServer(disk=disk) as server:
+        system = system_of(RedisGroup([server]), Topology.STANDALONE)
+        disk.fill()
+        await system.apply("app", "one")
+        assert server.logs_in("app", "one")
+        async with system.engine.watch(system.place, ADMIN) as watch:
+            assert [[view.keeps for view in await watch.look()] for _ in range(2 * AGAIN)] == [[False]] * 2 * AGAIN
+            assert "user app " not in server.acl_file.read_text()
+            disk.make_room()
+            looks = [[view.keeps for view in await watch.look()] for _ in range(AGAIN)]
+        assert looks == [[False]] * (AGAIN - 1) + [[True]]
+        server.stop()
+        server.start()
+        assert server.logs_in("app", "one")
 
 
 async def test_a_cluster_is_looked_at_from_any_of_its_nodes():

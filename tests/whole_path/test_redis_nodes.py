@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup, clustered, replicated, watched
+from tests.cluster.small_disk import small_disk
 from tests.whole_path.consumers import GRACE, consumers, never_refused
 from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
 from tests.whole_path.world import until
@@ -200,22 +202,28 @@ def test_a_server_that_cannot_be_reached_holds_a_rotation_back_unless_it_is_opti
     until("what it missed", lambda: node.logs_in(second["username"], second["password"]))
 
 
-def test_a_server_that_cannot_write_its_accounts_down_is_named_and_rotates_all_the_same(control_plane):
-    with RedisServer() as server, shop(control_plane, RedisGroup([server]), "Standalone") as found:
-        content = server.acl_file.read_text(encoding="utf-8")
-        server.acl_file.unlink()
-        server.acl_file.mkdir()  # as a file that is mounted from elsewhere, or a full disk: it cannot be replaced
+def test_a_server_whose_disk_is_full_is_named_and_rotates_all_the_same_until_there_is_room(control_plane):
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk())
+        server = stack.enter_context(RedisServer(disk=disk))
+        found = stack.enter_context(shop(control_plane, RedisGroup([server]), "Standalone"))
+        disk.fill()
         found.apply(found.credential("forgetful", "orders_forgetful"))
-        assert found.logs_in_everywhere(found.published("forgetful"))
+        first = found.published("forgetful")
         told = until("Persistent", lambda: found.condition("forgetful", "Persistent"))
         assert (told["status"], told["reason"]) == ("False", "NotPersistent")
         assert address(server) in told["message"]
         assert found.condition("forgetful", "Ready")["status"] == "True"
+        _, second = found.rotated("forgetful", "one")
+        assert found.logs_in_everywhere(first)
+        assert found.logs_in_everywhere(second)
+        assert found.condition("forgetful", "Persistent")["status"] == "False"
+        assert "orders_forgetful" not in server.acl_file.read_text(encoding="utf-8")
 
-        server.acl_file.rmdir()
-        server.acl_file.write_text(content, encoding="utf-8")
-        _, after = found.rotated("forgetful", "one")
-        until("its end", lambda: not found.condition("forgetful", "Persistent"))
+        disk.make_room()  # and nobody asks for anything
+        until("its end", lambda: not found.condition("forgetful", "Persistent"), LONG)
+        assert found.secret("forgetful") == second
         server.stop()
         server.start()
-        assert found.logs_in_everywhere(after)
+        assert found.logs_in_everywhere(first)
+        assert found.logs_in_everywhere(second)

@@ -52,7 +52,10 @@ class NodeWatch(Protocol):
     """Connections that are kept, to look at the nodes again and again."""
 
     async def look(self) -> tuple[NodeView, ...]:
-        """All nodes as they are now. It never raises: what is wrong with a node stands in its view."""
+        """All nodes as they are now. It never raises: what is wrong with a node stands in its view.
+
+        No account is changed by it, but a node that could not write them down may be told to try again.
+        """
 
 
 @runtime_checkable

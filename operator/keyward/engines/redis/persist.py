@@ -41,12 +41,12 @@ async def _acl_file(member: Member) -> bool:
     return bool(found and found[1])
 
 
-async def keeps_accounts(member: Member) -> bool:
-    """Whether its accounts outlive a restart, as far as can be told without writing.
+async def keeps_accounts(member: Member, *, again: bool) -> bool:
+    """Whether its accounts outlive a restart, as far as can be told without writing; `again` has one that could not try anew.
 
     Raises:
         Retry, Blocked: as the server answers.
     """
     if _failed.get(member.endpoint):
-        return False
+        return again and await persist(member)
     return member.info.config_file or await _acl_file(member)

@@ -17,6 +17,9 @@ from keyward.engines.redis.nodes import Member, Nodes, gather
 from keyward.errors import KeywardError
 
 SECONDS: Final = 2.0  # for a connection, and for each answer
+AGAIN: Final = (
+    10  # of so many looks, one has those try again that could not write their accounts down: each half minute
+)
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Watch:
 
     way: Way
     _nodes: Nodes = field(default_factory=Nodes)
+    _looks: int = 0
 
     async def look(self) -> tuple[NodeView, ...]:
         """See `NodeWatch`."""
@@ -39,7 +43,9 @@ class Watch:
             for node in kept.values():
                 if all(member.node is not node for member in found.members):
                     await node.close()
-        views = await all_of([_view(member) for member in found.members])
+        self._looks += 1
+        again = self._looks % AGAIN == 0
+        views = await all_of([_view(member, again) for member in found.members])
         seen = zip((m.endpoint for m in found.members), views, strict=True)
         return tuple(_named(endpoint, view) for endpoint, view in (*seen, *found.missing.items()))
 
@@ -53,13 +59,13 @@ def _named(endpoint: Endpoint, view: NodeView | KeywardError) -> NodeView:
     return view
 
 
-async def _view(member: Member) -> NodeView:
+async def _view(member: Member, again: bool) -> NodeView:
     lines = await acl.all_lines(member)
     return NodeView(
         name=str(member.endpoint),
         optional=member.endpoint.optional,
         accounts={name: _digest(line) for name, line in lines.items()},
-        keeps=await persist.keeps_accounts(member),
+        keeps=await persist.keeps_accounts(member, again=again),
     )
 
 
