@@ -175,6 +175,30 @@ def _strict(desk: Desk) -> list[Json]:
     return desk.on("strict", server)
 
 
+# --- an admin's roles ---
+
+
+def _not_on(desk: Desk) -> list[Json]:
+    desk.server.sql(f"CREATE USER rotator_idle IDENTIFIED BY '{BAIT}'")
+    desk.server.sql("CREATE ROLE duties")
+    for grant in GRANTS[1:]:
+        right, option, _ = grant.partition(" WITH GRANT OPTION")
+        desk.server.sql(right.replace("rotator", "duties") + option)
+    desk.server.sql("GRANT duties TO rotator_idle")
+    _, target, credential = desk.on("idle")
+    login = {"username": "rotator_idle", "password": BAIT}
+    return [desk.plain_secret("idle-admin", login), target, credential]
+
+
+def _put_on(desk: Desk) -> None:
+    assert desk.server.sql("SELECT 1 FROM mysql.user WHERE User LIKE 'orders_idle%'") == [], "something was made"
+    by_default = {
+        "MySQL": "ALTER USER rotator_idle DEFAULT ROLE duties",
+        "MariaDB": "SET DEFAULT ROLE duties FOR rotator_idle",
+    }
+    desk.server.sql(by_default[desk.server.name])
+
+
 # --- rows and certificates ---
 
 
@@ -234,6 +258,19 @@ CASES = (
         ("spec.rds.endpoints of Target strict", "password"),
         _strict,
         lambda desk: desk.others["strict"].sql(LENIENT[desk.server.name]),
+    ),
+    Case(
+        "idle",
+        Reason.ADMIN_PRIVILEGE_MISSING,
+        (
+            "spec.admin.secretRef of Target idle",
+            "lacks CREATE USER",
+            "`duties`",
+            "not on after its login",
+            "DEFAULT ROLE",
+        ),
+        _not_on,
+        _put_on,
     ),
     Case(
         "unlisted",

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 from keyward.api import accounts as accounts_api
-from keyward.engines.base import AccountSet, Inspection, Transport
+from keyward.engines.base import AccountSet, Change, Inspection, Transport
 from keyward.engines.mysql import grants, hashing, rows, text
+from keyward.engines.mysql.admin import Admin
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.rows import Row
 from keyward.engines.mysql.wire import Wire
 from keyward.errors import Blocked, Reason
 
+_ACCOUNTS: Final = "`mysql`.*"
+
 
 def admin_may(server: Server, own: Grants) -> None:
     """Raise Blocked with each right that the admin lacks to change accounts, and to see them."""
-    if own.roles:
-        return  # what it has by its roles, the server tells when it is tried
-    table = "global_priv" if server.mariadb else "user"
     lacks = []
     if not own.holds(grants.SERVER, "CREATE USER"):
         lacks.append("CREATE USER ON *.*")
-    if not (own.holds("`mysql`.*", "SELECT") or own.holds(f"`mysql`.`{table}`", "SELECT")):
+    # MariaDB shows what others were granted to nobody who has this on single tables alone.
+    sees = own.holds(_ACCOUNTS, "SELECT") or (not server.mariadb and own.holds("`mysql`.`user`", "SELECT"))
+    if not sees:
         lacks.append("SELECT ON mysql.*, to see accounts and their rights")
+    _lacking(lacks)
+
+
+def _lacking(lacks: Sequence[str]) -> None:
     if lacks:
         text_ = f"the admin lacks {'; and '.join(lacks)}: GRANT it to the admin"
         raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
@@ -59,8 +67,26 @@ def settable(found: Sequence[Row], accounts: AccountSet, transport: Transport) -
             raise Blocked(Reason.ENGINE_UNSUPPORTED, text_)
 
 
-async def preset(wire: Wire, server: Server, own: Grants, role: str) -> None:
-    """Raise Blocked if the Target's privilegedRole is none, is too powerful, or is not the admin's to give."""
+def may_be_set(change: Change) -> None:
+    """Raise Blocked for an account that is missing, locked, made to expire or the server's own."""
+    state = change.expected.accounts[change.account]
+    if not state.exists and not change.create:
+        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
+    mighty = any(change.expected.accounts[name].superuser for name in change.accounts.names)
+    if mighty and not change.accounts.admins:
+        text_ = "an account has rights over the whole server; such accounts are never touched"
+        raise Blocked(Reason.ACCOUNT_RESERVED, text_)
+    if state.exists and not state.can_login and not change.enable:
+        raise Blocked(
+            Reason.ACCOUNT_DISABLED, f"account {change.account!r} is locked: unlock it on the server, we never do"
+        )
+    if state.expired and not change.accounts.created:
+        # A new password would let it in again.
+        raise Blocked(Reason.ACCOUNT_DISABLED, f"the password of account {change.account!r} was made to expire")
+
+
+async def preset(wire: Wire, server: Server, role: str) -> None:
+    """Raise Blocked if the Target's privilegedRole is none, or is too powerful."""
     named = f"the Target's privilegedRole {role!r}"
     if not server.has_roles:
         raise Blocked(Reason.ENGINE_UNSUPPORTED, f"{named}: MySQL has roles from 8.0 on: update the server")
@@ -70,13 +96,25 @@ async def preset(wire: Wire, server: Server, own: Grants, role: str) -> None:
     if await rows.is_mighty(wire, server, text.role(role, server)):
         text_ = f"{named} has, or can put on, rights over the whole server, and is never granted: name another"
         raise Blocked(Reason.ACCOUNT_RESERVED, text_)
-    if own.roles:
-        return  # as in `admin_may`
+
+
+def can_give_preset(server: Server, role: str, own: Grants) -> None:
+    """Raise Blocked if the Target's privilegedRole is not the admin's to give, or not to make a default one."""
     lacks = []
-    if server.mariadb or not own.holds(grants.SERVER, "ROLE_ADMIN"):
-        lacks.append(f"ADMIN OPTION on role {role!r}: GRANT it to the admin WITH ADMIN OPTION")
-    if lacks:
-        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, f"the admin lacks {'; and '.join(lacks)}")
+    if not own.gives(text.role(role, server), server):
+        lacks.append(f"ADMIN OPTION on role {role!r} (GRANT … WITH ADMIN OPTION)")
+    _lacking([*lacks, *_defaults(server, own)])
+
+
+def can_set_defaults(server: Server, own: Grants) -> None:
+    """Raise Blocked if the admin cannot say which role a login puts on."""
+    _lacking(_defaults(server, own))
+
+
+def _defaults(server: Server, own: Grants) -> list[str]:
+    if server.mariadb and not own.holds(_ACCOUNTS, "UPDATE"):
+        return ["UPDATE ON mysql.*, where default roles are kept"]
+    return []
 
 
 async def takes_hashes(wire: Wire, server: Server) -> None:
@@ -95,31 +133,41 @@ async def takes_hashes(wire: Wire, server: Server) -> None:
         raise Blocked(Reason.PASSWORD_REFUSED, text_)
 
 
-async def databases_exist(wire: Wire, accounts: AccountSet) -> None:
+async def databases_exist(who: Admin, accounts: AccountSet) -> None:
     """Raise Blocked for a database that is not there, or that the admin has no right on."""
     for privilege in accounts.privileges:
         name = privilege.database
         if "\0" in name:
             raise Blocked(Reason.INVALID_SPEC, "a database's name holds a NUL")
-        if not await wire.rows("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", [name]):
+        if not await who.wire.rows("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", [name]):
             text_ = f"database {name!r} does not exist, or the admin has no right on it"
-            raise Blocked(Reason.DATABASE_MISSING, text_)
+            remedy = await who.remedy(partial(_sees, text.database(name, who.server)))
+            raise Blocked(Reason.DATABASE_MISSING, text_ + remedy)
 
 
-def can_give(own: Grants, name: str, held: Grants, target: Grants) -> None:
-    """Raise Blocked naming each right on a database that has to be given or taken and that the admin has not to give.
+def _sees(database: str, own: Grants) -> None:
+    if not own.sees(database):
+        raise Blocked(Reason.DATABASE_MISSING, "not with these rights")
 
-    Of tables, columns and routines, and of what the admin has by its roles, the server tells when it is tried.
+
+def can_give(server: Server, name: str, held: Grants, target: Grants, own: Grants) -> None:
+    """Raise Blocked naming each right on a database, and each role, that the admin would have to give or take and cannot.
+
+    Of tables, columns and routines the server tells when it is tried.
     """
-    if own.roles:
-        return
-    for verb, rights in (("give", target.rights - held.rights), ("take", held.rights - target.rights)):
+    for verb, less, more in (("give", held, target), ("take", target, held)):
         lacks: dict[str, list[str]] = {}
-        for obj, right in sorted(rights):
+        for obj, right in sorted(more.rights - less.rights):
             may = own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))
             if obj.endswith(".*") and not may:
                 lacks.setdefault(obj, []).append(right)
-        if lacks:
-            told = "; ".join(f"{', '.join(each)} on {obj}" for obj, each in lacks.items())
-            text_ = f"the admin cannot {verb} {told} of account {name!r}: it needs them WITH GRANT OPTION"
-            raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)
+        told = [f"{', '.join(each)} on {obj}" for obj, each in lacks.items()]
+        _cannot(verb, told, name, "them WITH GRANT OPTION")
+        roles = [f"role {role}" for role in sorted(more.roles - less.roles) if not own.gives(role, server)]
+        _cannot(verb, roles, name, f"{'it' if len(roles) == 1 else 'them'} WITH ADMIN OPTION")
+
+
+def _cannot(verb: str, what: Sequence[str], name: str, needs: str) -> None:
+    if what:
+        text_ = f"the admin cannot {verb} {'; '.join(what)} of account {name!r}: it needs {needs}"
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text_)

@@ -54,18 +54,26 @@ _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What one account, or one role, was granted itself."""
+    """What one account, or one role, was granted itself; of a session, what is in effect there."""
 
     rights: frozenset[Right] = frozenset()
     taken: frozenset[Right] = frozenset()  # partial revokes: what a right over the server does not cover
     roles: frozenset[str] = frozenset()
+    passed_on: frozenset[str] = frozenset()  # of the roles, those that may be granted on: WITH ADMIN OPTION
+    literal: bool = False  # a grant's database is no pattern
 
     def holds(self, obj: str, right: str) -> bool:
         """Whether a right is there, on the object itself or over the whole server."""
         names = (right, ALL)
         if any((obj, name) in self.rights for name in names):
             return True
-        return (obj, right) not in self.taken and any((SERVER, name) in self.rights for name in names)
+        kept = {(obj, right), (f"{obj.rpartition('.')[0]}.*", right)}.isdisjoint(self.taken)
+        return kept and any((SERVER, name) in self.rights for name in names)
+
+    def gives(self, role: str, server: Server) -> bool:
+        """Whether who holds these may grant the role, and take it."""
+        anyone = not server.mariadb and any(self.holds(SERVER, right) for right in ("ROLE_ADMIN", "SUPER"))
+        return anyone or role in self.passed_on
 
     def mighty(self) -> bool:
         """Whether it has rights over the whole server, or over the tables in which accounts are kept."""
@@ -78,8 +86,16 @@ class Grants:
 
     def grantable(self, obj: str, right: str) -> bool:
         """Whether who holds these may give the right on: held on the object, or on a pattern that covers the database."""
-        held = {obj, *(one for one, _ in self.rights if _covers(one, obj))}
+        held = {obj, *self._covering(obj)}
         return right != OPTION and any(self.holds(one, right) and self.holds(one, OPTION) for one in held)
+
+    def sees(self, database: str) -> bool:
+        """Whether there is any right on this database, so that the server tells of it."""
+        return bool(self._covering(database))
+
+    def _covering(self, obj: str) -> set[str]:
+        """What was granted that means this database: itself, or a pattern that covers it."""
+        return {one for one, _ in self.rights if one == obj or (not self.literal and _covers(one, obj))}
 
 
 def _covers(pattern: str, obj: str) -> bool:
@@ -123,6 +139,7 @@ def parse(lines: Iterable[str], server: Server) -> Grants:
     rights: set[Right] = set()
     taken: set[Right] = set()
     roles: set[str] = set()
+    passed_on: set[str] = set()
     for line in lines:
         if line.startswith("SET DEFAULT ROLE "):
             continue
@@ -130,14 +147,15 @@ def parse(lines: Iterable[str], server: Server) -> Grants:
         given, role = words.rights()
         if role:
             roles |= given
+            passed_on |= given if words.ends_with("ADMIN") else set()
             continue
         obj = words.obj
         found = {(obj, right) for right in _expanded(given, obj, server) if right != "USAGE"}
         if line.startswith("REVOKE "):
             taken |= found
         else:
-            rights |= found | ({(obj, OPTION)} if words.with_option() else set())
-    return Grants(frozenset(rights), frozenset(taken), frozenset(roles))
+            rights |= found | ({(obj, OPTION)} if words.ends_with("GRANT") else set())
+    return Grants(frozenset(rights), frozenset(taken), frozenset(roles), frozenset(passed_on), server.literal_databases)
 
 
 def _expanded(rights: set[str], obj: str, server: Server) -> set[str]:
@@ -176,15 +194,16 @@ class _Line:
         assert self._end is not None
         role = "ON" not in self._cuts
         stop = self._end[0] if role else self._cuts["ON"][0]
-        return {right for part in _split(self._line[self._start : stop]) for right in _columns(part)}, role
+        return {right for part in split(self._line[self._start : stop]) for right in _columns(part)}, role
 
-    def with_option(self) -> bool:
+    def ends_with(self, option: str) -> bool:
+        """Whether it is WITH GRANT OPTION or WITH ADMIN OPTION."""
         assert self._end is not None
         tail = [token[0] for token in _TOKEN.finditer(self._line[self._end[1] :])]
-        return any(tail[i : i + 2] == ["GRANT", "OPTION"] for i in range(len(tail)))
+        return any(tail[i : i + 2] == [option, "OPTION"] for i in range(len(tail)))
 
 
-def _split(listed: str) -> list[str]:
+def split(listed: str) -> list[str]:
     """At its top-level commas."""
     parts, depth, begin = [], 0, 0
     for token in _TOKEN.finditer(listed):
@@ -199,7 +218,7 @@ def _columns(part: str) -> list[str]:
     opening = next((t.start() for t in _TOKEN.finditer(part) if t[0] == "("), None)
     if opening is None or part.startswith("`"):
         return [part]
-    return [f"{part[:opening].strip()} ({column})" for column in _split(part[opening + 1 : part.rindex(")")])]
+    return [f"{part[:opening].strip()} ({column})" for column in split(part[opening + 1 : part.rindex(")")])]
 
 
 # --- changing ---

@@ -7,9 +7,11 @@ on as before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from keyward.engines.base import AccountSet, Change
-from keyward.engines.mysql import check, grants, rows, text
+from keyward.engines.mysql import admin, check, grants, rows, text
+from keyward.engines.mysql.admin import Admin
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.rows import Row
@@ -20,15 +22,16 @@ from keyward.errors import Blocked, Reason
 _NONE = Grants()
 
 
-async def grantable(wire: Wire, server: Server, own: Grants, accounts: AccountSet, found: Sequence[Row]) -> None:
+async def grantable(who: Admin, accounts: AccountSet, found: Sequence[Row]) -> None:
     """Raise Blocked naming each right of a created account that the admin can neither give nor take."""
+    wire, server = who.wire, who.server
     target = grants.wanted(accounts.privileges, server, accounts.preset_role)
     for name in accounts.names:
         there = rows.by_host(found, name)
         for host in accounts.hosts:
             row = there.get(host.lower())
             held = await rows.granted(wire, server, row.sql) if row else _NONE
-            check.can_give(own, name, held, target)
+            await who.demand(partial(check.can_give, server, name, held, target))
 
 
 async def plan(
@@ -39,8 +42,7 @@ async def plan(
         return await _of_spec(wire, server, change, made)
     if change.like is None or change.like == change.account:
         return []
-    own = await rows.granted(wire, server, "CURRENT_USER()")
-    return await _of_account(wire, server, change, found, own)
+    return await _of_account(await admin.logged_in(wire, server), change, found)
 
 
 async def _of_spec(wire: Wire, server: Server, change: Change, made: Mapping[str, Sequence[Proof]]) -> list[str]:
@@ -59,8 +61,9 @@ async def _of_spec(wire: Wire, server: Server, change: Change, made: Mapping[str
     return statements
 
 
-async def _of_account(wire: Wire, server: Server, change: Change, found: Sequence[Row], own: Grants) -> list[str]:
+async def _of_account(who: Admin, change: Change, found: Sequence[Row]) -> list[str]:
     assert change.like is not None
+    wire, server = who.wire, who.server
     models, there = rows.by_host(found, change.like), rows.by_host(found, change.account)
     statements = []
     for host, row in there.items():
@@ -69,9 +72,12 @@ async def _of_account(wire: Wire, server: Server, change: Change, found: Sequenc
             raise Blocked(Reason.ACCOUNT_MISSING, text_)
         target = await rows.granted(wire, server, models[host].sql)
         held = await rows.granted(wire, server, row.sql)
-        check.can_give(own, change.account, held, target)
+        await who.demand(partial(check.can_give, server, change.account, held, target))
         statements += grants.change(row.sql, held, target)
-        statements += await _default_roles(wire, server, models[host], row)
+        defaults = await _default_roles(wire, server, models[host], row)
+        if defaults:
+            await who.demand(partial(check.can_set_defaults, server))
+        statements += defaults
     return statements
 
 

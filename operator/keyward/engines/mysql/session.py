@@ -11,11 +11,13 @@ import hashlib
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
-from keyward.engines.mysql import check, errors, overlap, rights, rows, statements, text
+from keyward.engines.mysql import admin, check, errors, overlap, rights, rows, statements, text
+from keyward.engines.mysql.admin import Admin
 from keyward.engines.mysql.connect import Goal
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.passwords import Passwords, Place
@@ -105,23 +107,35 @@ class Session:
 
     async def _inspect(self, accounts: AccountSet) -> Inspection:
         await self._lock(accounts.names)
-        found = await rows.read(self.wire, self.server, accounts.names)
-        return await rows.inspection(self.wire, self.server, accounts, found)
+        try:
+            found = await rows.read(self.wire, self.server, accounts.names)
+            return await rows.inspection(self.wire, self.server, accounts, found)
+        except Blocked as error:
+            failure = error
+        if failure.reason is Reason.ADMIN_PRIVILEGE_MISSING:
+            await self._admin()  # the server does not say which
+        raise failure
+
+    async def _admin(self) -> Admin:
+        """The admin, who may look at accounts and change them."""
+        who = await admin.logged_in(self.wire, self.server)
+        await who.demand(partial(check.admin_may, self.server))
+        return who
 
     async def _check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        own = await rows.granted(self.wire, self.server, "CURRENT_USER()")
-        check.admin_may(self.server, own)
+        who = await self._admin()
         check.ordinary(accounts, inspection)
         overlap.supported(self.server, accounts)
         found = await rows.read(self.wire, self.server, accounts.names)
         rows.only_listed(found, accounts)
         check.settable(found, accounts, self.goal.place.transport)
         await self._passwords.possible()
-        await check.databases_exist(self.wire, accounts)
+        await check.databases_exist(who, accounts)
         if accounts.preset_role is not None:
-            await check.preset(self.wire, self.server, own, accounts.preset_role)
+            await check.preset(self.wire, self.server, accounts.preset_role)
+            await who.demand(partial(check.can_give_preset, self.server, accounts.preset_role))
         if accounts.created:
-            await rights.grantable(self.wire, self.server, own, accounts, found)
+            await rights.grantable(who, accounts, found)
 
     @property
     def _passwords(self) -> Passwords:
@@ -142,7 +156,7 @@ class Session:
     async def _apply(self, change: Change, before_send: BeforeSend, progress: _Progress) -> None:
         accounts, passwords = change.accounts, self._passwords
         found = await self._judged(accounts, change.expected)
-        _may_be_set(change)
+        check.may_be_set(change)
         check.settable(found, accounts, self.goal.place.transport)
         made = {name: await passwords.unknown(places) for name, places in _missing(change, found).items()}
         more = await rights.plan(self.wire, self.server, change, found, made)
@@ -258,20 +272,3 @@ def _rows_to_set(change: Change, found: Sequence[Row]) -> list[tuple[Place, Row 
     """Each row of the account; None for one that is made now."""
     there = rows.by_host(found, change.account)
     return [((change.account, host), there.get(host.lower())) for host in change.accounts.hosts]
-
-
-def _may_be_set(change: Change) -> None:
-    state = change.expected.accounts[change.account]
-    if not state.exists and not change.create:
-        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
-    mighty = any(change.expected.accounts[name].superuser for name in change.accounts.names)
-    if mighty and not change.accounts.admins:
-        text_ = "an account has rights over the whole server; such accounts are never touched"
-        raise Blocked(Reason.ACCOUNT_RESERVED, text_)
-    if state.exists and not state.can_login and not change.enable:
-        raise Blocked(
-            Reason.ACCOUNT_DISABLED, f"account {change.account!r} is locked: unlock it on the server, we never do"
-        )
-    if state.expired and not change.accounts.created:
-        # A new password would let it in again.
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"the password of account {change.account!r} was made to expire")
