@@ -194,6 +194,37 @@ BROKEN = [
     (o.REDIS, "spec.redis.create.name", "_a", "spec.redis.create.name: must begin with a-z"),
     (o.REDIS, "spec.redis.create.name", "a-b", "spec.redis.create.name: must begin with a-z"),
     (o.REDIS, "spec.redis.create.name", "A", "spec.redis.create.name: must begin with a-z"),
+    (o.REDIS, "spec.redis.create", ..., "spec.redis: set exactly one of create and import"),
+    (
+        o.REDIS_ADMIN,
+        "spec.redis.create",
+        o.REDIS["spec"]["redis"]["create"],
+        "spec.redis: set exactly one of create and import",
+    ),
+    (
+        o.REDIS_ADMIN,
+        "spec.redis.accountManagement",
+        "Dual",
+        "an admin that is imported changes itself, which is safe while it holds two passwords: set Overlap",
+    ),
+    (
+        o.REDIS_ADMIN,
+        "spec.redis.accountManagement",
+        ...,
+        "an admin that is imported changes itself, which is safe while it holds two passwords: set Overlap",
+    ),
+    (
+        o.REDIS_ADMIN,
+        "spec.redis.import.accounts.0.name",
+        "default",
+        "default is the server's own account and never managed: make the admin an account of its own",
+    ),
+    (
+        o.REDIS_ADMIN,
+        "spec.redis.import.accounts.0.name",
+        "the boss",
+        "spec.redis.import.accounts[].name: must be characters of ASCII",
+    ),
     (
         o.REDIS_TARGET,
         "spec.redis.endpoints",

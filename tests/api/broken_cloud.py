@@ -95,6 +95,12 @@ CLOUD = [
         "spec.redis.accountManagement: Overlap is not to be had",
     ),
     (
+        o.REDIS_ADMIN,
+        "spec.redis.provider",
+        "AlibabaCloud",
+        "spec.redis.import: is the login of an admin, which with provider is an AccessKey: rotate that with spec.ram",
+    ),
+    (
         o.CLOUD_PG,
         "spec.rds.accountManagement",
         "Dual",

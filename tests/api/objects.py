@@ -77,6 +77,19 @@ REDIS = _object(
         "projections": [{"secretName": "orders-cache"}],
     },
 )
+REDIS_ADMIN = _object(
+    "Credential",
+    {
+        "redis": {
+            "targetRef": {"name": "cache"},
+            "accountManagement": "Overlap",
+            "import": {"accounts": [_account("boss")]},
+        },
+        "rotation": {"interval": "24h"},
+        "deletion": {"accounts": "Retain", "secrets": "Retain"},
+        "projections": [{"secretName": "cache-admin"}],
+    },
+)
 ECS = _object(
     "Credential",
     {
@@ -290,6 +303,7 @@ ALL = {
     "mysql": MYSQL,
     "mysql-imported": MYSQL_IMPORTED,
     "redis": REDIS,
+    "redis-admin": REDIS_ADMIN,
     "redis-set": REDIS_SET,
     "cloud-redis-set": CLOUD_REDIS_SET,
     "ecs-set": ECS_SET,

@@ -55,7 +55,7 @@ def pem(size):
 
 G, S, C, IM = o.GENERATED, o.SOURCED, o.CREATED, o.IMPORTED
 M, MT = o.MYSQL, o.MYSQL_TARGET
-R, RT = o.REDIS, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
+R, RA, RT = o.REDIS, o.REDIS_ADMIN, changed(o.REDIS_TARGET, "spec.redis.topology", "Cluster")
 P, PT = o.POLARDB, o.POLARDB_TARGET
 E, ET = o.ECS, o.ECS_TARGET
 U, A, AT = o.RAM, o.RAM_TARGET, o.RAM_CLUSTER_TARGET
@@ -151,6 +151,10 @@ BOUNDS = [
     (R, "spec.redis.create", [{"name": "a", "privilege": "ReadOnly"}], [..., {"name": "a"}, {"privilege": "ReadOnly"}]),
     (R, "spec.redis.create.name", ["a", "a" * 94, "orders_1", "default_"], ["", "a" * 95, "1a", "A", "a-b", "ä", "default"]),
     (R, "spec.redis.create.privilege", ["ReadWrite", "ReadOnly"], ["", "DBOwner", "DMLOnly", "readonly"]),
+    (RA, "spec.redis.import", [{"accounts": [o.account("a")]}], [..., {}, {"accounts": []}, {"accounts": TWO_USERS}]),
+    (RA, "spec.redis.import.accounts.0.name", ["A", "a:b", "~" * 100], ["", "a" * 101, "a b", "ä", "default", "a\n"]),
+    (RA, "spec.redis.import.accounts.0.passwordFrom.secretName", ["s" * 253], ["", "s" * 254]),
+    (RA, "spec.redis.import.accounts.0.passwordFrom.key", ["k" * 253], ["", "k" * 254]),
     (RT, "spec.redis.engine", ["Redis"], ["Valkey", ""]),
     (o.CLOUD_REDIS_TARGET, "spec.redis.engine", ["Redis", "Tair"], ["Valkey", ""]),
     (o.CLOUD_REDIS_TARGET, "spec.redis.authentication", ["ACL", "Combined"], ["None", ""]),

@@ -79,6 +79,14 @@ BROKEN = {
         (o.REDIS, "spec.redis.create.name", "other"),
         (o.REDIS, "spec.redis.create", {"name": "other", "privilege": "ReadWrite"}),
     ],
+    "spec.redis.create, spec.redis.import: one cannot take the other's place": [
+        (o.REDIS, "spec.redis", o.REDIS_ADMIN["spec"]["redis"]),
+        (o.REDIS_ADMIN, "spec.redis", o.REDIS["spec"]["redis"]),
+    ],
+    "spec.redis.import.accounts[].name": [
+        (o.REDIS_ADMIN, "spec.redis.import.accounts.0.name", "other"),
+        (o.REDIS_ADMIN, "spec.redis.import.accounts", [o.account("other")]),
+    ],
     "spec.ecs.targetRef": [(o.ECS, "spec.ecs.targetRef.name", "other")],
     "spec.ecs.engine": [(o.CLOUD_WINDOWS, "spec.ecs.engine", "Linux")],
     "spec.ecs.provider": [(o.CLOUD_ECS, "spec.ecs.provider", ...)],

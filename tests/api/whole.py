@@ -44,6 +44,7 @@ CREDENTIALS = [
     changed(o.MYSQL, "spec.rds.hosts", ["10.%"]),
     changed(o.POLARDB_PG, "spec.polardb.create.privileges", RIGHTS),
     o.REDIS,
+    changed(o.REDIS_ADMIN, "spec.redis.import.accounts.0.passwordFrom.key", "k"),
     changed(o.ECS, "spec.ecs.import.accounts.0.passwordFrom.key", "k"),
     o.RAM,
     o.GENERATED

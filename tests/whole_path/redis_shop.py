@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import RedisGroup
@@ -47,10 +47,13 @@ class RedisShop(Shop):
         return all(node.logs_in(secret["username"], secret["password"]) for node in up)
 
 
+Kind = TypeVar("Kind", bound=RedisShop)
+
+
 @contextlib.contextmanager
-def shop(cluster: Any, group: RedisGroup, topology: str) -> Iterator[RedisShop]:
+def shop(cluster: Any, group: RedisGroup, topology: str, kind: type[Kind] = RedisShop) -> Iterator[Kind]:  # type: ignore[assignment]
     """The shop with an operator at work."""
-    found = RedisShop(cluster, group, topology)
+    found = kind(cluster, group, topology)
     found.prepare()
     with found.operator():
         yield found

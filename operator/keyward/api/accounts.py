@@ -9,6 +9,7 @@ CREATED: Final = r"^[a-z_][a-z0-9_]{0,56}$"
 RESERVED: Final = r"^(postgres|public|none|pg_.*|current_role|current_user|session_user)$"
 RESERVED_BY_MYSQL: Final = r"^(root|mysql|mysql\..*|mariadb\..*|sys|rdsadmin|aliyun_root)$"
 CREATED_IN_REDIS: Final = r"^[a-z][a-z0-9_]*$"
+IMPORTED_IN_REDIS: Final = r"^[!-~]+$"
 DEFAULT_OF_REDIS: Final = "default"
 RESERVED_BY_TAIR: Final = (
     r"^(admin|aurora|drc_rds|eagleye|guest|information_schema|mysql|replicator|root|test|xtrabak)$"

@@ -86,7 +86,7 @@ class CredentialSpec(Model):
     polardb: Polardb | None = None
     """A pair of accounts on a PolarDB cluster."""
     redis: Redis | None = None
-    """A pair of accounts on a Redis."""
+    """A pair of accounts on a Redis, or the login of its admin."""
     ecs: Ecs | None = None
     """The password or the SSH key pair of a user of a host."""
     ram: Ram | None = None
@@ -302,7 +302,23 @@ class Credential(Model):
         ),
         Rule(_kept("spec.redis", "targetRef"), _TYPE.format("redis.targetRef")),
         Rule(_kept("spec.redis", "accountManagement"), _TYPE.format("redis.accountManagement")),
-        Rule(_kept("spec.redis", "create.name"), _TYPE.format("redis.create.name")),
+        Rule(
+            "!(has(self.spec.redis) && has(oldSelf.spec.redis)) || has(self.spec.redis.create) == has(oldSelf.spec.redis.create)",
+            "spec.redis.create, spec.redis.import: one cannot take the other's place: delete the Credential and make another",
+        ),
+        Rule(
+            _kept_deep(
+                ("spec.redis", "create", "name"), "self.spec.redis.create.name == oldSelf.spec.redis.create.name"
+            ),
+            _TYPE.format("redis.create.name"),
+        ),
+        Rule(
+            _kept_deep(
+                ("spec.redis", "__import__", "accounts"),
+                "self.spec.redis.__import__.accounts.map(a, a.name) == oldSelf.spec.redis.__import__.accounts.map(a, a.name)",
+            ),
+            "spec.redis.import.accounts[].name cannot be changed: delete the Credential and make another",
+        ),
         Rule(_kept("spec.ecs", "targetRef"), _TYPE.format("ecs.targetRef")),
         Rule(_kept("spec.ecs", "secretType"), _TYPE.format("ecs.secretType")),
         Rule(_kept("spec.ram", "targetRef"), _TYPE.format("ram.targetRef")),

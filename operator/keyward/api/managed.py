@@ -51,6 +51,14 @@ class Managed:
         return bool(self.access_keys)
 
     @property
+    def hands_over(self) -> bool:
+        """Whether an imported account that is the admin's login can change itself: its old value is good until it is ended.
+
+        An AccessKey of the cloud is none of a host's keys.
+        """
+        return not self.created and self.provider is None and (bool(self.key_pair) or self.type == "redis")
+
+    @property
     def rights_role(self) -> str | None:
         """The role that holds the rights of accounts that are made, where they can act as one."""
         if self.created and self.engine == "PostgreSQL" and self.provider is None:
@@ -102,15 +110,21 @@ def _rds(rds: Rds) -> Managed:
 
 
 def _redis(redis: Redis) -> Managed:
-    name = redis.create.name
+    made, imported = redis.create, redis.import_
+    names: tuple[str, ...]
+    if made is not None:
+        names = (made.name, accounts.clone_of(made.name)) if redis.account_management == "Dual" else (made.name,)
+    else:
+        names = tuple(a.name for a in imported.accounts) if imported else ()
     return Managed(
         type="redis",
         target=redis.target_ref,
         mode=redis.account_management,
-        names=(name, accounts.clone_of(name)) if redis.account_management == "Dual" else (name,),
-        created=True,
+        names=names,
+        created=made is not None,
+        passwords={a.name: a.password_from for a in imported.accounts} if imported else {},
         # Of every database of the server: rights of Redis know no difference between them.
-        privileges=(Privilege(database="*", level=redis.create.privilege),),
+        privileges=(Privilege(database="*", level=made.privilege),) if made else (),
         engine="Redis",
         provider=redis.provider,
     )

@@ -1,4 +1,4 @@
-"""The type `redis`: a pair of ACL users that takes turns, and the servers that keep them."""
+"""The type `redis`: a pair of ACL users that takes turns, the login of a Target's admin, and the servers that keep them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from keyward.api import accounts
 from keyward.api.base import Model, Rule
 from keyward.api.open_api import OpenApi, Provider, target_rules
 from keyward.api.places import BLOCKS
-from keyward.api.rds import TargetReference
+from keyward.api.rds import PasswordReference, TargetReference
 from keyward.api.tls import Host, Tls
 
 COMBINED: Final = "Combined"
 _CREATED = re.compile(accounts.CREATED_IN_REDIS)
+_IMPORTED = re.compile(accounts.IMPORTED_IN_REDIS)
 _RESERVED = re.compile(accounts.RESERVED_BY_TAIR)
 
 
@@ -41,8 +42,45 @@ class RedisCreate(Model):
     )
 
 
+class ImportedAdmin(Model):
+    """The account that the Target's admin logs in as, and its password of now."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=accounts.LONGEST)]
+    """Name of the account, at most 100 characters that can be seen, no space."""
+    password_from: PasswordReference
+    """Where its password is read from, once."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"self.name.matches('{accounts.IMPORTED_IN_REDIS}')",
+            "spec.redis.import.accounts[].name: must be characters of ASCII that can be seen, without a space",
+            lambda a: _IMPORTED.fullmatch(a.name) is not None,
+        ),
+        Rule(
+            f"self.name != '{accounts.DEFAULT_OF_REDIS}'",
+            "spec.redis.import.accounts[].name: default is the server's own account and never managed: make the admin an account "
+            "of its own with ACL SETUSER, and name that",
+            lambda a: a.name != accounts.DEFAULT_OF_REDIS,
+        ),
+    )
+
+
+class RedisImport(Model):
+    """The login of the Target's admin, which this Credential keeps from then on."""
+
+    accounts: Annotated[
+        tuple[ImportedAdmin, ...],
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    """Exactly one."""
+
+
 class Redis(Model):
-    """An account, or a pair that takes turns, on a Redis, alone, replicated or a cluster."""
+    """An account, or a pair that takes turns, on a Redis, alone, replicated or a cluster; or the login of its admin."""
 
     target_ref: TargetReference
     """The system. It cannot be changed: use another Credential."""
@@ -51,10 +89,29 @@ class Redis(Model):
     account_management: Literal["Dual", "Overlap"] = "Dual"
     """Dual rotates between two accounts without one refused login. Overlap does so with one account that holds old and new
     password during the grace period. It cannot be changed: use another Credential."""
-    create: RedisCreate
+    create: RedisCreate | None = None
     """Have the accounts made. Accounts that exist are not taken over."""
+    import_: Annotated[RedisImport | None, Field(alias="import")] = None
+    """Keep the login of the Target's admin, in the Secret that spec.admin.secretRef of the Target names and this Credential
+    makes. Only with Overlap. No other account is taken over."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.create) != has(self.__import__)",
+            "spec.redis: set exactly one of create and import",
+            lambda r: (r.create is None) != (r.import_ is None),
+        ),
+        Rule(
+            "!has(self.__import__) || self.accountManagement == 'Overlap'",
+            "spec.redis.accountManagement: an admin that is imported changes itself, which is safe while it holds two passwords: "
+            "set Overlap",
+            lambda r: r.import_ is None or r.account_management == "Overlap",
+        ),
+        Rule(
+            "!has(self.__import__) || !has(self.provider)",
+            "spec.redis.import: is the login of an admin, which with provider is an AccessKey: rotate that with spec.ram",
+            lambda r: r.import_ is None or r.provider is None,
+        ),
         Rule(
             "!has(self.provider) || self.accountManagement != 'Overlap'",
             "spec.redis.accountManagement: Overlap is not to be had through the cloud's API, which knows one password per "
@@ -62,9 +119,9 @@ class Redis(Model):
             lambda r: r.provider is None or r.account_management != "Overlap",
         ),
         Rule(
-            f"!has(self.provider) || !self.create.name.matches('{accounts.RESERVED_BY_TAIR}')",
+            f"!has(self.provider) || !has(self.create) || !self.create.name.matches('{accounts.RESERVED_BY_TAIR}')",
             "spec.redis.create.name: is one that the cloud keeps for itself: choose another name",
-            lambda r: r.provider is None or _RESERVED.fullmatch(r.create.name) is None,
+            lambda r: r.provider is None or r.create is None or _RESERVED.fullmatch(r.create.name) is None,
         ),
     )
 

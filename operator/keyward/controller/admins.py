@@ -18,7 +18,7 @@ from keyward.domain.history import History, by_lineage
 from keyward.domain.model import AdminView
 from keyward.domain.version import Mode, Origin, TargetIdentity, Version
 from keyward.errors import Blocked
-from keyward.kube.targets import AdminSecret
+from keyward.kube.targets import AdminSecret, missing
 from keyward.sensitive import Sensitive
 
 _FAR: Final = 16  # Targets on one way
@@ -35,7 +35,7 @@ class Admins:
         self._imported, self._opened = imported, opened
 
     def view(self, key: Key, admin: AdminSecret, *, self_change: bool, hands_over: bool) -> AdminView:
-        """The admin login as this Credential sees it. `hands_over`: it is a key pair of the Target's host."""
+        """The admin login as this Credential sees it. `hands_over`: its account holds two values at once."""
         keeper = (admin.namespace, admin.credential) if admin.credential else None
         changing = keeper is not None and keeper != key and self._is_changing(keeper, admin)
         return AdminView(
@@ -53,10 +53,16 @@ class Admins:
         return self._cache.secret_claims(of.namespace, of.secret) == key
 
     async def stand_in(self, subject: Subject, of: targets.AdminOf, identity: TargetIdentity) -> AdminSecret:
-        """What the Secret, which is not there, would hold. Raises Blocked as the import and the vault do."""
+        """What the Secret, which is not there, would hold.
+
+        Raises:
+            Blocked: it is made of accounts that only such a login could make; else as the import and the vault do.
+        """
         wish = subject.wish
         history = self._history((wish.namespace, wish.name), wish.lineage or lineage.derive(wish.uid))
         current, top = history.current, history.highest
+        if current is None and not wish.imported:
+            raise missing(of.namespace, of.secret)
         account = current.account if current is not None else wish.accounts[0]
         value = await (self._opened(current) if current is not None else self._imported(subject, account))
         seen = top.target.digest if top is not None and top.target is not None else identity.digest

@@ -30,6 +30,7 @@ from keyward.controller.reconcile import Orphans, Reconciler, Surroundings
 from keyward.controller.subjects import Subjects
 from keyward.controller.telling import Telling
 from keyward.domain import lineage, located, nodes
+from keyward.domain.admins import not_the_admins
 from keyward.domain.model import Failures, NodeView, Observed, Obstacle, SecretView, SourceView, TargetView, Wish
 from keyward.domain.version import Origin, Version
 from keyward.domain.writes import Json
@@ -124,10 +125,8 @@ class Gatherer:
                 self._targets.forget(sight.admin)
             admin = await self._admin(run, sight)
             view = await self._targets.view(sight, run.accounts.all_roles, admin)
-            # An AccessKey of the cloud is none of a host's keys.
-            by_key = bool(wanted.key_pair) and wanted.provider is None
             allowed = sight.found.spec.admin.self_change
-            found_admin = self._admins.view(_key(run), admin, self_change=allowed, hands_over=by_key)
+            found_admin = self._admins.view(_key(run), admin, self_change=allowed, hands_over=wanted.hands_over)
             view = replace(view, admin=found_admin)
             run.accounts = replace(run.accounts, admins=found_admin.projected and not wanted.created)
             run.access = self._targets.access(sight, self._engines, admin)
@@ -143,7 +142,8 @@ class Gatherer:
         if found is not None:
             return found
         if not self._admins.keeps(_key(run), sight.admin):
-            raise missing(sight.admin.namespace, sight.admin.secret)
+            elsewhere = not_the_admins(run.subject.wish, sight.identity, sight.admin.secret)
+            raise elsewhere or missing(sight.admin.namespace, sight.admin.secret)
         return await self._admins.stand_in(run.subject, sight.admin, sight.identity)
 
     async def _opened(self, version: Version) -> Sensitive:

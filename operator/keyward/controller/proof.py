@@ -70,13 +70,13 @@ class Proof:
         """Log in there. One that is optional and cannot be used is passed over.
 
         An admin login that changes itself looks with the very value that is to be proven, as its other one may be dead; where
-        both are good, a look with the one to be proven would be a guess.
+        both are good, because it holds two, a look with the one to be proven would be a guess.
 
         Raises:
             Retry, Blocked: as `Engine.verify`; PROPAGATION_TIMEOUT for a node that holds everything back.
         """
         if admin is not None:
-            is_itself = admin.account == self._login.account and not self._expect.accounts.key_pair
+            is_itself = admin.account == self._login.account and not self._expect.accounts.overlap
             self._expect = replace(self._expect, admin=self._login if is_itself else admin)
         try:
             witness = await self._access.engine.verify(self._access.place, endpoint, self._login, self._expect)

@@ -1,9 +1,9 @@
 """What holds where a Credential's values are the admin login by which its own Target is worked on (protocol §9). Pure.
 
-Of two accounts each is changed by the other, and a host's user has two keys until the new one is published: what is published
-is never dead. A password that changes itself has a moment in which it is: it needs a person's word on the Target, has the Target
-to itself, and whoever comes meanwhile waits. A lost answer or a kill is settled as everywhere: the reserved value logs in once,
-then the current one does, and there is no third attempt.
+Of two accounts each is changed by the other, and a host's user has two keys, an account of Redis two passwords, until the new
+one is published: what is published is never dead. A password that changes itself has a moment in which it is: it needs a person's
+word on the Target, has the Target to itself, and whoever comes meanwhile waits. A lost answer or a kill is settled as everywhere:
+the reserved value logs in once, then the current one does, and there is no third attempt.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from keyward.domain.model import AccountsPolicy, Observed, SecretsPolicy
+from keyward.domain.model import AccountsPolicy, Observed, SecretsPolicy, Wish
 from keyward.domain.situation import Situation
 from keyward.domain.steps import Wait
-from keyward.domain.version import Mode
-from keyward.errors import Reason
+from keyward.domain.version import Mode, TargetIdentity
+from keyward.errors import Blocked, Reason
 
 _PAIR: Final = (
     "import two accounts with accountManagement Dual, of which each is changed by the other; or use Single, and allow it with "
     "spec.admin.selfChange"
 )
 _OTHERWISE: Final = {
-    "ecs": "use secretType SSHKey, of which the old one is good until the new one is published, or another admin"
+    "ecs": "use secretType SSHKey, of which the old one is good until the new one is published, or another admin",
+    "redis": "import the one account with spec.redis.import, as one that is made may change nothing there, or use another admin",
 }
 SOON: Final = timedelta(seconds=5)  # no watch of a waiting Credential tells that the login is published
 BREAK_GLASS: Final = "see docs/operations.md, 'Nobody gets in any more'"
@@ -51,7 +52,8 @@ def refuse_cycles(s: Situation) -> Wait | None:
             "admin Secret that no Credential projects",
         )
     if not admin.projected:
-        return None
+        elsewhere = not_the_admins(wish, target.identity, admin.secret)
+        return _stalled(elsewhere.reason, elsewhere.message) if elsewhere else None
     if changes_itself(s.seen) and not (admin.self_change and wish.mode is Mode.SINGLE):
         return _stalled(
             Reason.ADMIN_CYCLE,
@@ -64,6 +66,25 @@ def refuse_cycles(s: Situation) -> Wait | None:
             f"spec.deletion: {secret}, has to outlive this Credential: set accounts and secrets to Retain",
         )
     return None
+
+
+def not_the_admins(wish: Wish, target: TargetIdentity, secret: str) -> Blocked | None:
+    """Of Redis no account is imported but the admin's login, and that only to be kept where the Target looks for it."""
+    if wish.type != "redis" or not wish.imported:
+        return None
+    mine = ", ".join(p.secret_name for p in wish.projections[:3]) or "one of spec.projections"
+    return Blocked(
+        Reason.INVALID_SPEC,
+        f"spec.redis.import: is for the login of the Target's admin alone, and Secret {secret}, which spec.admin.secretRef of "
+        f"{target.title} names, is not made by this Credential: name there a Secret of its own that is not there yet ({mine}); "
+        "other accounts are made, with spec.redis.create",
+    )
+
+
+def is_the_only_login(seen: Observed) -> bool:
+    """Whether a value of this Credential is all by which the Target is worked on: it is proven before it is ever replaced."""
+    admin = seen.target.admin if seen.target is not None else None
+    return admin is not None and admin.projected and seen.wish.mode is not Mode.DUAL
 
 
 def wait_for_the_admin(s: Situation) -> Wait | None:

@@ -57,17 +57,16 @@ def _settle_import(s: Situation, version: Version) -> Step | Wait:
     given = s.seen.imports.get(version.account, "")
     if given and version.source_digest and given != version.source_digest:
         return Retire(version, RetiredAs.SUPERSEDED)
-    target = s.seen.target
-    if target is not None and version.account in target.unverified_import:
-        return Retire(version, RetiredAs.UNVERIFIED)
-    where = f"{target.identity.kind} {target.identity.name}" if target else "the Target"
-    return Wait(
-        None,
-        Reason.IMPORTED_VALUE_UNVERIFIED,
-        f"{located.imported(s.seen.wish, version.account)}; or, to have it reset by the first rotation, add the line "
-        f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}",
-        stalled=True,
-    )
+    target, message = s.seen.target, located.imported(s.seen.wish, version.account)
+    if not admins.is_the_only_login(s.seen):
+        if target is not None and version.account in target.unverified_import:
+            return Retire(version, RetiredAs.UNVERIFIED)
+        where = f"{target.identity.kind} {target.identity.name}" if target else "the Target"
+        message += (
+            "; or, to have it reset by the first rotation, add the line "
+            f"'allowUnverifiedImport: [{version.account}]' to the spec of {where}"
+        )
+    return Wait(None, Reason.IMPORTED_VALUE_UNVERIFIED, message, stalled=True)
 
 
 def _settle_generated(s: Situation, version: Version) -> Step | Wait:

@@ -26,7 +26,7 @@ async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> tuple
 
     async def give(member: Member) -> None:
         for account, hashes in lacks[str(member.endpoint)].items():
-            await acl.set_user(member, account, rules.of_created(mending.accounts, hashes, member.info.version))
+            await acl.set_user(member, account, _rules_of(mending, hashes, member))
             await acl.prove(member, account, hashes)
         await persist.persist(member)
 
@@ -38,10 +38,24 @@ def _lack(node: str, mending: Mending, found: Found) -> dict[str, tuple[str, ...
     """Account → hashes, of what this node is to be given."""
     lacking = {}
     for account in mending.accounts.names:
-        wanted = _wanted(mending.stored.get(account, Stored()), [of[account] for of in found.values()])
-        if wanted is not None and _is_lacking(found[node][account], wanted):
-            lacking[account] = wanted
+        wanted, user = (
+            _wanted(mending.stored.get(account, Stored()), [of[account] for of in found.values()]),
+            found[node][account],
+        )
+        if wanted is None:
+            continue
+        if mending.accounts.created:
+            if _is_lacking(user, wanted):
+                lacking[account] = wanted
+        elif user is not None and _lacks_a_value(user, wanted):
+            lacking[account] = tuple({*wanted, *user.hashes})
     return lacking
+
+
+def _rules_of(mending: Mending, hashes: tuple[str, ...], member: Member) -> tuple[str, ...]:
+    if mending.accounts.created:
+        return rules.of_created(mending.accounts, hashes, member.info.version)
+    return rules.of_added(hashes)
 
 
 def _wanted(stored: Stored, found: list[User | None]) -> tuple[str, ...] | None:
@@ -55,6 +69,11 @@ def _wanted(stored: Stored, found: list[User | None]) -> tuple[str, ...] | None:
     if all(not user.hashes and not user.any_password for user in there):
         return ()  # the second account before its first value
     return None
+
+
+def _lacks_a_value(user: User, wanted: tuple[str, ...]) -> bool:
+    """Of an account that somebody else made, what is missing is added, and nothing is made or taken away."""
+    return user.enabled and not user.any_password and not user.hashes >= set(wanted)
 
 
 def _is_lacking(user: User | None, wanted: tuple[str, ...]) -> bool:

@@ -25,6 +25,25 @@ def hashes(account: str, found: Sequence[User | None], new: str, keep: str | Non
     return (new,) if keep is None or keep == new or not is_held else (new, keep)
 
 
+def beside(account: str, user: User | None, new: str) -> tuple[str, ...]:
+    """What one node is to hold of an account that somebody else made: the new hash, and the one that is there.
+
+    Raises:
+        Blocked: SECOND_PASSWORD, there is no room for it beside what the node holds; ACCOUNT_MISSING.
+    """
+    if user is None:
+        raise Blocked(Reason.ACCOUNT_MISSING, f"account {account!r} is not there any more")
+    if user.any_password:
+        text = (
+            f"account {account!r} is open to any password (nopass), which the change would end: give it one of its own"
+        )
+        raise Blocked(Reason.SECOND_PASSWORD, text)
+    others = user.hashes - {new}
+    if len(others) > 1:
+        raise _second_password(account)
+    return (new, *others)
+
+
 def ending(account: str, user: User | None, old: str, keep: str) -> tuple[str, ...]:
     """The rules that end `old` on one node; none where it is not there. They take away nothing else, whenever they come.
 
@@ -56,8 +75,12 @@ def settled(stored: Stored) -> tuple[str, ...]:
 def _only_ours(account: str, user: User, ours: set[str | None]) -> None:
     # One hash alone that is not ours was set over it: that is drift, and is replaced.
     if len(user.hashes) > 1 and not user.hashes <= ours:
-        raise Blocked(
-            Reason.SECOND_PASSWORD,
-            f"account {account!r} holds a second password that is not of this Credential, and a rotation would end one of the "
-            "two: look who uses it, and end it with ACL SETUSER",
-        )
+        raise _second_password(account)
+
+
+def _second_password(account: str) -> Blocked:
+    return Blocked(
+        Reason.SECOND_PASSWORD,
+        f"account {account!r} holds a second password that is not of this Credential, and a rotation would end one of the "
+        "two: look who uses it, and end it with ACL SETUSER",
+    )

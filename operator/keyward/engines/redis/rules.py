@@ -33,6 +33,11 @@ def of_created(accounts: AccountSet, hashes: Iterable[str], version: tuple[int, 
     return ("reset", "on", *of_password(hashes), "~*", *channels, *commands)
 
 
+def of_added(hashes: Iterable[str]) -> tuple[str, ...]:
+    """These passwords beside those that are there, of an account that somebody else made."""
+    return tuple(f"#{one}" for one in hashes)
+
+
 def of_password(hashes: Iterable[str]) -> tuple[str, ...]:
     """These passwords and no other."""
     return ("resetpass", *(f"#{one}" for one in hashes))

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
 from keyward.engines.pernode import Mending
-from keyward.engines.redis import acl, errors, lock, names, overlap, persist, rules, users
+from keyward.engines.redis import acl, admin, lock, names, overlap, persist, rules, users
 from keyward.engines.redis.connect import all_of
 from keyward.engines.redis.mend import mend
 from keyward.engines.redis.nodes import Member, Nodes
@@ -24,20 +24,6 @@ from keyward.engines.redis.users import User
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
 
 T = TypeVar("T")
-_DRYRUN: Final = (7, 0)
-_NEEDED: Final = (
-    ("ACL", "GETUSER", "keyward"),
-    ("ACL", "SETUSER", "keyward"),
-    ("ACL", "DELUSER", "keyward"),
-    ("ACL", "LIST"),
-    ("ACL", "SAVE"),
-    ("CONFIG", "GET", "keyward"),
-    ("CONFIG", "REWRITE"),
-    ("CLIENT", "ID"),
-    ("CLIENT", "LIST"),
-    ("CLIENT", "SETNAME", "keyward"),
-    ("CLIENT", "KILL", "ID", "1"),
-)
 
 
 @dataclass(slots=True)
@@ -100,7 +86,7 @@ class Session:
 
     async def _check(self, accounts: AccountSet, inspection: Inspection) -> None:
         for name in accounts.all_roles:
-            if inspection.accounts[name].superuser:
+            if inspection.accounts[name].superuser and not accounts.admins:
                 text = f"account {name!r} may rule the server (ACL SETUSER, CONFIG SET or the like); such are never touched"
                 raise Blocked(Reason.ACCOUNT_RESERVED, text)
         if accounts.created:
@@ -108,16 +94,7 @@ class Session:
         lacking = self.nodes.lacking()
         if lacking is not None:
             raise lacking
-        await self.nodes.each(self._admin_may)
-
-    async def _admin_may(self, member: Member) -> None:
-        if member.info.version < _DRYRUN:
-            return  # it cannot be asked; the first command that is refused will say so, and changes nothing
-        for command in _NEEDED:
-            answer = await member.node.ask("ACL", "DRYRUN", self.admin, *command, doing="run ACL DRYRUN")
-            if answer != b"OK":
-                text = f"the admin lacks the right to run {command[0]} {command[1]}"
-                raise errors.at(member.endpoint, Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text))
+        await self.nodes.each(lambda member: admin.may(member, self.admin))
 
     # --- changing ---
 
@@ -125,13 +102,14 @@ class Session:
         _may_be_set(change)
         made = [n for n in change.accounts.all_roles if not change.expected.accounts[n].exists and n != change.account]
         await self._locked((*made, change.account), change.expected)
-        hashes = await self._hashes(change)
+        hashes_of = await self._hashes(change)
         await before_send()
 
         async def send(member: Member) -> None:
             for name in made:
                 await acl.set_user(member, name, rules.of_created(change.accounts, (), member.info.version))
                 sending.taken = True
+            hashes = hashes_of[str(member.endpoint)]
             await acl.set_user(member, change.account, _rules_of(change, hashes, member))
             sending.taken = True
             await acl.prove(member, change.account, hashes)
@@ -141,20 +119,25 @@ class Session:
         if change.terminate_sessions:
             await self._end_sessions(change.account)
 
-    async def _hashes(self, change: Change) -> tuple[str, ...]:
-        """All that the account is to hold: the full set goes to each node in one command."""
-        new = users.hash_of(change.password)
+    async def _hashes(self, change: Change) -> dict[str, tuple[str, ...]]:
+        """Node → all that the account is to hold there, the new value first."""
+        new, nodes = users.hash_of(change.password), [str(member.endpoint) for member in self.nodes.members]
         if not change.accounts.overlap:
-            return (new,)
+            return dict.fromkeys(nodes, (new,))
         found = await self._found(change.account)
-        return overlap.hashes(change.account, found, new, users.hash_of(change.keep) if change.keep else None)
+        if not change.accounts.created:
+            beside = [overlap.beside(change.account, user, new) for user in found]
+            return dict(zip(nodes, beside, strict=True))
+        keep = users.hash_of(change.keep) if change.keep else None
+        return dict.fromkeys(nodes, overlap.hashes(change.account, found, new, keep))
 
     async def _found(self, account: str) -> list[User | None]:
         return [of[account] for of in await self.nodes.each(lambda member: acl.users_of(member, [account]))]
 
     async def _end_sessions(self, account: str) -> None:
         with suppress(KeywardError):
-            await self.nodes.each(lambda m: m.node.ask("CLIENT", "KILL", "USER", account))
+            # Not the one that does it, where the account is the admin's own: it would not learn what became of the change.
+            await self.nodes.each(lambda m: m.node.ask("CLIENT", "KILL", "USER", account, "SKIPME", "yes"))
 
     async def _end_old(self, ending: Ending, before_send: BeforeSend, sending: _Sending) -> None:
         lacking = self.nodes.lacking()
@@ -254,6 +237,8 @@ def _together(found: list[User | None], is_link: bool) -> AccountState:
 def _rules_of(change: Change, hashes: tuple[str, ...], member: Member) -> tuple[str, ...]:
     if change.accounts.created:
         return rules.of_created(change.accounts, hashes, member.info.version)
+    if change.accounts.overlap:
+        return rules.of_added(hashes[:1])  # the admin's own login: whatever else it has is not ours to touch
     return ("on", *rules.of_password(hashes)) if change.enable else rules.of_password(hashes)
 
 
@@ -264,7 +249,8 @@ def _may_be_set(change: Change) -> None:
         raise Rejected(Reason.PASSWORD_REFUSED, "an empty password, or the account's own name, is none")
     if not state.exists and not change.create:
         raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
-    if any(change.expected.accounts[name].superuser for name in change.accounts.all_roles):
+    mighty = any(change.expected.accounts[name].superuser for name in change.accounts.all_roles)
+    if mighty and not change.accounts.admins:
         raise Blocked(Reason.ACCOUNT_RESERVED, "an account may rule the server; such accounts are never touched")
     if state.exists and not state.can_login and not change.enable:
         raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is off; somebody did that on purpose")

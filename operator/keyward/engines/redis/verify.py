@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from keyward.engines.base import Endpoint, Expectation, Level, Login, Topology
-from keyward.engines.redis import acl, rules, users
+from keyward.engines.redis import acl, admin, rules, users
 from keyward.engines.redis.connect import Node, Way, connect
-from keyward.engines.redis.nodes import opened
+from keyward.engines.redis.nodes import Member, about, opened
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 # SETRANGE with an empty text needs the right to write and changes nothing, whatever is at the key.
@@ -41,6 +41,8 @@ async def _prove(node: Node, way: Way, expect: Expectation) -> None:
     if not await _is(node, way):
         text = f"{where}: the login of account {account!r} is another one on the server"
         raise Blocked(Reason.WRONG_IDENTITY, text)
+    if expect.accounts.admins:
+        await admin.may(Member(node, await about(node)), account)
     if not expect.accounts.created:
         return
     if not await _may(node, _READS):
@@ -74,11 +76,11 @@ async def _may(node: Node, command: tuple[str, ...]) -> bool:
     return True
 
 
-async def _why(way: Way, endpoint: Endpoint, admin: Login) -> KeywardError | None:
+async def _why(way: Way, endpoint: Endpoint, looking: Login) -> KeywardError | None:
     """What the admin finds out about a refusal; None if it is a wrong password, or the admin cannot be asked."""
     wanted, account = users.hash_of(way.login.password), way.login.account
     try:
-        async with opened(Way(way.place, admin, way.seconds, admin=True)) as nodes:
+        async with opened(Way(way.place, looking, way.seconds, admin=True)) as nodes:
             found = {m.endpoint: (await acl.users_of(m, [account]))[account] for m in nodes.members}
     except KeywardError:
         return None
