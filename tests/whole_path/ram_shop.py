@@ -92,6 +92,19 @@ class CloudShop(Shop):
         self.api.delete("clustertarget", name, "")
         self.api.delete("secret", f"{name}-given-0", OPERATOR_NAMESPACE)
 
+    @contextmanager
+    def other_target(self) -> Iterator[str]:
+        """A second ClusterTarget of the same cloud account, with an admin Secret of its own."""
+        name = f"{self.namespace}-other"
+        admin = self.plain_secret(name, {"accessKeyId": self.admin.id, "accessKeySecret": self.admin.secret})
+        admin["metadata"]["namespace"] = OPERATOR_NAMESPACE
+        target = keyward("ClusterTarget", name, self.target() | {"admin": {"secretRef": {"name": name}}})
+        del target["metadata"]["namespace"]
+        self.apply(admin, target)
+        yield name
+        self.api.delete("clustertarget", name, "")
+        self.api.delete("secret", name, OPERATOR_NAMESPACE)
+
     def named(self, kind: str) -> dict[str, Json]:
         """All objects of a kind in the namespace, by name."""
         return {item["metadata"]["name"]: item for item in self.api.items(kind, self.namespace)}

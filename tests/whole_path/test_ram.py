@@ -150,6 +150,25 @@ def test_a_second_credential_of_one_user_waits_for_the_first(shop):
     shop.rotated("mine", "t1")
 
 
+def test_through_another_target_too_a_user_has_one_credential_and_the_next_inherits_him(shop):
+    key = shop.ram.user("orders-twice").keys[0]
+    shop.apply(*shop.credential("eldest", "orders-twice", pair(key)))
+    shop.published("eldest")
+    made = datetime.fromisoformat(shop.get("credential", "eldest")["metadata"]["creationTimestamp"]).timestamp()
+    until("a second that is later", lambda: time.time() > made + 1)
+    with shop.other_target() as target:
+        given, second = shop.credential("youngest", "orders-twice", pair(key))
+        second["spec"]["ram"]["targetRef"]["name"] = target
+        shop.apply(given, second)
+        said = until("what is said of it", lambda: shop.condition("youngest", "Stalled"))
+        assert said["reason"] == "AccountClaimed"
+        assert "eldest" in said["message"]
+        assert "youngest" not in shop.named("secret")
+        shop.api.delete("credential", "eldest", shop.namespace)
+        assert shop.published("youngest")["AccessKeyId"] == key.id
+        shop.api.delete("credential", "youngest", shop.namespace)
+
+
 def test_a_lost_answer_leaves_one_key_and_no_orphan(shop):
     shop.apply(*shop.credential("lost", "orders-lost", pair(shop.ram.user("orders-lost").keys[0])))
     first = shop.published("lost")["AccessKeyId"]

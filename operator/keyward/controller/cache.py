@@ -12,8 +12,8 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from keyward.controller.claims import Claims, claims_of
-from keyward.controller.indexes import Index, SecretViews
+from keyward.controller.claims import ClaimBook, claims_of
+from keyward.controller.indexes import SecretViews
 from keyward.controller.limits import TargetKey
 from keyward.controller.objects import Objects, Verdict, key_of, number
 from keyward.controller.queue import Key
@@ -51,15 +51,8 @@ class Cache:
         self._targets: Objects[TargetKey] = Objects()
         self._keys: Objects[str] = Objects()
         self._sets: Objects[Key] = Objects()
-        self._claims: dict[Key, Claims] = {}
+        self._claims = ClaimBook()
         self._summaries: dict[Key, Summary] = {}
-        self._by_target: Index[TargetKey] = Index()
-        self._by_key: Index[str] = Index()
-        self._by_account: Index[tuple[TargetKey, str]] = Index()
-        self._by_secret: Index[Key] = Index()
-        self._by_source: Index[Key] = Index()
-        self._by_set: Index[Key] = Index()
-        self._by_lineage: Index[str] = Index()
         self.set_changed: Callable[[Key], None] = lambda _set: None
         """Is told of each CredentialSet of which a Credential came, changed or went, its status included."""
         self._secrets = SecretViews()
@@ -97,12 +90,12 @@ class Cache:
             return verdict
         self._summaries[key] = _summary(item.get("status") or {})
         if verdict is Verdict.CHANGED:
-            self._reclaim(key, claims_of(item))
+            self._claims.put(key, claims_of(item))
         self._tell_set(key)
         return verdict
 
     def _tell_set(self, key: Key) -> None:
-        claims = self._claims.get(key)
+        claims = self._claims.of(key)
         if claims is not None and claims.of_set:
             self.set_changed((key[0], claims.of_set))
 
@@ -110,7 +103,7 @@ class Cache:
         if not self._credentials.drop(key, resource_version):
             return False
         self._tell_set(key)
-        self._reclaim(key, None)
+        self._claims.put(key, None)
         self._summaries.pop(key, None)
         return True
 
@@ -118,59 +111,47 @@ class Cache:
         """A snapshot for metrics."""
         return list(self._summaries.items())
 
-    def _reclaim(self, key: Key, new: Claims | None) -> None:
-        old = self._claims.pop(key, None)
-        if new is not None:
-            self._claims[key] = new
-        if old == new:
-            return
-        if old is not None:
-            self._index(key, old, Index.remove)
-        if new is not None:
-            self._index(key, new, Index.add)
-
-    def _index(self, key: Key, claims: Claims, change: Any) -> None:
-        if claims.target is not None:
-            change(self._by_target, claims.target, key)
-            for account in claims.accounts:
-                change(self._by_account, (claims.target, account), key)
-        if claims.encryption_key:
-            change(self._by_key, claims.encryption_key, key)
-        for secret in claims.secrets:
-            change(self._by_secret, (key[0], secret), key)
-        if claims.source:
-            change(self._by_source, (key[0], claims.source), key)
-        if claims.of_set:
-            change(self._by_set, (key[0], claims.of_set), key)
-        if claims.lineage:
-            change(self._by_lineage, claims.lineage, key)
-
     # --- who wants what ---
 
     def claim_account(self, target: TargetKey, account: str) -> Key | None:
         """The Credential that has this account of this target: the oldest one that names it."""
-        return self._eldest(self._by_account.of((target, account)))
+        return self._eldest(self._claims.by_account.of((target, account)))
+
+    def elder_with_its_keys(self, key: Key) -> Key | None:
+        """An older Credential of the same RAM user that knows a key which this one knows, through whichever Target."""
+        claims, ids = self._claims.of(key), self._known_ids(key)
+        if claims is None or not ids:
+            return None
+        others = set(self._claims.by_ram_user.of(claims.ram_user)) - {key} if claims.ram_user else set()
+        kin = [other for other in others if ids & self._known_ids(other)]
+        eldest = self._eldest((key, *kin))
+        return None if eldest == key else eldest
+
+    def _known_ids(self, key: Key) -> frozenset[str]:
+        return frozenset(id_ for version in self.versions(*key) for id_ in version.known)
 
     def secret_claims(self, namespace: str, secret: str) -> Key | None:
         """The Credential that has this Secret: the oldest one that projects into it."""
-        return self._eldest(self._by_secret.of((namespace, secret)))
+        return self._eldest(self._claims.by_secret.of((namespace, secret)))
 
     def target_of(self, key: Key) -> TargetKey | None:
         """The Target that a Credential names."""
-        claims = self._claims.get(key)
+        claims = self._claims.of(key)
         return claims.target if claims is not None else None
 
     def rivals(self, key: Key) -> set[Key]:
         """Those that want an account or a Secret that this one wants as well."""
-        claims = self._claims.get(key)
+        claims = self._claims.of(key)
         if claims is None:
             return set()
         found: set[Key] = set()
         if claims.target is not None:
             for account in claims.accounts:
-                found.update(self._by_account.of((claims.target, account)))
+                found.update(self._claims.by_account.of((claims.target, account)))
+        if claims.ram_user:
+            found.update(self._claims.by_ram_user.of(claims.ram_user))
         for secret in claims.secrets:
-            found.update(self._by_secret.of((key[0], secret)))
+            found.update(self._claims.by_secret.of((key[0], secret)))
         return found - {key}
 
     def _eldest(self, keys: tuple[Key, ...]) -> Key | None:
@@ -184,10 +165,10 @@ class Cache:
         return metadata.get("creationTimestamp", "~"), metadata.get("uid", "~")
 
     def credentials_using_target(self, kind: str, namespace: str | None, name: str) -> tuple[Key, ...]:
-        return self._by_target.of((kind, namespace or "", name))
+        return self._claims.by_target.of((kind, namespace or "", name))
 
     def credentials_using_key(self, name: str) -> tuple[Key, ...]:
-        return self._by_key.of(name)
+        return self._claims.by_key.of(name)
 
     # --- sets ---
 
@@ -208,7 +189,7 @@ class Cache:
 
     def credentials_of_set(self, key: Key) -> tuple[Key, ...]:
         """The Credentials that carry the set's label."""
-        return self._by_set.of(key)
+        return self._claims.by_set.of(key)
 
     # --- Targets and keys ---
 
@@ -260,7 +241,7 @@ class Cache:
 
     def lineages(self) -> frozenset[str]:
         """Every lineage with versions or a live Credential: what carries its mark is somebody's."""
-        return self.version_index.lineages() | frozenset(self._by_lineage.things())
+        return self.version_index.lineages() | frozenset(self._claims.by_lineage.things())
 
     # --- Secrets ---
 

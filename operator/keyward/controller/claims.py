@@ -11,7 +11,9 @@ from typing import Any
 
 from keyward.api import accounts, names
 from keyward.api.places import BLOCKS
+from keyward.controller.indexes import Index
 from keyward.controller.limits import TargetKey
+from keyward.controller.queue import Key
 
 Json = dict[str, Any]
 
@@ -25,12 +27,63 @@ class Claims:
     source: str = ""  # name of the Secret that the value is read from
     of_set: str = ""  # name of the CredentialSet that it is of
     lineage: str = ""  # that it lives in, whether versions of it are there or lost
+    ram_user: str = ""  # whose AccessKeys it keeps: the same user may be reached through several Targets
+
+
+class ClaimBook:
+    """The claims of every Credential, and who lays claim to what."""
+
+    def __init__(self) -> None:
+        self._of: dict[Key, Claims] = {}
+        self.by_target: Index[TargetKey] = Index()
+        self.by_account: Index[tuple[TargetKey, str]] = Index()
+        self.by_key: Index[str] = Index()
+        self.by_secret: Index[Key] = Index()
+        self.by_source: Index[Key] = Index()
+        self.by_set: Index[Key] = Index()
+        self.by_lineage: Index[str] = Index()
+        self.by_ram_user: Index[str] = Index()
+
+    def of(self, key: Key) -> Claims | None:
+        return self._of.get(key)
+
+    def put(self, key: Key, new: Claims | None) -> None:
+        """What this Credential claims now; None: it is gone."""
+        old = self._of.pop(key, None)
+        if new is not None:
+            self._of[key] = new
+        if old == new:
+            return
+        if old is not None:
+            self._index(key, old, Index.remove)
+        if new is not None:
+            self._index(key, new, Index.add)
+
+    def _index(self, key: Key, claims: Claims, change: Any) -> None:
+        namespace, target = key[0], claims.target
+        if target is not None:
+            change(self.by_target, target, key)
+            for account in claims.accounts:
+                change(self.by_account, (target, account), key)
+        for secret in claims.secrets:
+            change(self.by_secret, (namespace, secret), key)
+        if claims.source:
+            change(self.by_source, (namespace, claims.source), key)
+        if claims.of_set:
+            change(self.by_set, (namespace, claims.of_set), key)
+        for index, text in (
+            (self.by_key, claims.encryption_key),
+            (self.by_lineage, claims.lineage),
+            (self.by_ram_user, claims.ram_user),
+        ):
+            if text:
+                change(index, text, key)
 
 
 def claims_of(item: Json) -> Claims:
     """The claims of a raw Credential."""
     spec = _dict(item.get("spec"))
-    block = next((found for name in BLOCKS if (found := _dict(spec.get(name)))), {})
+    type_, block = next(((name, found) for name in BLOCKS if (found := _dict(spec.get(name)))), ("", {}))
     return Claims(
         target=_target(block, item["metadata"].get("namespace") or ""),
         accounts=_accounts(block),
@@ -38,6 +91,7 @@ def claims_of(item: Json) -> Claims:
         encryption_key=intern(_text(spec.get("encryptionKeyName"))),
         of_set=_text(_dict(item["metadata"].get("labels")).get(names.LABEL_SET)),
         lineage=_text(_dict(item["metadata"].get("annotations")).get(names.ANNOTATION_LINEAGE)),
+        ram_user=intern(_text(block.get("userName"))) if type_ == "ram" else "",
         source=_text(_dict(_dict(_dict(spec.get("generic")).get("source")).get("secretRef")).get("name")),
     )
 

@@ -24,7 +24,18 @@ class Obstacles:
         """The first that there is."""
         if subject.wish.deleting_since is not None:
             return None  # what is undone needs no key
-        return self._of_key(subject.wish) or _of_policy(subject.credential)
+        return self._of_ram_user(subject.wish) or self._of_key(subject.wish) or _of_policy(subject.credential)
+
+    def _of_ram_user(self, wish: Wish) -> Obstacle | None:
+        # The system tells no two Targets of one cloud account apart; the ids of keys are the same through both.
+        holder = self._cache.elder_with_its_keys((wish.namespace, wish.name)) if wish.issued else None
+        if holder is None:
+            return None
+        return Obstacle(
+            Reason.ACCOUNT_CLAIMED,
+            f"spec.ram.userName: an AccessKey of {wish.accounts[0]!r} belongs to Credential {'/'.join(holder)}, which is older "
+            "and reaches the same user through another Target, and each user has one: delete one of the two Credentials",
+        )
 
     def _of_key(self, wish: Wish) -> Obstacle | None:
         key = self._encryption_key(wish.key)
