@@ -24,6 +24,8 @@ from tests.cluster.kept import Kept
 
 SUPERUSER = "boss"
 SUPERUSER_PASSWORD = "super-secret-of-the-test"
+# One that looks up who connects waits no longer than this for a resolver that is away.
+_IMPATIENT = {"RES_OPTIONS": "timeout:1 attempts:1"}
 _FIRST = f"""CREATE USER IF NOT EXISTS '{SUPERUSER}'@'%' IDENTIFIED BY '{SUPERUSER_PASSWORD}';
 GRANT ALL ON *.* TO '{SUPERUSER}'@'%' WITH GRANT OPTION;
 """
@@ -211,6 +213,7 @@ class FamilyServer(Housed):
             argv=[*self.program(), *arguments],
             ready=self._answers,
             log=self.folder / "server.log",
+            env=os.environ | _IMPATIENT,
             cwd=self.folder,
             uid=process.unprivileged_id(),
         )

@@ -25,7 +25,7 @@ class FaultProxy:
         mute: forward what the client says, then end the connection at the server's next answer: the lost answer.
         answers_left: that many answers more, then as `mute`.
         refuse: end each new connection at once.
-        says: what each new connection is told before it is ended at once, in place of the server.
+        source: the address that the server sees; the kernel's choice if it is empty.
         delay: seconds before each piece is forwarded.
         met: connections so far.
     """
@@ -37,7 +37,7 @@ class FaultProxy:
     mute: bool = False
     answers_left: int | None = None
     refuse: bool = False
-    says: bytes = b""
+    source: str = ""
     delay: float = 0.0
     met: int = 0
     _listener: socket.socket = field(init=False)
@@ -70,11 +70,10 @@ class FaultProxy:
             try:
                 client, _ = self._listener.accept()
                 self.met += 1
-                if self.refuse or self.says:
-                    client.sendall(self.says)
+                if self.refuse:
                     _end(client)
                     continue
-                server = socket.create_connection(self.target, timeout=5)
+                server = socket.create_connection(self.target, timeout=5, source_address=(self.source, 0))
             except OSError:
                 continue
             server.settimeout(None)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
-import pymysql
 import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
-from tests.cluster.proxy import FaultProxy
-from tests.whole_path.mysql_shop import GRANTS, FamilyShop, created
+from tests.inputs.mysql_desk import Case, Desk
+from tests.whole_path.mysql_shop import GRANTS
 from tests.whole_path.world import Json, until
 
-from keyward.cli.target import approve
 from keyward.errors import Reason
 
 OTHER = {"MySQL": "MariaDB", "MariaDB": "MySQL"}
@@ -27,74 +23,8 @@ POLICY = {
     "MySQL": "INSTALL COMPONENT 'file://component_validate_password'",
     "MariaDB": "INSTALL SONAME 'simple_password_check'",
 }
+FORGETTING = {"MySQL": "TRUNCATE TABLE performance_schema.host_cache", "MariaDB": "FLUSH HOSTS"}
 LENIENT = {"MySQL": "SET GLOBAL validate_password.length = 8", "MariaDB": "SET GLOBAL strict_password_validation = OFF"}
-
-
-class Desk(FamilyShop):
-    """A shop, and further servers of the same kind."""
-
-    def __init__(self, cluster: Any, kind: type[FamilyServer], stack: ExitStack) -> None:
-        super().__init__(cluster, stack.enter_context(kind()))
-        self.namespace = f"mistakes-{self.server.name.lower()}"
-        self._kind, self._stack = kind, stack
-        self.others: dict[str, FamilyServer] = {}
-        self.held = ExitStack()  # connections that leave no room
-        self.front = stack.enter_context(FaultProxy(("127.0.0.1", self.server.port)))
-
-    def lets_in(self, name: str) -> bool:
-        secret, server = self.secret(name), self.others.get(name, self.server)
-        if not secret:
-            return False
-        try:
-            with server.connect("orders", secret["username"], secret["password"].encode()):
-                return True
-        except pymysql.OperationalError:
-            return False
-
-    def events(self, name: str) -> list[Json]:
-        found = self.api.items("events", self.namespace)
-        return [e for e in found if e["involvedObject"]["name"] == name]
-
-    def another(self, name: str) -> FamilyServer:
-        server = self.others[name] = self._stack.enter_context(self._kind())
-        server.database("orders")
-        for statement in GRANTS:
-            server.sql(statement)
-        return server
-
-    def on(self, name: str, server: FamilyServer | None = None, tls: Json | None = None, **rds: Any) -> list[Json]:
-        """A Credential on a Target of its own name, with an admin Secret of its own: it vouches for one Target."""
-        credential = self.credential(name, created(_account(name)))
-        credential["spec"]["rds"]["targetRef"] = {"name": name}
-        login = {"username": "rotator", "password": "rotators-password"}
-        admin = self.plain_secret(f"{name}-admin", login)
-        return [admin, self.target_of(name, server, tls, **rds), credential]
-
-    def target_of(self, name: str, server: FamilyServer | None = None, tls: Json | None = None, **rds: Any) -> Json:
-        spec, server = self.target(), server or self.server
-        spec["admin"] = {"secretRef": {"name": f"{name}-admin"}}
-        spec["rds"]["endpoints"][0]["port"] = server.port
-        spec["rds"]["tls"] = {"ca": server.ca_pem} | (tls or {})
-        spec["rds"] |= rds
-        return self.made("Target", name, spec)
-
-    def approve(self, target: str) -> None:
-        approve([target], self.namespace, kubeconfig=self.kubeconfig)
-
-
-@dataclass(frozen=True)
-class Case:
-    """See `tests.inputs.case.Case`."""
-
-    name: str
-    reason: Reason
-    says: tuple[str, ...]
-    arrange: Callable[[Desk], list[Json]]
-    mend: Callable[[Desk], object]
-
-
-def _account(name: str) -> str:
-    return "orders_" + name.replace("-", "_")
 
 
 # --- locked ---
@@ -140,16 +70,27 @@ def _crowded(desk: Desk) -> list[Json]:
 
 
 def _blocked(desk: Desk) -> list[Json]:
-    """The server itself counts no connections from this machine to itself, so its words are said in its place."""
-    said = struct.pack("<BH", 0xFF, 1129) + b"Host '127.0.0.1' is blocked because of many connection errors"
-    desk.front.says = struct.pack("<I", len(said)) + said
-    secret, target, credential = desk.on("blocked")
-    target["spec"]["rds"]["endpoints"][0]["port"] = desk.front.port
+    """As a port scanner or a health check does it, from the operator's own address."""
+    # It keeps count of those alone whose name it looks up.
+    counting = {"skip-name-resolve": "OFF", "max-connect-errors": "1", "performance-schema": "ON"}
+    server = desk.another("blocked", **counting)
+    secret, target, credential = desk.on("blocked", server)
+    target["spec"]["rds"]["endpoints"][0]["port"] = port = desk.from_another_host(server)
+    until("the block", lambda: b"127.0.0.2' is blocked" in _broken_handshake(port))
     return [secret, target, credential]
 
 
+def _broken_handshake(port: int) -> bytes:
+    """What the server says first, if anything."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        return client.recv(500)
+    return b""
+
+
 def _unblock(desk: Desk) -> None:
-    desk.front.says = b""
+    server = desk.others["blocked"]
+    assert server.sql("SELECT 1 FROM mysql.user WHERE User LIKE 'orders%'") == [], "it was written to"
+    server.sql(FORGETTING[server.name])
 
 
 def _another_kind(desk: Desk) -> list[Json]:
@@ -241,7 +182,7 @@ CASES = (
     Case(
         "blocked",
         Reason.BUSY,
-        ("spec.rds.endpoints of Target blocked", "blocks this host", "flush-hosts"),
+        ("spec.rds.endpoints of Target blocked", "blocks this host", "FLUSH HOSTS", "host_cache"),
         _blocked,
         _unblock,
     ),

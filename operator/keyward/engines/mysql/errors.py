@@ -102,6 +102,11 @@ _EXPIRED: Final[_Kind] = (
     Reason.ACCOUNT_DISABLED,
     "the account's password was made to expire: somebody has to set it anew, which we never do",
 )
+_BLOCKED: Final[_Kind] = (
+    Retry,
+    Reason.BUSY,
+    "the server blocks this host after broken connections: TRUNCATE TABLE performance_schema.host_cache (MariaDB: FLUSH HOSTS)",
+)
 _CONNECTION: Final[dict[int, _Kind]] = {
     1045: _LOGIN,
     1698: _LOGIN,
@@ -112,7 +117,7 @@ _CONNECTION: Final[dict[int, _Kind]] = {
     1044: (Blocked, Reason.PRIVILEGE_MISSING, "the account has no right on the database"),
     1049: (Blocked, Reason.DATABASE_MISSING, "the database does not exist"),
     1130: (Retry, Reason.UNREACHABLE, "the server has no account that may log in from here: see the host of user@host"),
-    1129: (Retry, Reason.BUSY, "the server blocks this host after broken connections: mysqladmin flush-hosts mends it"),
+    1129: _BLOCKED,
     1040: _CROWDED,
     1203: _CROWDED,
     1226: _CROWDED,
