@@ -17,6 +17,8 @@ from keyward.errors import Reason
 
 SOON = 90.0
 """Seconds: a pair of RDS is made in four attempts, two seconds apart, and a change of an admin Secret is noticed within 30."""
+MADE = ("CreateAccount", "GrantAccountPrivilege", "ResetAccountPassword")
+"""What was asked for once the accounts are there and have a value."""
 Mend = Callable[[], object]
 Begun = tuple[list[Json], Mend]
 

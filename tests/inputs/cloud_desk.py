@@ -38,15 +38,19 @@ CHANGING = ("Create", "Reset", "Modify", "Grant", "Revoke", "Delete", "Update")
 NO_METADATA = {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
 """The default chain finds nothing here, and does not wait for an address that no machine has but the cloud's."""
 
+Databases = tuple[FamilyServer, FamilyServer, PostgresServer]
+"""A MariaDB, a MySQL and a PostgreSQL."""
+
 
 @dataclass
 class Servers:
-    """What stands behind the instances. `other` is a server that none of them is on."""
+    """What stands behind the instances."""
 
-    sql: FamilyServer
+    sql: FamilyServer  # a MariaDB
+    mysql: FamilyServer
     postgres: PostgresServer
     redis: RedisServer
-    other: RedisServer
+    other: RedisServer  # of an instance that few accounts are on, while the main one is nearly full
     word: RedisServer  # knows no user names
     ssh: SshServer
     folder: Path
@@ -58,14 +62,17 @@ class CloudDesk(Desk):
     def __init__(self, cluster: Cluster, cloud: StandIn, servers: Servers) -> None:
         super().__init__(cluster, servers, "inputs-cloud")  # type: ignore[arg-type] - it is asked for its folder alone
         self.cloud, self.behind = cloud, servers
-        self.rds, self.mysql = Rds(servers.sql, "rm-bp1main"), Rds(servers.sql, "rm-bp1mysql")
-        self.mysql.engine = "MySQL"
-        self.polar = Polardb(servers.postgres, "pc-bp1main")
+        self.rds, self.mysql = Rds(servers.sql, "rm-bp1main"), Rds(servers.mysql, "rm-bp1mysql")
+        self.postgresql = Rds(servers.postgres, "rm-bp1pg")
+        self.polar, self.polar_mysql = Polardb(servers.postgres, "pc-bp1main"), Polardb(servers.mysql, "pc-bp1mysql")
+        self.databases = (self.rds, self.mysql, self.postgresql, self.polar, self.polar_mysql)
         self.tair = Tair(servers.redis, instance="r-bp1main")
         self.old = Tair(servers.redis, instance="r-bp1old")
         self.old.engine_version = "2.8"
         self.word = Tair(servers.word, combined=True, instance="r-bp1word")
         self.word.engine_version = "5.0"
+        self.second = Tair(servers.other, instance="r-bp1second")
+        self.caches = (self.tair, self.old, self.word, self.second)
         self.linux, self.off = Ecs(LinuxHost(servers.ssh), "i-bp1main"), Ecs(LinuxHost(servers.ssh), "i-bp1off")
         self.off.assistant = "false"
         self.people = WindowsHost()
@@ -78,13 +85,13 @@ class CloudDesk(Desk):
 
     def _connect(self) -> None:
         caches, oos = tair.Fleet(), Oos()
-        caches.instances |= {one.instance: one for one in (self.tair, self.old, self.word)}
+        caches.instances |= {one.instance: one for one in self.caches}
         hosts = (self.linux, self.off, self.windows)
         for host in hosts:
             host.parameters = oos.read
         self.cloud.products |= {
-            rds.VERSION: Instances(self.rds, self.mysql),
-            polardb.VERSION: self.polar,
+            rds.VERSION: Instances(self.rds, self.mysql, self.postgresql),
+            polardb.VERSION: Instances(self.polar, self.polar_mysql),
             tair.VERSION: caches,
             ECS_VERSION: Hosts(*hosts),
             OOS_VERSION: oos,
@@ -101,8 +108,8 @@ class CloudDesk(Desk):
 
     def prepare(self) -> None:
         self.install()
-        self.behind.sql.database(DATABASE)
-        self.behind.postgres.database(DATABASE)
+        for server in (self.behind.sql, self.behind.mysql, self.behind.postgres):
+            server.database(DATABASE)
         spaces = [keyward("Namespace", name, {}) for name in (OPERATOR_NAMESPACE, self.namespace)]
         for space in spaces:
             space |= {"apiVersion": "v1"}
@@ -115,12 +122,13 @@ class CloudDesk(Desk):
         super().close()
         for name in self.keys:
             self.api.delete("secret", self.title(name), OPERATOR_NAMESPACE)
-        for found in (self.rds, self.mysql, self.polar):
-            found.close()
-        for one in (self.tair, self.old, self.word, self.linux, self.off, self.windows):
+        for one in (*self.caches, self.linux, self.off, self.windows):
             one.close()
-        self.behind.sql.sql(f"DROP DATABASE {DATABASE}")
+        for server in (self.behind.sql, self.behind.mysql):
+            server.sql(f"DROP DATABASE {DATABASE}")
         self.behind.postgres.sql(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        for found in self.databases:  # no account owns the database any more
+            found.close()
 
     # --- what was asked of the cloud ---
 
@@ -191,9 +199,7 @@ class CloudDesk(Desk):
 
 
 @contextmanager
-def cloud_desk(
-    cluster: Cluster, databases: tuple[FamilyServer, PostgresServer], ssh: SshServer, folder: Path
-) -> Iterator[CloudDesk]:
+def cloud_desk(cluster: Cluster, databases: Databases, ssh: SshServer, folder: Path) -> Iterator[CloudDesk]:
     """Prepared; the operator is not started."""
     with ExitStack() as stack:
         caches = [stack.enter_context(RedisServer(log_statements=True)) for _ in range(3)]

@@ -9,6 +9,7 @@ from tests.cluster.process import free_port
 from tests.inputs.bait import bait
 from tests.inputs.cloud_cases import (
     DATABASE,
+    MADE,
     Begun,
     account,
     again,
@@ -31,7 +32,6 @@ from tests.whole_path.world import Json
 
 from keyward.errors import Reason
 
-MADE = ("CreateAccount", "GrantAccountPrivilege", "ResetAccountPassword")
 OF = "{} of ClusterTarget inputs-cloud-{}: "
 
 # --- instances ---

@@ -11,24 +11,29 @@ import pymysql
 import pytest
 from tests.cloud.standin import Fault
 from tests.cluster.mysql_family import FamilyServer
-from tests.inputs import cloud_clusters, cloud_systems, cloud_ways
+from tests.inputs import cloud_certificates, cloud_clusters, cloud_systems, cloud_ways
 from tests.inputs.bait import repeated_in
 from tests.inputs.cloud_cases import CloudCase, ecs, rds, rds_target, redis, value_of
-from tests.inputs.cloud_desk import DATABASE, CloudDesk, cloud_desk
+from tests.inputs.cloud_desk import DATABASE, CloudDesk, Databases, cloud_desk
 from tests.inputs.told import Record, record
 from tests.whole_path.world import until
 
 from keyward.errors import Reason
 
-CASES = (*cloud_ways.CASES, *cloud_systems.CASES, *cloud_clusters.CASES)
+CASES = (*cloud_ways.CASES, *cloud_systems.CASES, *cloud_clusters.CASES, *cloud_certificates.CASES)
 LOOKS = 20  # calls of the cloud in the twelve seconds for which a mistake stands: three looks of some calls each
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 @pytest.fixture(scope="module")
-def desk(control_plane, mariadb, postgres, ssh_server, tmp_path_factory) -> Iterator[CloudDesk]:
+def databases(mariadb, mysql, postgres) -> Databases:
+    return mariadb, mysql, postgres
+
+
+@pytest.fixture(scope="module")
+def desk(control_plane, databases, ssh_server, tmp_path_factory) -> Iterator[CloudDesk]:
     folder = tmp_path_factory.mktemp("inputs-cloud")
-    with cloud_desk(control_plane, (mariadb, postgres), ssh_server, folder) as found, found.borrowed:
+    with cloud_desk(control_plane, databases, ssh_server, folder) as found, found.borrowed:
         yield found
 
 
