@@ -1,6 +1,6 @@
 """What RDS and PolarDB have in common: accounts of one instance, and each accepted call done, later, to a real local server.
 
-State and rules only: no network. What the cloud accepts it does `delay` seconds later; until then the account is not Available.
+State and rules only: no network. What the cloud accepts it does later; until then the account is not Available.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
+from tests.cloud.pace import Unhurried
 from tests.cloud.signatures import Call, Refused
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
@@ -104,7 +104,7 @@ class Server:
         return {str(row[0]) for row in self.real.sql(query)}
 
 
-class Databases:
+class Databases(Unhurried):
     """One instance. A subclass has the API's operations, each named `_<Action>`; an answer of the API is what it gives back."""
 
     levels: dict[str, tuple[str, ...]]  # by engine
@@ -113,11 +113,10 @@ class Databases:
     busy = "OperationDenied.DBInstanceStatus"
 
     def __init__(self, real: FamilyServer | PostgresServer, instance: str, delay: float = 0.0) -> None:
-        self.server, self.instance, self.delay = Server(real), instance, delay
+        super().__init__(delay)
+        self.server, self.instance = Server(real), instance
         self.engine, self.status = self.server.engine, "Running"
         self.accounts: dict[str, Account] = {}
-        self.done: list[tuple[str, str]] = []  # (action, account) that was accepted
-        self._lock, self._waiting = threading.RLock(), set[threading.Timer]()
 
     # --- what a person does in the console ---
 
@@ -129,25 +128,9 @@ class Databases:
             self.server.give(name, database, level)
         return made
 
-    def rest(self) -> None:
-        """Until everything that was accepted is done."""
-        for timer in tuple(self._waiting):
-            timer.join(10)
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether everything that was accepted is done."""
-        return not self._waiting
-
-    def hurry(self) -> None:
-        """Do now what was accepted."""
-        for timer in tuple(self._waiting):
-            timer.cancel()
-            timer.function()
-
     def close(self) -> None:
-        """Wait for what was accepted, and drop what is left."""
-        self.rest()
+        """Do what was accepted, and drop what is left."""
+        self.hurry()
         for name in self.accounts:
             self.server.drop(name)
 
@@ -218,7 +201,7 @@ class Databases:
                 self.server.give(account.name, database, level)
             account.privileges |= rights
 
-        self._later("GrantAccountPrivilege", account, give)
+        self._change("GrantAccountPrivilege", account, give)
         return {}
 
     def _RevokeAccountPrivilege(self, asked: dict[str, str]) -> Json:  # noqa: N802
@@ -231,7 +214,7 @@ class Databases:
                 self.server.take(account.name, database)
                 del account.privileges[database]
 
-        self._later("RevokeAccountPrivilege", account, take)
+        self._change("RevokeAccountPrivilege", account, take)
         return {}
 
     def _ModifyAccountDescription(self, asked: dict[str, str]) -> Json:  # noqa: N802
@@ -246,7 +229,7 @@ class Databases:
             self.server.drop(account.name)
             del self.accounts[account.name]
 
-        self._later("DeleteAccount", account, delete, "Deleting")
+        self._change("DeleteAccount", account, delete, "Deleting")
         return {}
 
     def _made(self, account: Account, password: str, rights: dict[str, str]) -> None:
@@ -258,25 +241,16 @@ class Databases:
                 self.server.give(account.name, database, level)
             account.privileges |= rights
 
-        self._later("CreateAccount", account, make, "Creating" if self.at_work == "Creating" else self.at_work)
+        self._change("CreateAccount", account, make)
 
-    def _later(self, action: str, account: Account, work: Callable[[], None], status: str = "") -> None:
-        self.done.append((action, account.name))
+    def _change(self, action: str, account: Account, work: Callable[[], None], status: str = "") -> None:
         account.status = status or self.at_work
 
-        def run() -> None:
-            with self._lock:
-                self._waiting.discard(timer)
-                work()
-                account.status = "Available"
+        def done() -> None:
+            work()
+            account.status = "Available"
 
-        timer = threading.Timer(self.delay, run)
-        timer.daemon = True
-        self._waiting.add(timer)
-        if self.delay:
-            timer.start()
-        else:
-            run()
+        self._later(action, account.name, done)
 
 
 def password_of(asked: dict[str, str], parameter: str = "AccountPassword") -> str:

@@ -40,7 +40,9 @@ class Polardb(Databases):
             raise Refused(400, "InvalidPageSize")
         shown = [one for one in self.accounts.values() if asked.get("AccountName") in (None, one.name)]
         shown = shown[(page - 1) * size : page * size]
-        return {"Accounts": [_listed(one) for one in shown], "PageNumber": page, "PageRecordCount": len(shown)}
+        listed = [_listed(one) for one in shown]
+        self._looked(one.name for one in shown)
+        return {"Accounts": listed, "PageNumber": page, "PageRecordCount": len(shown)}
 
     def _CheckAccountName(self, asked: dict[str, str]) -> Json:  # noqa: N802
         self._check_name(asked)
@@ -62,7 +64,7 @@ class Polardb(Databases):
 
     def _ModifyAccountPassword(self, asked: dict[str, str]) -> Json:  # noqa: N802
         account, password = self._named(asked, free=True), password_of(asked, "NewAccountPassword")
-        self._later("ModifyAccountPassword", account, lambda: self.server.set(account.name, password))
+        self._change("ModifyAccountPassword", account, lambda: self.server.set(account.name, password))
         return {}
 
 

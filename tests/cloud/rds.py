@@ -32,7 +32,9 @@ class Rds(Databases):
             raise Refused(400, "InvalidPageSize.Malformed")
         shown = [one for one in self.accounts.values() if asked.get("AccountName") in (None, one.name)]
         shown = shown[(page - 1) * size : page * size]
-        return {"Accounts": {"DBInstanceAccount": [self._listed(one) for one in shown]}, "PageNumber": page}
+        listed = [self._listed(one) for one in shown]
+        self._looked(one.name for one in shown)
+        return {"Accounts": {"DBInstanceAccount": listed}, "PageNumber": page}
 
     def _listed(self, account: Account) -> Json:
         rights = [{"DBName": db, "AccountPrivilege": level} for db, level in account.privileges.items()]
@@ -54,5 +56,5 @@ class Rds(Databases):
 
     def _ResetAccountPassword(self, asked: dict[str, str]) -> Json:  # noqa: N802
         account, password = self._named(asked, free=True), password_of(asked)
-        self._later("ResetAccountPassword", account, lambda: self.server.set(account.name, password))
+        self._change("ResetAccountPassword", account, lambda: self.server.set(account.name, password))
         return {}

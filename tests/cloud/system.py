@@ -104,6 +104,17 @@ class System:
             comments = dict.fromkeys(self.accounts.names, comment)
             return await session.remove(Removal(action, self.accounts, seen, comments), self.send)
 
+    async def removed(self, action: Action, comment: str = MARK) -> int:
+        """Attempts until one ends well; how many it took."""
+        for number in range(1, 20):
+            try:
+                await self.remove(action, comment)
+            except Underway:
+                await self.rest()
+            else:
+                return number
+        raise AssertionError("it never ended")
+
 
 @contextmanager
 def system_of(product: str, server: Any, folder: Any) -> Iterator[System]:

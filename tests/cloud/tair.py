@@ -1,19 +1,19 @@
 """Tair and Redis instances and their accounts, as the published documentation of R-kvstore 2015-01-01 describes them.
 
-State and rules only: no network. Each call that is accepted reaches a real Redis after `delay`; until then the account is
-Unavailable, and calls that would change it are denied. `combined`: the server is told no ACL users; the default user takes
-`user:password`, as instances do that know no AUTH with two words. Rights are then not told apart.
+State and rules only: no network. Each call that is accepted reaches a real Redis later; until then the account is Unavailable,
+and calls that would change it are denied. `combined`: the server is told no ACL users; the default user takes `user:password`, as
+instances do that know no AUTH with two words. Rights are then not told apart.
 """
 
 from __future__ import annotations
 
 import re
 import string
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from tests.cloud.pace import Unhurried
 from tests.cloud.signatures import Call, Refused
 from tests.cluster.redis import RedisServer, hashed
 
@@ -66,17 +66,15 @@ class Fleet:
         return found.answer(call)
 
 
-class Tair:
+class Tair(Unhurried):
     """One instance. Several may have one server, if their accounts have names of their own."""
 
     def __init__(self, server: RedisServer, *, combined: bool = False, instance: str = INSTANCE) -> None:
+        super().__init__()
         self.server, self.combined, self.instance = server, combined, instance
-        self.delay = 0.0  # seconds until the server knows what was accepted
         self.instance_type, self.engine_version, self.status, self.auth_mode = "Redis", "7.0", "Normal", "Open"
         self.accounts: dict[str, Account] = {}
         self.page = 50  # accounts in one answer
-        self._lock = threading.RLock()
-        self._waiting: set[threading.Timer] = set()
         if combined:
             server.run("ACL", "SETUSER", "default", "reset", "on", "~*", "&*", "+@all")
 
@@ -91,21 +89,9 @@ class Tair:
     def delete(self, name: str) -> None:
         self._drop(self.accounts.pop(name))
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether everything that was accepted is done."""
-        return not self._waiting
-
-    def hurry(self) -> None:
-        """Do now what was accepted."""
-        for timer in tuple(self._waiting):
-            timer.cancel()
-            timer.function()
-
     def close(self) -> None:
-        """What still waits is not done any more."""
-        for timer in list(self._waiting):
-            timer.cancel()
+        """Do what was accepted, and drop what is left."""
+        self.hurry()
         for account in self.accounts.values():
             self._drop(account)
 
@@ -139,6 +125,7 @@ class Tair:
     def _DescribeAccounts(self, asked: dict[str, str]) -> Json:  # noqa: N802
         wanted = asked.get("AccountName")
         found = [one.listed(self.instance) for one in self.accounts.values() if wanted in (None, one.name)]
+        self._looked(str(one["AccountName"]) for one in found)
         number = int(asked.get("PageNumber", "1"))
         shown = found[(number - 1) * self.page : number * self.page]
         told = {"PageNumber": number, "PageSize": self.page, "TotalCount": len(found)}
@@ -163,12 +150,12 @@ class Tair:
             raise Refused(400, "InvalidAccountPrivilege.Malformed")
         made = Account(name, password, privilege, _description(asked) if "AccountDescription" in asked else "")
         self.accounts[name] = made
-        self._later(made, lambda: self._apply(made))
+        self._change("CreateAccount", made, lambda: self._apply(made))
         return {"InstanceId": self.instance, "AcountName": name}  # so it is spelt
 
     def _ResetAccountPassword(self, asked: dict[str, str]) -> Json:  # noqa: N802
         account, password = self._free(asked), _password(asked)
-        self._later(account, lambda: self._apply(account, password))
+        self._change("ResetAccountPassword", account, lambda: self._apply(account, password))
         return {}
 
     def _GrantAccountPrivilege(self, asked: dict[str, str]) -> Json:  # noqa: N802
@@ -176,7 +163,7 @@ class Tair:
         if privilege not in _RULES:
             raise Refused(400, "InvalidAccountPrivilege.Format")
         account.privilege = privilege
-        self._later(account, lambda: self._apply(account))
+        self._change("GrantAccountPrivilege", account, lambda: self._apply(account))
         return {}
 
     def _ModifyAccountDescription(self, asked: dict[str, str]) -> Json:  # noqa: N802
@@ -190,7 +177,7 @@ class Tair:
             self.accounts.pop(account.name, None)
             self._drop(account)
 
-        self._later(account, delete)
+        self._change("DeleteAccount", account, delete)
         return {}
 
     def _named(self, asked: dict[str, str]) -> Account:
@@ -208,21 +195,9 @@ class Tair:
 
     # --- the server ---
 
-    def _later(self, account: Account, work: Callable[[], None]) -> None:
-        if not self.delay:
-            work()
-            return
+    def _change(self, action: str, account: Account, work: Callable[[], None]) -> None:
         account.status = "Unavailable"
-
-        def run() -> None:
-            with self._lock:
-                self._waiting.discard(timer)
-                work()
-
-        timer = threading.Timer(self.delay, run)
-        timer.daemon = True
-        self._waiting.add(timer)
-        timer.start()
+        self._later(action, account.name, work)
 
     def _apply(self, account: Account, password: str = "") -> None:
         before, account.password = account.password, password or account.password

@@ -220,6 +220,20 @@ async def test_accounts_are_disabled_by_a_password_that_nobody_knows_and_dropped
     assert not system.there.accounts
 
 
+@pytest.mark.parametrize("action", [Action.DISABLE, Action.DROP])
+@pytest.mark.parametrize("where", ["mariadb_in_rds", "polar"])
+async def test_an_end_is_waited_for_and_sent_once(request, where, action):
+    system = request.getfixturevalue(where)
+    await system.settled("orders", FIRST)
+    system.there.waits_for, before = "a look", len(system.there.done)
+    assert await system.removed(action, f"{MARK} disabled") > 1
+    assert system.there.at_rest
+    sent = [call for call in system.there.done[before:] if call[0] != "ModifyAccountDescription"]
+    assert [name for _, name in sent] == list(system.accounts.names)
+    assert set(system.there.accounts) == (set() if action is Action.DROP else set(system.accounts.names))
+    assert (await refused(system.verify("orders", FIRST))).reason is Reason.LOGIN_REFUSED
+
+
 async def test_nothing_is_sent_once_the_last_question_says_no(system):
     async def no() -> None:
         raise Retry(Reason.WRITTEN_BY_ANOTHER, "not any more")

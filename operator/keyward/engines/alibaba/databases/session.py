@@ -8,7 +8,6 @@ password that nobody knows; rights; the stored password last, so that a call who
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
-from contextlib import suppress
 from typing import TypeVar
 
 from keyward.engines.alibaba import descriptions
@@ -81,11 +80,12 @@ class Session:
         there = [found[name] for name in removal.accounts.names if name in found]
         if there:
             await before_send()
-        for account in there:
-            if removal.action is Action.DROP:
-                await self._send("DeleteAccount", self._unless_gone(account.name))
-            else:
-                await self._turn(account, removal)
+        is_told = [await self._undo(account, removal) for account in there]
+        if all(is_told):
+            # Accepted is not done: nobody may be let go whose value still logs in, and the next attempt sends nothing again.
+            left = await self._idle(removal.accounts.names)
+            if left and removal.action is Action.DROP:
+                raise rules.at_work(f"account {min(left)!r} is being deleted")
         return removal.action
 
     # --- looking ---
@@ -135,18 +135,30 @@ class Session:
             await self._send("GrantAccountPrivilege", self._instance.grant(account.name, lacking))
         raise rules.at_work(f"account {account.name!r} is given its rights")
 
-    async def _turn(self, account: Account, removal: Removal) -> None:
-        """Nothing can be switched off for all engines: the account gets a password that nobody knows, and says so."""
+    async def _undo(self, account: Account, removal: Removal) -> bool:
+        """Whether the next look tells that it was done.
+
+        Nothing can be switched off for all engines: the account gets a password that nobody knows, and says so.
+        """
+        if removal.action is Action.DROP:
+            await self._send("DeleteAccount", self._unless_gone(account.name))
+            return True
         comment = removal.comments.get(account.name)
-        told = comment is None or comment == account.comment
         if removal.action is Action.ENABLE:
-            if not told:
+            if comment not in (None, account.comment):
                 await self._describe(account.name, str(comment))
         elif not descriptions.is_disabled(account.comment):
             await self._send(self._instance.resets, self._instance.reset(account.name, rules.nobody_knows()))
-            if not told:
-                with suppress(Retry):  # it is at work on the password; what counts is done
-                    await self._describe(account.name, str(comment))
+            return comment is not None and await self._says(account.name, comment)
+        return True
+
+    async def _says(self, name: str, comment: str) -> bool:
+        """Whether the cloud took it: it may be at work on the password, and what counts is accepted."""
+        try:
+            await self._describe(name, comment)
+        except Retry:
+            return False
+        return True
 
     async def _describe(self, name: str, comment: str) -> None:
         await self._send("ModifyAccountDescription", self._instance.describe(name, comment))
