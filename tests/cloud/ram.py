@@ -18,6 +18,7 @@ from tests.cloud.signatures import Call, Refused, Verifier
 
 ACCOUNT = "1234567890123456"
 MOST = 2
+_LONG_AGO = 1e9  # seconds
 Json = dict[str, object]
 _numbers = itertools.count(1)
 
@@ -79,16 +80,22 @@ class Ram:
 
     def key(self, name: str) -> Key:
         """A key that is known everywhere already."""
-        made = Key(f"LTAI{next(_numbers):020d}", secrets.token_urlsafe(24)[:30], since=-1e9)
+        made = Key(f"LTAI{next(_numbers):020d}", secrets.token_urlsafe(24)[:30], since=-_LONG_AGO)
         self.users[name].keys.append(made)
         return made
+
+    def age(self) -> None:
+        """All keys that there are become known everywhere."""
+        for user in self.users.values():
+            for key in user.keys:
+                key.since = -_LONG_AGO
 
     def assumed(self, role: str, session: str) -> Key:
         """A temporary key of a role that may do what an admin may."""
         name = f"{role}/{session}"
         user = self.users.setdefault(name, User(name, admin=True, is_role=True))
         made = Key(
-            f"STS.{next(_numbers):020d}", secrets.token_urlsafe(24)[:30], since=-1e9, token=secrets.token_hex(32)
+            f"STS.{next(_numbers):020d}", secrets.token_urlsafe(24)[:30], since=-_LONG_AGO, token=secrets.token_hex(32)
         )
         user.keys.append(made)
         return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.cloud.standin import HOST, Fault, StandIn
@@ -11,11 +12,12 @@ from tests.cloud.standin import HOST, Fault, StandIn
 from keyward.domain import access_keys
 from keyward.domain.access_keys import Pair
 from keyward.engines import registry
+from keyward.engines.alibaba.ram.engine import AGAIN
 from keyward.engines.base import AccountSet, CloudApi, Endpoint, Expectation, Inspection, Login, Place
 from keyward.engines.guard import guarded
 from keyward.engines.issuing import IssuingSession
 from keyward.engines.overlap import Ending
-from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Unsettled
+from keyward.errors import Blocked, KeywardError, Reason, Rejected, Retry, Underway, Unsettled
 from keyward.sensitive import Sensitive
 
 USER = "orders-app"
@@ -89,6 +91,10 @@ async def test_a_key_that_is_not_known_everywhere_yet_is_told_from_one_that_is_g
     async with system.opened() as session:
         issued = await session.issue(USER, nothing)
     new = access_keys.decode(issued.value)[0]
+    error = await refused(system.verify(new))
+    assert (type(error), error.reason, error.after) == (Underway, Reason.PROPAGATION_TIMEOUT, AGAIN)
+    # Later than the cloud says that it may take, it is a failure.
+    system.user.keys[-1].created -= timedelta(minutes=6)
     error = await refused(system.verify(new))
     assert (type(error), error.reason) == (Retry, Reason.PROPAGATION_TIMEOUT)
     async with system.opened() as session:

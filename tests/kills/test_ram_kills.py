@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +29,7 @@ from keyward.sensitive import Sensitive
 
 GOOD = {"Ready": "True", "Rotated": "True"}
 TWINS = ("twin-1", "twin-2")
+_LONG = 1e6  # seconds
 ISSUING = {"withdraw:before", "withdraw:send", "issue:before", "issue:send", "issue:store", "end:before", "end:send"}
 
 
@@ -102,13 +104,8 @@ def test_killed_at_any_point_one_key_works_and_no_orphan_is_left(shop, control_p
         names = list(places)
         live(shop, operator, names)
         with consumers(shop, names) as refused:
-            since = operator.now()
-            operator.stand_at({f"{shop.namespace}/{name}": point for name, point in places.items()})
-            turn(shop, names, "second")
-            until_nothing_is_left("standing at each point", lambda: absent(operator, places, since))
+            killed_at(shop, operator, places, "second")
             stored = {name: shop.versions(name) for name in names}
-            operator.kill()
-            operator.go_on()
             operator.start()
             until_nothing_is_left("the end of each rotation", lambda: unsettled(shop, names, 3))
         sys.stderr.write(f"kills of RAM: {len(places)} points\n")
@@ -122,6 +119,73 @@ def test_killed_at_any_point_one_key_works_and_no_orphan_is_left(shop, control_p
         log = operator.log.read_bytes()
         for user in shop.ram.users.values():
             assert not any(key.secret.encode() in log for key in user.keys)
+
+
+def test_killed_while_a_new_key_is_not_known_everywhere_that_very_key_is_waited_for(shop, control_plane, tmp_path):
+    """STS knows a key up to five minutes later, and lists may show it later; the next operator meets that."""
+    operator = Operator(control_plane.kubeconfig, tmp_path)
+    places = {"stored": Point("issue:after"), "told": Point("status:after")}
+    with operator.running():
+        live(shop, operator, list(places))
+        with consumers(shop, list(places)) as refused:
+            waits(shop, operator, places)
+            finds_what_is_hidden(shop, operator, list(places))
+        assert not refused
+
+
+def waits(shop: CloudShop, operator: Operator, places: dict[str, Point]) -> None:
+    """Killed when STS does not know the new keys, which are stored."""
+    shop.ram.age()
+    shop.ram.propagation = _LONG
+    killed_at(shop, operator, places, "second")
+    new = {name: shop.ram.users[f"orders-{name}"].keys[-1].id for name in places}
+    asked = told_whose_calls(shop)
+    operator.start()
+    until_nothing_is_left("calls with each new key", lambda: [name for name, id_ in new.items() if asked[id_] < 2])
+    until_nothing_is_left("the word for it", lambda: not_waiting(shop, places))
+    shop.ram.propagation = 0.0
+    until_nothing_is_left("the end of each rotation", lambda: unsettled(shop, list(places), 3))
+    assert {name: shop.secret(name)["AccessKeyId"] for name in places} == new
+
+
+def finds_what_is_hidden(shop: CloudShop, operator: Operator, names: list[str]) -> None:
+    """Killed when nobody was told the secrets of the new keys, and no list shows yet that they are there."""
+    shop.ram.age()
+    killed_at(shop, operator, dict.fromkeys(names, Point("issue:store")), "third")
+    shop.ram.listing, made = _LONG, shop.cloud.done("CreateAccessKey")
+    operator.start()
+    until_nothing_is_left("calls in vain", lambda: shop.cloud.done("CreateAccessKey") < made + len(names))
+    shop.ram.listing = 0.0
+    until_nothing_is_left("the end of each rotation", lambda: unsettled(shop, names, 4))
+    assert all(shop.ram.most_ever[f"orders-{name}"] == 2 for name in names)
+
+
+def killed_at(shop: CloudShop, operator: Operator, places: dict[str, Point], token: str) -> None:
+    """A rotation of each, to its point."""
+    since = operator.now()
+    operator.stand_at({f"{shop.namespace}/{name}": point for name, point in places.items()})
+    turn(shop, list(places), token)
+    until_nothing_is_left("standing at each point", lambda: absent(operator, places, since))
+    operator.kill()
+    operator.go_on()
+
+
+def told_whose_calls(shop: CloudShop) -> Counter[str]:
+    """From now on, how often each key signs a call."""
+    found = Counter[str]()
+    shop.cloud.before = lambda call: found.update([call.signed_by])
+    return found
+
+
+def not_waiting(shop: CloudShop, names: Iterable[str]) -> dict[str, Any]:
+    """Who does not say that its key is new, or says that something failed."""
+    found = {name: shop.get("credential", name)["status"] for name in names}
+    rotated = {name: next(c for c in status["conditions"] if c["type"] == "Rotated") for name, status in found.items()}
+    return {
+        name: rotated[name]
+        for name, status in found.items()
+        if rotated[name]["reason"] != "PropagationTimeout" or "failures" in status
+    }
 
 
 def kept(shop: CloudShop, name: str, stored: list[Any]) -> None:

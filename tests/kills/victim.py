@@ -26,6 +26,7 @@ from keyward.controller.platform import Platform
 from keyward.controller.settings import Address, Limits, Settings
 from keyward.engines.alibaba.calls import Caller
 from keyward.engines.alibaba.databases import rules
+from keyward.engines.alibaba.ram import engine as ram
 from keyward.engines.mysql.wire import Wire
 from keyward.kube.connection import connect
 
@@ -62,7 +63,8 @@ def serve(run: Run) -> None:
     logs.setup(json=True, stream=os.fdopen(os.dup(log), "w", buffering=1))
     passes.ADMIN_TIMEOUT = run.patience
     runtime._SWEEP_SOON = 0.2
-    rules.AGAIN = 0.3  # of a cloud that is at work no longer than that
+    # Of a cloud that is at work no longer than that.
+    rules.AGAIN = ram.AGAIN = 0.3
     status = operate(run, Watcher(Places(run.folder)))
     sys.stdout.flush()
     os._exit(status)

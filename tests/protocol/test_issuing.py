@@ -150,6 +150,7 @@ def test_a_new_key_is_published_only_once_it_is_known():
     s.settle(3 * MINUTE)
     assert s.value() == held
     assert "PropagationTimeout" in s.state(s.world.api)
+    assert "failures" not in s.state(s.world.api)
     s.settle(10 * MINUTE)
     assert s.value() != held
     assert s.history.highest.sequence == 3
@@ -163,6 +164,9 @@ def test_a_restart_while_a_new_key_is_not_known_yet_goes_on_with_that_key():
     s.apply(rotate="now")
     s.settle(MINUTE)
     s.controllers = [s.start(s.world.api)]
+    s.settle(MINUTE)
+    assert "PropagationTimeout" in s.state(s.world.api)
+    assert "failures" not in s.state(s.world.api)
     s.settle(20 * MINUTE)
     assert s.history.current.sequence == 3
     s.issuer.propagation = timedelta(0)

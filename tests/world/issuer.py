@@ -21,7 +21,7 @@ from keyward.domain.access_keys import Pair
 from keyward.engines.base import BeforeSend
 from keyward.engines.issuing import Held, Holdings, Issued
 from keyward.engines.overlap import Ending
-from keyward.errors import Blocked, Reason, Rejected, Retry
+from keyward.errors import Blocked, Reason, Rejected, Underway
 from keyward.sensitive import Sensitive
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Issuer(Server):
         if self.now() - key.created < self.refusing:
             raise Blocked(Reason.LOGIN_REFUSED, "the signature does not match")
         if self.now() - key.created < self.propagation:
-            raise Retry(Reason.PROPAGATION_TIMEOUT, "the key is not known everywhere yet")
+            raise Underway(Reason.PROPAGATION_TIMEOUT, "the key is not known everywhere yet", 5.0)
         if key.secret != pair.secret.reveal_text():
             self.refused_logins += 1
             raise Blocked(Reason.LOGIN_REFUSED, "the secret is wrong")

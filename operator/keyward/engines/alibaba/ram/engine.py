@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from keyward.domain import access_keys
+from keyward.domain import access_keys, issuing
 from keyward.domain.access_keys import Pair
 from keyward.engines.alibaba.failures import Failure
 from keyward.engines.alibaba.ram.errors import INACTIVE, NOT_FOUND, WRONG_SECRET, translate
 from keyward.engines.alibaba.ram.sdk import Cloud, Owner
 from keyward.engines.alibaba.ram.session import Session
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
-from keyward.errors import Blocked, KeywardError, Reason, Retry
+from keyward.errors import Blocked, KeywardError, Reason, Retry, Underway
 
+AGAIN: Final = 5.0  # seconds until a key that is not known everywhere yet is tried again
 _TIMEOUT: Final = 10.0
 _USER: Final = "RAMUser"
 
@@ -100,15 +101,17 @@ def _refused(failure: Failure) -> KeywardError:
 async def _unknown(user: str, pair: Pair, admin: Cloud, failure: Failure) -> KeywardError:
     """STS does not know the key: it is new and not known everywhere yet, or it is gone. RAM tells which."""
     try:
-        keys = (await admin.keys(user)).keys
+        listing = await admin.keys(user)
     except Failure as other:
         return translate(other)
-    found = next((key for key in keys if key.id == pair.id), None)
+    found = next((key for key in listing.keys if key.id == pair.id), None)
     if found is None:
         return Blocked(Reason.LOGIN_REFUSED, f"the user has no such AccessKey any more ({failure})")
     if not found.active:
         return Blocked(Reason.ACCOUNT_DISABLED, f"somebody switched the AccessKey off: switch it on again ({failure})")
     text = f"the new AccessKey is not known everywhere yet, which takes up to 5 minutes ({failure})"
+    if listing.at - found.created <= issuing.PROPAGATION:
+        return Underway(Reason.PROPAGATION_TIMEOUT, text, AGAIN)
     return Retry(Reason.PROPAGATION_TIMEOUT, text)
 
 
