@@ -9,8 +9,10 @@ from tests.cluster.mysql_family import FamilyServer
 from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.mysql_family import DATABASE, FamilyStage
 from tests.engines.conformance.scene import Scene, number
+from tests.engines.conformance.test_names import ODD
 
 from keyward.engines.base import Expectation, Login
+from keyward.engines.mysql import text
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -84,6 +86,40 @@ async def test_a_role_that_is_no_default_any_more_is_noticed_and_given_back_by_t
     assert caught.value.reason is Reason.PRIVILEGE_MISSING
     await scene.apply(scene.first, "two")
     await scene.verify(scene.first, "two")
+
+
+@pytest.mark.parametrize("odd", [*ODD, "a,b", "`x`@`%`", "none", "default"])
+async def test_any_name_of_the_targets_role_is_quoted(stage, server, odd: str):
+    role = f"{odd}{number()}"
+    server.sql(f"CREATE ROLE {text.identifier(role)}")
+    server.sql(f"GRANT ALL ON `con\\_formance`.* TO {text.identifier(role)}")
+    scene = _privileged(stage, role, ("127.0.0.1", "10.99.0.%"))
+    _give(server, scene, text.identifier(role))
+    for password in ("one", "two"):
+        await scene.apply(scene.first, password)
+        await _prove(scene, password)
+    lines = [line for (line,) in server.sql(f"SHOW GRANTS FOR {scene.first}@127.0.0.1") if "USAGE" not in line]
+    assert sum(text.identifier(role) in line for line in lines) == len(lines), "it has this role alone"
+
+
+@pytest.mark.parametrize("name", ["beyond", "a\0b", "\0", "", "powers ", "pow😀ers", "\ud800"])
+async def test_a_name_of_the_targets_role_that_the_server_would_cut_is_refused(stage, name: str):
+    scene = _privileged(stage, stage.beyond if name == "beyond" else name)
+    error = await _refused(scene)
+    assert error.reason is Reason.INVALID_SPEC
+    assert "privilegedRole" in error.message
+    assert "takes 1 to" in error.message
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+async def test_what_everybody_has_is_no_role(stage, server):
+    server.sql(f"GRANT SELECT ON `{DATABASE}`.* TO PUBLIC")
+    try:
+        error = await _refused(_privileged(stage, "PUBLIC"))
+    finally:
+        server.sql(f"REVOKE SELECT ON `{DATABASE}`.* FROM PUBLIC")
+    assert error.reason is Reason.INVALID_SPEC
+    assert "is no role on the server" in error.message
 
 
 async def test_a_role_that_is_not_there_is_named(stage):

@@ -39,7 +39,7 @@ class Admin:
         if not self.server.has_roles:
             return ""
         with suppress(KeywardError):  # what is lacking is known already
-            on = await self._on()
+            on = await rows.roles_on(self.wire, self.server)
             async for roles, more in self._idle(on):
                 if _failure(check, more) is None:
                     named, are = " and ".join(roles), "are" if len(roles) > 1 else "is"
@@ -54,13 +54,6 @@ class Admin:
         if on:
             return f"grant it to {on[0]}, as only one is on at a time"
         return "make it the default role (SET DEFAULT ROLE … FOR)"
-
-    async def _on(self) -> list[str]:
-        """The roles that are on, as the server writes them among grants."""
-        found = (await self.wire.rows("SELECT CURRENT_ROLE()"))[0][0]
-        if self.server.mariadb:
-            return [text.identifier(str(found))] if found else []
-        return [] if found == "NONE" else grants.split(str(found))
 
     async def _idle(self, on: list[str]) -> AsyncIterator[tuple[list[str], Grants]]:
         """Each role that was granted and is not on, at last all of them; and what the admin might do with it."""

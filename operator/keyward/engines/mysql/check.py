@@ -87,13 +87,13 @@ def may_be_set(change: Change) -> None:
 
 async def preset(wire: Wire, server: Server, role: str) -> None:
     """Raise Blocked if the Target's privilegedRole is none, or is too powerful."""
-    named = f"the Target's privilegedRole {role!r}"
+    named, written = f"the Target's privilegedRole {role!r}", text.role(role, server)
     if not server.has_roles:
         raise Blocked(Reason.ENGINE_UNSUPPORTED, f"{named}: MySQL has roles from 8.0 on: update the server")
     if not await rows.is_role(wire, server, role):
         text_ = f"{named} is no role on the server: make it with CREATE ROLE, or correct the name"
         raise Blocked(Reason.INVALID_SPEC, text_)
-    if await rows.is_mighty(wire, server, text.role(role, server)):
+    if await rows.is_mighty(wire, server, written):
         text_ = f"{named} has, or can put on, rights over the whole server, and is never granted: name another"
         raise Blocked(Reason.ACCOUNT_RESERVED, text_)
 

@@ -47,8 +47,7 @@ async def _log_in(flavour: Flavour, goal: Goal, accounts: AccountSet) -> None:
             )
         _effective(server, who, accounts, await rows.granted(wire, server, "CURRENT_USER()"))
         if accounts.preset_role is not None:
-            put_on = (await wire.rows("SELECT CURRENT_ROLE()"))[0][0]
-            _by_default(server, who, accounts.preset_role, str(put_on or "").split(","))
+            _by_default(server, who, accounts.preset_role, await rows.roles_on(wire, server))
     finally:
         await wire.close()
 
@@ -60,8 +59,8 @@ def _effective(server: Server, who: str, accounts: AccountSet, held: Grants) -> 
 
 
 def _by_default(server: Server, who: str, role: str, found: Sequence[str]) -> None:
-    """A role that is granted and not put on gives nothing. MariaDB tells the bare name of the one that is on."""
-    if not {role, text.role(role, server)} & set(found):
+    """A role that is granted and not put on gives nothing."""
+    if text.role(role, server) not in found:
         raise Blocked(
             Reason.PRIVILEGE_MISSING,
             f"{who!r} does not put on the privilegedRole {role!r} at a login: make it a default role, or rotate",

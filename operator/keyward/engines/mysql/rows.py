@@ -104,10 +104,18 @@ async def is_mighty(wire: Wire, server: Server, account: str) -> bool:
     return True  # roles within roles without an end that we would care to see
 
 
+async def roles_on(wire: Wire, server: Server) -> list[str]:
+    """The roles that this session has put on, as the server writes them among grants."""
+    found = (await wire.rows("SELECT CURRENT_ROLE()"))[0][0]
+    if server.mariadb:
+        return [text.identifier(str(found))] if found else []
+    return [] if found == "NONE" else grants.split(str(found))
+
+
 async def is_role(wire: Wire, server: Server, name: str) -> bool:
     """Whether there is a role of this name. For MySQL that is an account that cannot log in."""
     if server.mariadb:
-        query = "SELECT 1 FROM mysql.user WHERE User = %s AND Host = '' AND is_role = 'Y'"
+        query = "SELECT 1 FROM mysql.user WHERE User = %s AND User <> 'PUBLIC' AND Host = '' AND is_role = 'Y'"
         return bool(await wire.rows(query, [name]))
     return any(row.host == "%" and row.locked for row in await read(wire, server, [name]))
 

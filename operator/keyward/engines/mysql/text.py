@@ -32,7 +32,8 @@ def account(name: str, host: str) -> str:
 
 
 def role(name: str, server: Server) -> str:
-    """A role as the server lists it among the grants of whoever has it."""
+    """A role as the server lists it among the grants of whoever has it. Raises Blocked as `whole` does."""
+    whole([name], server, "the Target's privilegedRole")
     return identifier(name) if server.mariadb else f"{identifier(name)}@`%`"
 
 
@@ -44,12 +45,12 @@ def database(name: str, server: Server) -> str:
     return f"{identifier(name)}.*"
 
 
-def whole(names: Sequence[str], server: Server) -> None:
+def whole(names: Sequence[str], server: Server, what: str = "account") -> None:
     """Raise Blocked for a name that would mean somebody else."""
     for name in names:
         if not accounts.fits_mysql(name, server.name_limit):
             raise Blocked(
                 Reason.INVALID_SPEC,
-                f"account {name!r}: {server.flavour} takes 1 to {server.name_limit} characters of Unicode's first plane, "
+                f"{what} {name!r}: {server.flavour} takes 1 to {server.name_limit} characters of Unicode's first plane, "
                 "without a NUL and without a space at the end",
             )
