@@ -314,6 +314,33 @@ async def test_after_a_failed_login_what_the_admin_finds_on_the_host_is_tried_an
     await pair.verify(key)
 
 
+async def test_an_admin_that_was_refused_is_tried_once_in_a_minute_whoever_asks_and_another_one_at_once(
+    login: HostUser,
+):
+    other = HostUser(login.server, key_pair=False, clock=login.clock)
+    login.server.user(other.name, "first")
+    other.engine, right = login.engine, login.admin
+    login.admin = other.admin = Login(right.account, Sensitive("not-the-admins"))
+
+    def tried() -> int:
+        return login.server.log.read_bytes().count(f"Failed password for {right.account}".encode())
+
+    before = tried()
+    for work in (login.apply(Sensitive("next")), other.apply(Sensitive("next")), login.apply(Sensitive("next"))):
+        with pytest.raises(Blocked) as caught:
+            await work
+        assert caught.value.reason is Reason.ADMIN_LOGIN_REFUSED
+    await login.verify(Sensitive("first"))  # which the admin would have looked at first
+    assert tried() == before + 1
+    login.clock.now += 61
+    with pytest.raises(Blocked):
+        await other.apply(Sensitive("next"))
+    assert tried() == before + 2
+    other.admin = right
+    await other.apply(Sensitive("next"))
+    await other.verify(Sensitive("next"))
+
+
 async def test_after_a_failed_login_a_user_that_is_locked_is_left_alone(login: HostUser):
     with pytest.raises(Blocked):
         await login.verify(Sensitive("wrong"))

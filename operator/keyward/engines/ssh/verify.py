@@ -16,7 +16,6 @@ from keyward.engines.ssh.caller import Caller
 from keyward.engines.ssh.connect import Asked, Way
 from keyward.engines.ssh.look import User
 from keyward.engines.ssh.probes import Probes
-from keyward.engines.ssh.shell import opened
 from keyward.errors import Blocked, KeywardError, Reason
 
 SHADOW: Final = "Shadow"
@@ -131,12 +130,12 @@ async def _why(way: Way, expect: Expectation, admin: Admin) -> KeywardError | No
     return Blocked(Reason.LOGIN_REFUSED, f"{way.endpoint}: the login of user {way.login.account!r} was refused")
 
 
-async def by_login(way: Way, expect: Expectation) -> Caller | None:
+async def by_login(way: Way, expect: Expectation, as_admin: Callable[[Way], Awaitable[Caller]]) -> Caller | None:
     """The admin's own login to the host; None if there is none, or it fails."""
     if expect.admin is None:
         return None
     try:
-        return await opened(replace(way, login=expect.admin, admin=True))
+        return await as_admin(replace(way, login=expect.admin, admin=True))
     except KeywardError:
         return None
 
