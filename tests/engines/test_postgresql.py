@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.cluster.newest_postgres import NewestPostgresServer
 from tests.cluster.postgres import PostgresServer
-from tests.engines.conformance.scene import Scene
+from tests.engines.conformance.scene import Scene, go
 from tests.engines.conformance.stage import number
 from tests.engines.postgresql_pair import give, pair_on, with_level
 from tests.engines.postgresql_pair import run as run_as
@@ -136,6 +136,29 @@ async def test_an_imported_pair_shares_settings_whatever_its_names_are(scene: Sc
     await scene.verify(names[1], "two")
     await scene.verify(names[0], "one")
     assert run(names[1], "two", "SHOW search_path") == [('public, "$user"',)]
+
+
+async def test_a_pair_of_which_one_may_have_fewer_connections_is_told_so_and_nothing_is_set(
+    scene: Scene, server: PostgresServer
+):
+    names = tuple(f"few{number()}" for _ in "ab")
+    for name in names:
+        server.sql(f"CREATE ROLE {name} LOGIN")
+        if isinstance(server, NewestPostgresServer):
+            give(server, name, scene.admin.account)
+    server.sql(f"ALTER ROLE {names[1]} CONNECTION LIMIT 1")
+    scene = replace(scene, accounts=AccountSet(names, created=False))
+
+    async def take_turns() -> None:
+        async with scene.stage.engine.open(scene.place, scene.admin, scene.timeout) as session:
+            seen = await session.inspect(scene.accounts)
+            await session.apply(replace(scene.change(names[1], "two", seen), like=names[0]), go)
+
+    with pytest.raises(Blocked, match=f"CONNECTION LIMIT .'{names[0]}' has -1, '{names[1]}' has 1.") as caught:
+        await take_turns()
+    assert caught.value.reason is Reason.PRIVILEGE_MISSING
+    server.sql(f"ALTER ROLE {names[0]} CONNECTION LIMIT 1")
+    await take_turns()
 
 
 async def _lacks_the_option(scene: Scene, names: tuple[str, ...]) -> None:

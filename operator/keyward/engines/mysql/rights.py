@@ -70,6 +70,13 @@ async def _of_account(who: Admin, change: Change, found: Sequence[Row]) -> list[
         if host not in models:
             text_ = f"account {change.like!r} has no row for host {host!r}, as {change.account!r} has: make one there"
             raise Blocked(Reason.ACCOUNT_MISSING, text_)
+        unequal = await rows.differing(wire, models[host], row)
+        if unequal:
+            text_ = (
+                f"accounts {change.like!r} and {change.account!r} are not equal for host {host!r}: {', '.join(unequal)} of them "
+                "differ, and who goes over from the one to the other may be refused: give both the same with ALTER USER"
+            )
+            raise Blocked(Reason.PRIVILEGE_MISSING, text_)
         target = await rows.granted(wire, server, models[host].sql)
         held = await rows.granted(wire, server, row.sql)
         await who.demand(partial(check.can_give, server, change.account, held, target))

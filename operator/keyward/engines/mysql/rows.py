@@ -89,6 +89,26 @@ async def granted(wire: Wire, server: Server, account: str) -> Grants:
     return grants.parse([row[0] for row in await wire.rows(f"SHOW GRANTS FOR {account}")], server)
 
 
+_TERMS: Final = (
+    "REQUIRE",
+    "MAX_QUERIES_PER_HOUR",
+    "MAX_UPDATES_PER_HOUR",
+    "MAX_CONNECTIONS_PER_HOUR",
+    "MAX_USER_CONNECTIONS",
+)
+_TERMS_OF: Final = """
+    SELECT CONCAT_WS(' ', ssl_type, HEX(ssl_cipher), HEX(x509_issuer), HEX(x509_subject)),
+           max_questions, max_updates, max_connections, max_user_connections
+    FROM mysql.user WHERE User = %s AND Host = %s
+"""
+
+
+async def differing(wire: Wire, one: Row, other: Row) -> list[str]:
+    """What the server asks of one of two rows and not of the other, beside the password, in its own words."""
+    [asked], [of_other] = [await wire.rows(_TERMS_OF, [row.name, row.host]) for row in (one, other)]
+    return [word for word, here, there in zip(_TERMS, asked, of_other, strict=True) if here != there]
+
+
 async def is_mighty(wire: Wire, server: Server, account: str) -> bool:
     """Whether it has, or can put on by a role, rights over the whole server."""
     seen: set[str] = set()

@@ -11,6 +11,7 @@ from keyward.engines.postgresql import statements
 from keyward.engines.postgresql.connect import Connection
 from keyward.engines.postgresql.errors import translated
 from keyward.engines.postgresql.inspect import rows
+from keyward.errors import Blocked, Reason
 
 _DIRECT: Final = """
     SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
@@ -22,6 +23,20 @@ _SETTINGS: Final = """
          unnest(s.setconfig) AS c
     WHERE r.rolname = %s AND split_part(c, '=', 1) NOT IN ('role', 'session_authorization')
 """
+
+
+async def as_many(conn: Connection, used: str, account: str) -> None:
+    """Raise Blocked unless both may have as many connections: that is of who logs in, not of the role that it acts as."""
+    query = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = ANY (%s)"
+    limits = dict(await rows(conn, query, [[used, account]]))
+    if limits.get(used) == limits.get(account):
+        return
+    told = ", ".join(f"{name!r} has {limit}" for name, limit in sorted(limits.items()))
+    raise Blocked(
+        Reason.PRIVILEGE_MISSING,
+        f"accounts {used!r} and {account!r} are not equal: CONNECTION LIMIT ({told}): who goes over from the one to the other "
+        "may be refused: give both the same with ALTER ROLE",
+    )
 
 
 async def join(conn: Connection, role: str, member: str) -> None:

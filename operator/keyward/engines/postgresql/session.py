@@ -107,6 +107,8 @@ class Session:
 
     async def _apply(self, change: Change, before_send: BeforeSend, state: Transaction) -> None:
         _may_be_set(change)
+        if change.like is not None:
+            await clone.as_many(self.conn, change.like, change.account)
         expected, accounts = change.expected, change.accounts
         elsewhere = await self._elsewhere(accounts)
         absent = [name for name in accounts.all_roles if not expected.accounts[name].exists]
