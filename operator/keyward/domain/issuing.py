@@ -99,7 +99,9 @@ def note(history: History, ids: Iterable[str], at: datetime) -> Note:
     lost = top is not None and top.retired is RetiredAs.LOST and top.since is not None
     known = (*(top.known if top else ()), *ids)
     since = top.since if lost and top is not None and top.since is not None else at
-    return Note(tuple(dict.fromkeys(known))[-_KEPT:], since)
+    # Those that are stored come last, wherever they stood: the id of the value in use is never the one that is dropped.
+    newest = tuple(dict.fromkeys(reversed(known)))[:_KEPT]
+    return Note(newest[::-1], since)
 
 
 def strangers(known: Iterable[str], values: Iterable[V]) -> tuple[V, ...]:
