@@ -117,18 +117,21 @@ async def test_owner_and_mode_of_the_file_stay(user: HostUser):
     assert user.server.run(f"ls -A ~{user.name}/.ssh") == "authorized_keys\n"
 
 
-async def test_a_key_whose_line_was_taken_away_is_not_followed_by_one_without_its_options(user: HostUser):
+@pytest.mark.parametrize("left", ["", "# {0}", " \t#from=x {0}"])
+async def test_a_key_whose_line_was_taken_away_is_not_followed_by_one_without_its_options(user: HostUser, left: str):
     old, theirs = key_pair(), key_pair()
-    user.server.user(user.name, None, public(theirs))
+    user.server.user(user.name, None, public(theirs), left.format(public(old)))
+    before = user.file()
     with pytest.raises(Blocked) as caught:
         await user.apply(key_pair(), old)
     assert caught.value.reason is Reason.ACCOUNT_DISABLED
-    assert user.file() == f"{public(theirs)}\n"
+    assert user.file() == before
 
 
-async def test_the_last_key_that_is_managed_is_never_taken_away(user: HostUser):
+@pytest.mark.parametrize("left", ["", "# {0}"])
+async def test_the_last_key_that_is_managed_is_never_taken_away(user: HostUser, left: str):
     old, new = key_pair(), key_pair()
-    user.server.user(user.name, None, public(old))
+    user.server.user(user.name, None, public(old), left.format(public(new)))
     with pytest.raises(Conflict):
         await user.end(old, new)
     assert user.logs_in(old)

@@ -35,7 +35,9 @@ class PublicKey:
 
 
 def options_of(line: bytes, key: PublicKey) -> bytes | None:
-    """The options in a line that is this key's; None if it is another one's, or none at all."""
+    """The options in a line that is this key's; None if it is another one's, or none at all, as one that is commented out."""
+    if line.lstrip(b" \t").startswith(b"#"):
+        return None
     for pattern in (_BARE, _WITH_OPTIONS):
         found = pattern.match(line)
         if found is not None and _KINDS.fullmatch(found["kind"]):
