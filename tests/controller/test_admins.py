@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.controller.test_cache import credential
 from tests.domain.test_nodes import version
+from tests.world.scenario import PG, wish_of
 
 from keyward.controller.admins import Admins
 from keyward.controller.cache import Cache
@@ -156,6 +158,23 @@ async def test_it_is_tried_no_third_time_nor_twice_with_the_same_login(read, tri
     with pytest.raises(Blocked):
         await run.as_admin(server.of(run))
     assert server.tries == tries
+
+
+async def test_a_first_login_that_is_refused_is_told_of_the_import_that_it_was_read_from():
+    run = a_pass(Server(None))
+    run.subject = SimpleNamespace(wish=wish_of("overlap import"))  # type: ignore[assignment]
+    assert run.access is not None
+    run.access = replace(run.access, given=True)
+    with pytest.raises(Blocked, match=r"import\.accounts: the password that was read for account 'x'") as caught:
+        await run.as_admin(Server().of(run))
+    assert caught.value.reason is Reason.ADMIN_LOGIN_REFUSED
+
+
+async def test_accounts_that_are_made_are_no_first_login(cache):
+    subject: Any = SimpleNamespace(wish=wish_of("overlap create"))
+    of: Any = SimpleNamespace(namespace="shop", secret="pg-admin")
+    with pytest.raises(Blocked, match="is not there: create it"):
+        await admins(cache).stand_in(subject, of, PG)
 
 
 @pytest.mark.parametrize("action", [Action.DISABLE, Action.DROP])

@@ -94,10 +94,12 @@ async def test_what_an_optional_node_says_of_the_account_counts(told):
     assert await reason(engine, Endpoint("a", 1), Endpoint("c", 3, NODE, optional=True)) == (Blocked, told.reason)
 
 
-@pytest.mark.parametrize(("key_pair", "looks"), [(False, NEW), (True, LOGIN)])
-async def test_an_admin_that_proves_itself_looks_with_that_value_but_never_with_a_key_that_may_be_none(key_pair, looks):
+@pytest.mark.parametrize(("overlap", "looks"), [(False, NEW), (True, LOGIN)])
+async def test_an_admin_that_proves_itself_looks_with_that_value_but_not_where_the_other_one_is_good_as_well(
+    overlap, looks
+):
     engine = Engine()
-    accounts = AccountSet((LOGIN.account,), created=False, overlap=key_pair, key_pair=key_pair)
+    accounts = AccountSet((LOGIN.account,), created=False, overlap=overlap)
     endpoint = Endpoint("a", 1)
     await Proof(Access(guarded(engine), Place((endpoint,), "0"), LOGIN), NEW, Expectation(accounts)).at(endpoint, LOGIN)
     assert engine.admin is looks

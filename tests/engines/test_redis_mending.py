@@ -14,7 +14,7 @@ from tests.engines.redis_system import ADMIN, PAIR, System, system_of
 from keyward.domain.model import NodeView
 from keyward.engines.base import Endpoint, Login, Topology
 from keyward.engines.pernode import NodeWatch, Stored
-from keyward.engines.redis.watch import AGAIN
+from keyward.engines.redis.watch import AGAIN, PATIENCE, REST
 from keyward.errors import Retry
 from keyward.sensitive import Sensitive
 
@@ -237,6 +237,34 @@ async def test_a_refused_admin_is_the_nodes_problem(pair: System):
         assert not views[pair.group.nodes[0].port].problem
     async with pair.engine.watch(pair.place, Login("nobody", ONE)) as watch:
         assert all(view.problem for view in await watch.look())
+
+
+async def test_a_node_that_refuses_the_admin_again_and_again_is_asked_seldom_and_named_all_the_same(pair: System):
+    node = pair.group.nodes[1]
+    node.run("ACL", "SETUSER", "rotator", "resetpass", ">older")
+    node.run("ACL", "LOG", "RESET")
+
+    def refused() -> int:
+        return sum(int(entry[1]) for entry in node.run("ACL", "LOG"))
+
+    async with pair.engine.watch(pair.place, ADMIN) as watch:
+        for _ in range(PATIENCE + REST):
+            views = await _views(watch)
+            assert "admin login" in views[node.port].problem
+            assert not views[pair.group.nodes[0].port].problem
+        assert refused() == PATIENCE
+        await watch.look()
+        assert refused() == PATIENCE + 1
+        node.admin()
+        for _ in range(REST):
+            assert (await _views(watch))[node.port].problem
+        assert not (await _views(watch))[node.port].problem
+        node.stop()
+        node.empty()
+        node.start()
+        await watch.look()
+        node.admin()
+        assert not (await _views(watch))[node.port].problem, "what was before counts no more"
 
 
 async def test_a_node_without_a_place_for_accounts_is_told():

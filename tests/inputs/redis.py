@@ -134,6 +134,80 @@ def _taken(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
     return _on(desk, name, server), lambda: server.run("ACL", "DELUSER", f"{_account(name)}_clone")
 
 
+# --- the admin's own login ---
+
+
+def _kept(desk: Desk, name: str, password: str, secret: str, **spec: Any) -> list[Json]:
+    """A Credential that keeps the login of its Target's admin, whose Secret is of this name."""
+    server = _server(desk)
+    server.admin("orders_boss", password=bait("boss"))
+    block = {
+        "targetRef": {"name": name},
+        "accountManagement": "Overlap",
+        "import": {"accounts": [{"name": "orders_boss", "passwordFrom": {"secretName": f"{name}-first"}}]},
+    }
+    wanted = {
+        "redis": block,
+        "rotation": {"interval": "24h", "gracePeriod": "0s"},
+        "deletion": {"accounts": "Retain", "secrets": "Retain"},
+        "projections": [{"secretName": name}],
+    }
+    target = _target(desk, name, server, "Standalone")
+    target["spec"]["admin"]["secretRef"]["name"] = secret
+    return [_given(desk, name, password), target, desk.made("Credential", name, wanted | spec)]
+
+
+def _given(desk: Desk, name: str, password: str) -> Json:
+    return desk.values(f"{name}-first", {"password": password}, name)
+
+
+def _own(desk: Desk, target: Json, name: str) -> None:
+    """The Target looks for its admin where the Credential puts it."""
+    target["spec"]["admin"]["secretRef"]["name"] = name
+    desk.apply(target)
+
+
+def _by_hand(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    name = "redis-admin-by-hand"
+    applied = _kept(desk, name, bait("boss"), "redis-by-hand")
+    by_hand = desk.plain_secret("redis-by-hand", {"username": "orders_boss", "password": bait("boss")})
+    return [by_hand, *applied], lambda: _own(desk, applied[1], name)
+
+
+def _nowhere(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    name = "redis-admin-nowhere"
+    applied = _kept(desk, name, bait("boss"), "nobody-makes-it")
+    return applied, lambda: _own(desk, applied[1], name)
+
+
+def _wrong_first(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    name = "redis-admin-wrong"
+    applied = _kept(desk, name, bait("wrong"), name)
+    applied[1]["spec"]["allowUnverifiedImport"] = ["orders_boss"]
+    return applied, lambda: desk.apply(_given(desk, name, bait("boss")))
+
+
+def _goes_with_it(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    name = "redis-admin-goes"
+    applied = _kept(desk, name, bait("boss"), name, deletion={"accounts": "Retain"})
+
+    def correct() -> None:
+        applied[2]["spec"]["deletion"]["secrets"] = "Retain"
+        desk.apply(applied[2])
+
+    return applied, correct
+
+
+def _made_as_admin(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    """An account that is made cannot be what makes it."""
+    name = "redis-admin-made"
+    server = _server(desk)
+    server.admin()
+    secret, target, credential = _on(desk, name, server)
+    target["spec"]["admin"]["secretRef"]["name"] = name
+    return [secret, target, credential], lambda: _own(desk, target, f"{name}-admin")
+
+
 CASES = (
     _case("redis-old", Reason.ENGINE_UNSUPPORTED, (ENDPOINTS.format("redis-old"), "no ACL users", "Redis 6"), _too_old),
     _case("redis-replica", Reason.INVALID_SPEC, ("spec.redis", "is a replica", "name its primary"), _a_replica),
@@ -155,4 +229,39 @@ CASES = (
     ),
     _case("redis-full", Reason.UNREACHABLE, (ENDPOINTS.format("redis-full"), "maxclients"), _no_connection_left),
     _case("redis-taken", Reason.ACCOUNT_EXISTS, ("spec.redis.create.name", "orders_redis_taken_clone"), _taken),
+    *(
+        _case(
+            name,
+            Reason.INVALID_SPEC,
+            (
+                "spec.redis.import: is for the login of the Target's admin alone",
+                f"Secret {secret}, which spec.admin.secretRef of Target {name} names, is not made by this Credential",
+                f"name there a Secret of its own that is not there yet ({name})",
+            ),
+            begin,
+        )
+        for name, secret, begin in (
+            ("redis-admin-by-hand", "redis-by-hand", _by_hand),
+            ("redis-admin-nowhere", "nobody-makes-it", _nowhere),
+        )
+    ),
+    _case(
+        "redis-admin-wrong",
+        Reason.ADMIN_LOGIN_REFUSED,
+        ("spec.redis.import.accounts", "'orders_boss' does not log in", "correct the Secret that passwordFrom names"),
+        _wrong_first,
+    ),
+    _case(
+        "redis-admin-goes",
+        Reason.INVALID_SPEC,
+        ("spec.deletion", "has to outlive this Credential", "set accounts and secrets to Retain"),
+        _goes_with_it,
+    ),
+    _case(
+        "redis-admin-made",
+        Reason.ADMIN_SECRET_INVALID,
+        ("spec.admin.secretRef of Target redis-admin-made", "is not there: create it"),
+        _made_as_admin,
+        POLLED,
+    ),
 )

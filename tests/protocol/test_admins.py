@@ -11,7 +11,10 @@ from tests.world.scenario import HOUR, INTERVAL, MINUTE, PG, Scenario, wish_of
 
 from keyward.domain.model import AccountsPolicy, AdminView, DeletionWish, SecretsPolicy, TargetView
 
-KINDS = ("dual import", "single import", "overlap import", "dual import unmarked", "single import unmarked")
+KINDS = (
+    *("dual import", "single import", "overlap import"),
+    *("dual import unmarked", "single import unmarked", "overlap import unmarked"),
+)
 KEPT = DeletionWish(AccountsPolicy.RETAIN, SecretsPolicy.RETAIN)
 
 
@@ -114,6 +117,40 @@ def test_a_longer_way_from_a_login_back_to_itself_is_refused_even_for_a_pair() -
     s.settle(HOUR)
     assert "Target pg, Target other" in s.state(s.world.api)
     assert not s.world.api.versions
+
+
+@pytest.mark.parametrize("kind", ["overlap import unmarked", "single import"])
+def test_the_only_login_of_an_admin_is_not_replaced_before_it_has_logged_in_whatever_the_target_lists(kind) -> None:
+    s = scenario(kind)
+    s.world.keeps_admin = False  # somebody else still gets in: it is not for want of a login that nothing happens
+    s.world.imports["a"] = b"wrong"
+    s.world.target = replace(s.world.target, unverified_import=("a",))
+    s.apply()
+    s.settle(INTERVAL + HOUR)
+    assert s.world.server.accounts["a"].password == b"imported-a"
+    assert not s.world.server.learnt
+    assert "orders" not in s.world.api.secrets
+    assert "ImportedValueUnverified" in s.state(s.world.api)
+    assert "allowUnverifiedImport" not in s.state(s.world.api)
+    s.world.imports["a"] = b"imported-a"
+    s.world.keeps_admin = True
+    s.settle(INTERVAL + HOUR)
+    s.finish()
+
+
+def test_of_redis_an_account_is_imported_only_where_it_is_kept_as_the_admins() -> None:
+    s = scenario("overlap import unmarked", account="somebody", secret="by-hand", projected=False)
+    s.world.keeps_admin = False
+    s.edit(type="redis")
+    s.settle(HOUR)
+    assert "spec.redis.import: is for the login of the Target's admin alone" in s.state(s.world.api)
+    assert "by-hand" in s.state(s.world.api)
+    assert not s.world.api.versions
+    s.world.target = replace(s.world.target, admin=AdminView("", "orders", projected=True, hands_over=True))
+    s.settle(HOUR)
+    s.finish()
+    s.rotate()
+    s.finish()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
+from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import replicated
 from tests.whole_path.consumers import consumers
 from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
@@ -91,5 +93,89 @@ def test_the_admins_login_rotates_while_another_credential_rotates_by_it(keeping
     assert not [value for value in values[1:] if value.encode() in written]
 
 
+def address(node: RedisServer) -> str:
+    return f"127.0.0.1:{node.port}"
+
+
 def _values(keeping: Keeping, account: str) -> list[int]:
     return [len(hashes(node, account)) for node in keeping.group.nodes]
+
+
+def test_a_target_with_a_login_by_hand_goes_over_by_one_edit(keeping):
+    wanted = keeping.keeper("over")
+    by_hand = {"username": "over_boss", "password": "first"}
+    keeping.apply(keeping.plain_secret("over-by-hand", by_hand), keeping.beside("over"))
+    keeping.apply(keeping.kept("over", admin={"secretRef": {"name": "over-by-hand"}}), *wanted)
+    keeping.published("over-app")
+    said = until("word of it", lambda: keeping.told("over-admin", "Ready", "InvalidSpec"))
+    assert "Secret over-by-hand" in said
+    assert not keeping.versions("over-admin")
+    keeping.apply(keeping.kept("over"))
+    assert keeping.published("over-admin")["password"] == "first"
+    _, after = keeping.rotated("over-admin", "one")
+    keeping.rotated("over-app", "one")
+    assert keeping.logs_in_everywhere(after)
+    assert not keeping.refused("over_boss")
+
+
+def test_a_leak_of_the_admins_value_ends_it_and_its_sessions_at_once(keeping):
+    keeping.apply(keeping.kept("leak"), *keeping.keeper("leak", rotation={"interval": "24h", "gracePeriod": "10m"}))
+    first = keeping.published("leak-admin")
+    with keeping.group.nodes[1].client(first["username"], first["password"]) as theirs:
+        theirs.execute_command("ACL", "WHOAMI")
+        _, after = keeping.rotated("leak-admin", "one#force")
+        until("its end", lambda: _values(keeping, "leak_boss") == [1, 1])
+        with pytest.raises(redis.RedisError):
+            theirs.execute_command("ACL", "WHOAMI")
+    until("the end of the leak", lambda: keeping.condition("leak-admin", "Rotated").get("status") == "True")
+    assert keeping.logs_in_everywhere(after)
+    assert not keeping.logs_in_everywhere(first)
+    _, again = keeping.rotated("leak-admin", "two")
+    assert keeping.logs_in_everywhere(again)
+
+
+def test_a_third_value_stops_it_and_what_is_published_goes_on_to_log_in(keeping):
+    keeping.apply(keeping.kept("third"), *keeping.keeper("third"))
+    published, node = keeping.published("third-admin"), keeping.group.nodes[1]
+    node.run("ACL", "SETUSER", "third_boss", ">theirs")
+    keeping.annotate("third-admin", "rotate", "one")
+    until("SecondPassword", lambda: keeping.told("third-admin", "Rotated", "SecondPassword"))
+    assert keeping.secret("third-admin") == published
+    assert keeping.logs_in_everywhere(published)
+    assert node.logs_in("third_boss", "theirs")
+    node.run("ACL", "SETUSER", "third_boss", "<theirs")
+    keeping.annotate("third-admin", "rotate", "two")
+    until("the rotation", lambda: keeping.secret("third-admin") != published)
+
+
+def test_a_node_that_is_away_holds_the_rotation_up_and_one_with_older_values_alone_is_named(keeping):
+    keeping.apply(keeping.kept("away"), *keeping.keeper("away"))
+    published, node = keeping.published("away-admin"), keeping.group.nodes[1]
+    node.stop()
+    keeping.annotate("away-admin", "rotate", "one")
+    until("word of it", lambda: address(node) in keeping.told("away-admin", "Rotated", "PropagationTimeout"))
+    assert keeping.secret("away-admin") == published
+    node.start()
+    until("the rotation", lambda: keeping.secret("away-admin") != published)
+    until("the end of the value before", lambda: _values(keeping, "away_boss") == [1, 1])
+    node.run("ACL", "SETUSER", "away_boss", "resetpass", ">first")
+    node.run("ACL", "LOG", "RESET")
+    # The connections that are kept outlive a change of password, as everywhere: a node that returns has none.
+    node.run("CLIENT", "KILL", "USER", "away_boss")
+    until("word of it", lambda: address(node) in keeping.condition("away-admin", "NodesCurrent").get("message", ""))
+    current = keeping.secret("away-admin")
+    assert _values(keeping, "away_boss") == [1, 1]
+    assert node.logs_in("away_boss", "first"), "what it had was not touched"
+    node.run("ACL", "SETUSER", "away_boss", ">" + current["password"], "<first")
+    keeping.annotate("away-admin", "rotate", "two")
+    until("the next rotation", lambda: keeping.secret("away-admin") != current)
+
+
+def test_a_lost_admin_secret_comes_back_and_rotation_goes_on(keeping):
+    keeping.apply(keeping.kept("lost"), *keeping.keeper("lost"), keeping.beside("lost"))
+    keeping.published("lost-app")
+    _, current = keeping.rotated("lost-admin", "one")
+    keeping.api.delete("secret", "lost-admin", keeping.namespace)
+    assert keeping.published("lost-admin") == current
+    keeping.rotated("lost-admin", "two")
+    keeping.rotated("lost-app", "two")

@@ -129,7 +129,8 @@ class Gatherer:
             found_admin = self._admins.view(_key(run), admin, self_change=allowed, hands_over=wanted.hands_over)
             view = replace(view, admin=found_admin)
             run.accounts = replace(run.accounts, admins=found_admin.projected and not wanted.created)
-            run.access = self._targets.access(sight, self._engines, admin)
+            given = not admin.resource_version and all(v.promoted is None for v in self._cache.versions(*_key(run)))
+            run.access = replace(self._targets.access(sight, self._engines, admin), given=given)
         except Blocked as error:
             found = located.at_field(error, run.subject.wish)
             return Obstacle(found.reason, found.message), None
@@ -160,7 +161,8 @@ class Gatherer:
         key, identity = (wish.namespace, wish.name), sight.identity
         place = (identity.kind, wish.namespace if identity.kind == "Target" else "", identity.name)
         usable = target is not None and target.is_approved and not target.suspended
-        if run.access is None or sight.found is None or not usable or wish.deleting_since is not None:
+        known = run.access is not None and not run.access.given
+        if run.access is None or not known or sight.found is None or not usable or wish.deleting_since is not None:
             watches.leave(place, key)
             return None
         state = f"{sight.found.metadata.uid} {sight.found.metadata.generation} {self._targets.admin_state(sight.admin)}"

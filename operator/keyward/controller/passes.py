@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from keyward.controller.limits import Token
 from keyward.controller.ports import Access, Subject
+from keyward.domain import located
 from keyward.domain.model import Memory
 from keyward.domain.version import Version
 from keyward.engines.base import AccountSet, AdminSession
@@ -61,6 +62,9 @@ class Pass:
             if not (refused and self.access is not None and self.access.renew is not None):
                 raise
             renewed = await self.access.renew()
+            if renewed is None and self.access.given:
+                text = located.imported(self.subject.wish, self.access.admin.account)
+                raise Blocked(error.reason, text) from None
             if renewed is None:
                 raise
             self.access = replace(self.access, admin=renewed)

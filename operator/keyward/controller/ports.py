@@ -94,6 +94,7 @@ class Access:
     place: Place
     admin: Login
     renew: Callable[[], Awaitable[Login | None]] | None = None  # the admin login as it is now; None: still the same
+    given: bool = False  # the admin's login is the imported one: there is no other yet, and it has never logged in
 
 
 class Teller(Protocol):

@@ -116,6 +116,22 @@ REMOVALS = [
         admin_logins.test_the_admins_account_is_not_changed_by_who_does_not_publish_it,
     ),
     patched(
+        "not_the_admins",
+        admins,
+        never,
+        admin_logins.test_of_redis_an_account_is_imported_only_where_it_is_kept_as_the_admins,
+    ),
+    patched(
+        "is_the_only_login",
+        admins,
+        never,
+        lambda: (
+            admin_logins.test_the_only_login_of_an_admin_is_not_replaced_before_it_has_logged_in_whatever_the_target_lists(
+                "overlap import unmarked"
+            )
+        ),
+    ),
+    patched(
         "other_data",
         located,
         never,

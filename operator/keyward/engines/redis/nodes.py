@@ -101,8 +101,15 @@ async def opened(way: Way) -> AsyncIterator[Nodes]:
         await found.close()
 
 
-async def gather(found: Nodes, way: Way, kept: Mapping[Endpoint, Node] = MappingProxyType({})) -> None:
+async def gather(
+    found: Nodes,
+    way: Way,
+    kept: Mapping[Endpoint, Node] = MappingProxyType({}),
+    spared: Mapping[Endpoint, KeywardError] = MappingProxyType({}),
+) -> None:
     """Log in at every node, by a connection that is kept from before if it still works.
+
+    Those that are `spared` are not tried: they are missing for what they said before.
 
     Raises:
         Blocked: there are more nodes than are managed.
@@ -115,7 +122,7 @@ async def gather(found: Nodes, way: Way, kept: Mapping[Endpoint, Node] = Mapping
         if place.topology is not Topology.STANDALONE:
             # Servers name each other by address: one that is listed by its name is not another one.
             known |= {pair for e in wave for pair in await _addresses(e)}
-        entered = await all_of([_enter(way, endpoint, kept.get(endpoint)) for endpoint in wave])
+        entered = await all_of([_enter(way, e, kept.get(e)) if e not in spared else _say(spared[e]) for e in wave])
         for endpoint, outcome in zip(wave, entered, strict=True):
             if isinstance(outcome, Member):
                 found.members.append(outcome)
@@ -126,6 +133,10 @@ async def gather(found: Nodes, way: Way, kept: Mapping[Endpoint, Node] = Mapping
         if len(found.endpoints) + len(new) > _MOST:
             raise Blocked(Reason.ENGINE_UNSUPPORTED, f"the system has more than {_MOST} nodes")
         wave = [Endpoint(host, port, Role.NODE) for host, port in new]
+
+
+async def _say(said: KeywardError) -> Member:
+    raise type(said)(said.reason, said.message)  # another one each time: what is raised holds on to where it was
 
 
 async def _addresses(endpoint: Endpoint) -> set[tuple[str, int]]:
