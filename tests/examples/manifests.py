@@ -33,6 +33,7 @@ PREREQUISITES = tuple(
         "target-polardb-mysql",
         "target-polardb-postgresql",
         "target-redis",
+        "target-redis-admin",
         "target-ecs",
         "target-ecs-admin",
         "target-ecs-cloud",

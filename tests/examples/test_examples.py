@@ -116,7 +116,7 @@ def _prepare_family(server: FamilyServer) -> None:
 
 
 def _prepare_redis(server: RedisServer) -> None:
-    for command in _asked_for("Redis"):
+    for command in (*_asked_for("Redis"), *_asked_for("redis-admin")):
         server.run(*command.split())
     server.persist()
 

@@ -27,10 +27,11 @@ WORKS = {
     *itertools.product(["ecs"], (DIRECT, CLOUD), ["Linux"], ("SSHKey", "Password")),
     ("ecs", CLOUD, "Windows", "Password"),
     ("ram", CLOUD),
-    # Each engine, and each of the two ways: a pair, and a login that changes itself.
+    # Each engine, and each of the ways: a pair, a login that changes itself, and one that holds two values for a while.
     ("admin", "rds", "PostgreSQL", "Dual"),
     ("admin", "rds", "MySQL", "Dual"),
     ("admin", "rds", "MariaDB", "Single"),
+    ("admin", "redis", "Redis", "Overlap"),
     ("admin", "ecs", "Linux", "SSHKey"),
 }
 """Every type and mode that README.md says works."""

@@ -238,7 +238,7 @@ def test_when_nobody_gets_in_any_more_the_words_of_the_page_let_somebody_in(keep
     assert keeper.troubles(since), "what is not in this log would prove nothing in the other tests"
     assert not keeper.refused(kept)
 
-    look, other_look, rotate, *another = _commands(shop.namespace, "glass")
+    look, other_look, rotate, *another = words_of_the_page(shop.namespace, "glass")
     terminal.run(look, other_look)
     keeper.break_in((tmp_path / "username").read_text(), (tmp_path / "password").read_text())
     before = shop.secret(admin)
@@ -262,7 +262,7 @@ def test_when_nobody_gets_in_any_more_the_words_of_the_page_let_somebody_in(keep
     keeper.sql(f"DROP {'ROLE' if keeper.engine == 'PostgreSQL' else 'USER'} break_glass")
 
 
-def _commands(namespace: str, target: str) -> list[str]:
+def words_of_the_page(namespace: str, target: str) -> list[str]:
     """The lines of the page, for this namespace and Target."""
     lines = [line for line in page("docs/operations.md").commands if "break-glass" in line or "orders-pg-admin" in line]
     return [line.replace("-n shop", f"-n {namespace}").replace("orders-pg", target) for line in lines]

@@ -10,8 +10,11 @@ import pytest
 import redis
 from tests.cluster.redis import RedisServer
 from tests.cluster.redis_groups import replicated
+from tests.docs.pages import page
+from tests.docs.test_operations_work import Terminal
 from tests.whole_path.consumers import consumers
 from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
+from tests.whole_path.test_admins import words_of_the_page
 from tests.whole_path.world import Json, until
 
 ROTATIONS, CLIENTS, GRACE = 10, 4, 2
@@ -91,6 +94,46 @@ def test_the_admins_login_rotates_while_another_credential_rotates_by_it(keeping
     assert keeping.logs_in_everywhere(keeping.secret("pair-admin"))
     written = keeping.group.records()
     assert not [value for value in values[1:] if value.encode() in written]
+
+
+def test_when_nobody_gets_in_any_more_the_words_of_the_page_let_somebody_in(keeping, tmp_path):
+    """A person changes the value on every node; later its value is lost, and another login takes over for a while."""
+    keeping.apply(keeping.kept("glass"), *keeping.keeper("glass"), keeping.beside("glass"))
+    keeping.published("glass-admin")
+    kept, terminal = keeping.published("glass-app"), Terminal(keeping, tmp_path)
+    look, other_look, rotate, create, use, back, drop = words_of_the_page(keeping.namespace, "glass")
+
+    keeping.group.run("ACL", "SETUSER", "glass_boss", "resetpass", ">changed-by-hand")
+    _ask_in_vain(keeping, "glass-app", "one")
+    assert keeping.logs_in_everywhere(kept)
+    terminal.run(look, other_look)
+    name, password = ((tmp_path / word).read_text() for word in ("username", "password"))
+    keeping.group.run("ACL", "SETUSER", name, "on", "resetpass", f">{password}")
+    keeping.group.run("ACL", "SAVE")
+    before = keeping.secret("glass-admin")
+    terminal.run(rotate)
+    until("a new login", lambda: keeping.secret("glass-admin") != before)
+    until("the rotation that was asked for", lambda: keeping.secret("glass-app") != kept)
+
+    kept, works = keeping.secret("glass-app"), keeping.secret("glass-admin")
+    until("the end of the value before", lambda: _values(keeping, "glass_boss") == [1, 1])
+    keeping.group.run("ACL", "SETUSER", "glass_boss", "resetpass", ">changed-by-hand")
+    _ask_in_vain(keeping, "glass-app", "two")
+    (tmp_path / "password").write_text("by-another-login")
+    (statement,) = page("docs/operations.md").fences("redis")
+    keeping.group.run(*statement.replace("…", "by-another-login").split())
+    terminal.run(create, use)
+    until("a rotation by the other login", lambda: keeping.secret("glass-app") != kept)
+    keeping.group.run("ACL", "SETUSER", "glass_boss", "resetpass", f">{works['password']}")
+    terminal.run(back, drop)
+    keeping.rotated("glass-admin", "three")
+    keeping.rotated("glass-app", "three")
+    keeping.group.run("ACL", "DELUSER", "break_glass")
+
+
+def _ask_in_vain(keeping: Keeping, name: str, token: str) -> None:
+    keeping.annotate(name, "rotate", token)
+    until("word of it", lambda: keeping.told(name, "Rotated", "AdminLoginRefused"))
 
 
 def address(node: RedisServer) -> str:
