@@ -26,6 +26,7 @@ PREREQUISITES = tuple(
         "encryption-key",
         "target",
         "target-admin-pair",
+        "target-admin-self",
         "target-mysql",
         "target-mysql-admin-pair",
         "target-mariadb",

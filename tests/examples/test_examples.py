@@ -88,7 +88,7 @@ def _prepare(server: PostgresServer) -> None:
     """What the heads of the examples ask for: the database, the admin, roles to be granted, accounts to be imported."""
     server.admin("rotator", password="change-me", database=server.database("orders"))
     server.sql("CREATE ROLE orders_owner NOLOGIN")
-    asked = _asked_for("admin-pair")
+    asked = [*_asked_for("admin-pair"), *_asked_for("admin-self")]
     for statement in asked:
         server.sql(statement)
     newest = int(server.sql("SHOW server_version_num")[0][0]) >= 160000

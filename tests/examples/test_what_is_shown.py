@@ -29,6 +29,7 @@ WORKS = {
     ("ram", CLOUD),
     # Each engine, and each of the ways: a pair, a login that changes itself, and one that holds two values for a while.
     ("admin", "rds", "PostgreSQL", "Dual"),
+    ("admin", "rds", "PostgreSQL", "Single"),
     ("admin", "rds", "MySQL", "Dual"),
     ("admin", "rds", "MariaDB", "Single"),
     ("admin", "redis", "Redis", "Overlap"),

@@ -13,6 +13,10 @@ TALES = (
 )
 
 
+ALONE = TALES[1:]
+"""What newest PostgreSQL can: no two roles can change each other there."""
+
+
 class _Keeps(Life):
     """The Target's admin Secret is the one that the Credential projects; nobody makes it before."""
 

@@ -147,7 +147,7 @@ ABSENT = AccountState(exists=False)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The accounts of a set, and whether the server has a place for our mark.
+    """The accounts of a set, and whether the server has a place for our mark on them, and lets this admin write it.
 
     A mark is written in the same transaction as the change that it tells of, or it is none: without a place for it,
     whose an account is stands in our records alone, and the change is recorded right before it is sent.

@@ -8,7 +8,7 @@ from typing import Final
 from keyward.api import accounts as accounts_api
 from keyward.engines.base import AccountSet, Inspection
 from keyward.engines.postgresql.connect import Connection
-from keyward.engines.postgresql.inspect import rows
+from keyward.engines.postgresql.inspect import administers_by_option, is_itself, rows
 from keyward.errors import Blocked, Reason
 
 _OLDEST: Final = 130000
@@ -44,7 +44,9 @@ async def admin_may(conn: Connection, accounts: AccountSet, inspection: Inspecti
         raise Blocked(
             Reason.ADMIN_PRIVILEGE_MISSING, "the admin lacks CREATEROLE: give it with ALTER ROLE <admin> CREATEROLE"
         )
-    if not superuser and conn.info.server_version >= 160000:
+    if is_itself(conn, accounts.all_roles):
+        await _stays_valid(conn)
+    elif not superuser and administers_by_option(conn):
         existing = [name for name in accounts.all_roles if inspection.accounts[name].exists]
         await _admin_option(conn, existing)
     if accounts.preset_role is not None:
@@ -60,7 +62,24 @@ def _ordinary(accounts: AccountSet, inspection: Inspection) -> None:
             raise Blocked(Reason.ACCOUNT_RESERVED, text)
 
 
+async def _stays_valid(conn: Connection) -> None:
+    """A login that ends on a day would end with the new password too, and nobody else could mend it."""
+    query = "SELECT rolvaliduntil < 'infinity' FROM pg_roles WHERE rolname = current_user"
+    if (await rows(conn, query))[0][0]:
+        text = (
+            f"account {conn.info.user!r} has a VALID UNTIL, which it cannot move itself: set it to 'infinity' on the server, or "
+            "have it changed through a Target with another admin"
+        )
+        raise Blocked(Reason.ACCOUNT_DISABLED, text)
+
+
 async def _admin_option(conn: Connection, names: list[str]) -> None:
+    if conn.info.user in names:
+        text = (
+            f"account {conn.info.user!r} is the admin itself, and since PostgreSQL 16 no two roles can have the ADMIN OPTION on "
+            "each other: use accountManagement Single with spec.admin.selfChange of the Target, or a Target with another admin"
+        )
+        raise Blocked(Reason.ADMIN_PRIVILEGE_MISSING, text)
     query = "SELECT r FROM unnest(%s::name[]) AS r WHERE NOT pg_has_role(r, 'MEMBER WITH ADMIN OPTION') ORDER BY r"
     for (name,) in await rows(conn, query, [names]):
         text = f"the admin lacks ADMIN OPTION on role {name!r}: GRANT it to the admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
@@ -85,7 +104,7 @@ async def _preset(conn: Connection, preset: str, *, superuser: bool) -> None:
     if dangerous:
         text = f"the Target's privilegedRole {preset!r} is, or can become, superuser-like, and is never granted: name another"
         raise Blocked(Reason.ACCOUNT_RESERVED, text)
-    if not (superuser or option or conn.info.server_version < 160000):
+    if not (superuser or option or not administers_by_option(conn)):
         raise Blocked(
             Reason.ADMIN_PRIVILEGE_MISSING,
             f"the admin lacks ADMIN OPTION on role {preset!r}: grant it WITH ADMIN OPTION",

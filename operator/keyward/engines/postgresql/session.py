@@ -180,7 +180,7 @@ class Session:
             await translated(self.conn.execute(statements.login(account, allowed=True)))
         if accounts.created:
             await translated(self.conn.execute(statements.never_expires(account)))
-        for name, text in change.comments.items():
+        for name, text in change.comments.items() if change.expected.keeps_marks else ():
             await translated(self.conn.execute(statements.comment(name, text)))
         secret = scram.verifier(change.password, os.urandom(scram.MIN_SALT))
         await translated(self.conn.execute(statements.set_password(account, secret)), setting_password=True)

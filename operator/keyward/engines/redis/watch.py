@@ -18,13 +18,12 @@ from keyward.engines.redis.nodes import Member, Nodes, gather
 from keyward.errors import Blocked, KeywardError, Reason
 
 SECONDS: Final = 2.0  # for a connection, and for each answer
-AGAIN: Final = (
-    10  # of so many looks, one has those try again that could not write their accounts down: each half minute
-)
-PATIENCE: Final = (
-    3  # refusals in a row, until it is asked seldom: an admin may be made a moment after its node is there
-)
-REST: Final = 20  # looks between two attempts then: a minute
+AGAIN: Final = 10
+"""Of so many looks, one has those try again that could not write their accounts down: each half minute."""
+PATIENCE: Final = 3
+"""Refusals in a row until a node is asked seldom: an admin may be made a moment after its node is there."""
+REST: Final = 20
+"""Looks between two attempts then: a minute."""
 
 
 @dataclass(slots=True)
