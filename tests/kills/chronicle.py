@@ -45,6 +45,11 @@ def every(_point: Point) -> bool:
     return True
 
 
+def everybodys(point: Point) -> bool:
+    """What the status says comes at moments of its own, and a Target is approved once, for whoever comes first."""
+    return point.step != "patch secrets" and (point.step != "status" or point.nth == 1)
+
+
 def discover(stage: Stage, operator: Operator, tales: Iterable[Tale], keeps: Keeps = every) -> Chronicle:
     """Live through each tale twice, all side by side. Twins have to agree on how it went."""
     chronicle = Chronicle()

@@ -62,17 +62,17 @@ class CloudStage(HostStage):
             "tls": {"ca": self.cloud.standin.ca_pem},
         }
         return {
-            "ecs": {
-                "provider": "AlibabaCloud",
-                "openApi": api,
-                "endpoints": [{"host": "127.0.0.1", "port": self.server.port}],
-                "hostKeys": list(self.server.host_keys()),
-            },
+            "ecs": {"provider": "AlibabaCloud", "openApi": api} | self._host(),
             "admin": {"secretRef": {"name": self.namespace}},
             "allowedAccounts": ["k*"],
             "allowedNamespaces": [self.namespace],
             "maxConcurrentRotations": 64,
         }
+
+    def _host(self) -> Json:
+        """What the Target says of the host itself."""
+        endpoint = {"host": "127.0.0.1", "port": self.server.port}
+        return {"endpoints": [endpoint], "hostKeys": list(self.server.host_keys())}
 
     def _born(self, kin: Kin, name: str, through: int) -> Life:
         return CloudLife(kin, name, self.namespace, "", self.server.port, through)

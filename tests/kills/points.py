@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 NOBODY = "-"
-_LATER = ("RDS", "PolarDB")  # services
-_READS = ("describe_", "check_")
+_IN_STEPS = ("RDS", "PolarDB", "OOS")  # services, of which one effect takes several calls
+_READS = ("describe_", "check_", "list_")
 _STANDING = 0.2  # seconds between two looks at the orders: hundreds may stand at once
 _CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")
 _whose: ContextVar[str] = ContextVar("whose", default=NOBODY)
@@ -104,6 +104,13 @@ class Places:
         return self.trace.stat().st_size if self.trace.exists() else 0
 
 
+def _is_of_several(service: str, operation: str, *request: Any) -> bool:
+    """A command is, if a secret parameter is made for it and deleted after it."""
+    if service == "ECS":
+        return operation == "run_command" and bool(request[0].enable_parameter)
+    return service in _IN_STEPS and not operation.startswith(_READS)
+
+
 class Watcher:
     """The operator's side: notes each passage and stands still where that is ordered."""
 
@@ -144,13 +151,13 @@ class Watcher:
         os.write(self._trace, f"{time.monotonic()} {whose} {kind} {name}\n".encode())
 
     def calls(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """The one door to a cloud that does what it accepts later, with a point after each call that changes something."""
+        """The one door to a cloud, with a point after each call that is one of several that an effect takes."""
 
         async def watched(caller: Any, client: Any, service: str, operation: str, *request: Any) -> Any:
             try:
                 return await call(caller, client, service, operation, *request)
             finally:
-                if service in _LATER and not operation.startswith(_READS):
+                if _is_of_several(service, operation, *request):
                     await self.hook(f"call {operation}:after")
 
         return watched
