@@ -24,6 +24,7 @@ from tests.cluster import pki
 
 HOST = "127.0.0.1"
 _TRUST_STORE = "SSL_CERT_FILE"
+_PAUSE = 0.02  # seconds
 _LINE = 128 * 1024  # bytes: parameters are in the query, a command of 24 KB among them
 
 
@@ -75,6 +76,8 @@ class StandIn:
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str]] = []  # (action, request id)
         self.before: Callable[[Call], None] = lambda _call: None  # what a test does right before a call is answered
+        self.held: Callable[[Call], bool] = lambda _call: False  # while it says so of a call, nothing is done about it
+        self.holding = 0  # calls at this moment
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -125,6 +128,7 @@ class StandIn:
         request_id = str(uuid.uuid4()).upper()
         self.calls.append((call.action, request_id))
         self.before(call)
+        await self._while_held(call)
         fault = self._fault(call)
         if fault in ("Lost", "Throttled", "Failed", "Refused"):
             return _failed(request, fault, request_id)
@@ -135,6 +139,12 @@ class StandIn:
         if fault is not None:
             return _failed(request, fault, request_id)
         return _json(200, body | {"RequestId": request_id})
+
+    async def _while_held(self, call: Call) -> None:
+        self.holding += 1
+        while self.held(call):  # noqa: ASYNC110 - a test in another thread says when it is over
+            await asyncio.sleep(_PAUSE)
+        self.holding -= 1
 
     def _answer(self, call: Call) -> Json:
         product = self.products.get(call.version)

@@ -13,7 +13,8 @@ from tests.cloud.rds import Rds
 from tests.cloud.standin import StandIn
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
-from tests.engines.conformance.cloud import REGION, AccountsStage, Real, accepted
+from tests.engines.conformance.cloud import REGION, AccountsStage, accepted
+from tests.engines.conformance.led import Real
 from tests.engines.conformance.mysql_family import FamilyStage, MariadbStage, MysqlStage
 from tests.engines.conformance.postgresql import PostgresStage
 

@@ -11,7 +11,8 @@ from tests.cloud.ecs import Ecs, LinuxHost
 from tests.cloud.hosts import ECS_VERSION
 from tests.cloud.standin import StandIn
 from tests.cluster.sshd import SshServer
-from tests.engines.conformance.cloud import REGION, CloudStage, Real
+from tests.engines.conformance.cloud import REGION, CloudStage
+from tests.engines.conformance.led import Real
 from tests.engines.conformance.linux import LinuxStage, clock
 
 from keyward.engines.alibaba.hosts import commands

@@ -11,7 +11,8 @@ import pytest
 from tests.cloud.standin import StandIn
 from tests.cloud.tair import VERSION, Fleet, Tair
 from tests.cluster.redis import RedisServer
-from tests.engines.conformance.cloud import REGION, AccountsStage, Real, accepted
+from tests.engines.conformance.cloud import REGION, AccountsStage, accepted
+from tests.engines.conformance.led import Real
 from tests.engines.conformance.redis import RedisStage
 
 from keyward.engines.base import AccountSet, CloudApi, Level, Login, Privilege

@@ -20,7 +20,8 @@ from tests.cloud.hosts import ECS_VERSION, OOS_VERSION
 from tests.cloud.oos import Oos
 from tests.cloud.standin import StandIn
 from tests.cloud.windows import Person, WindowsHost
-from tests.engines.conformance.cloud import POLICY, REGION, CloudStage, Real
+from tests.engines.conformance.cloud import POLICY, REGION, CloudStage
+from tests.engines.conformance.led import Real
 
 from keyward.engines.alibaba.hosts import commands
 from keyward.engines.alibaba.hosts.windows_session import check_new_password
@@ -79,11 +80,8 @@ class WindowsStage(CloudStage):
     def can_be(self, name: str) -> bool:
         return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name) is not None
 
-    def value(self, text: str | bytes) -> Sensitive:
+    def value(self, text: str | bytes, account: str = "") -> Sensitive:
         return Sensitive(_taken(text) if isinstance(text, str) else text)
-
-    def trace(self, text: str) -> bytes:
-        return self.value(text).reveal()
 
     def made(self, admin: Login, *names: str) -> AccountSet:
         return self.imported(*names)

@@ -29,9 +29,9 @@ _ROOT = "root is a user like others here: its Credential is what many want, and 
 _ONE_RIGHT = "the login is all that a user's value gives: rights are the host's business"
 _HIMSELF = "sshd lets nobody in as another user than the one that was named"
 _PINNED = "a host proves itself by its key, not by a name in a certificate"
-_IN_OVERLAP = (
-    "two keys of a user are valid at once, and a change says which one it replaces: test_overlap asks it of them"
-)
+_NO_POLICY = "a host has policies for passwords, and none that looks at keys: no key is refused by what it is"
+_NO_TEXT = "a key pair is no text that somebody chooses: it is made here, and its lines are base64"
+_BESIDE = "a key that is late or another's stands beside the one in use and undoes nothing: test_overlap sends the same one anew"
 _OTHERS_LINES = "other lines of authorized_keys are other people's keys, and no conflict"
 _OPTIONS = "a line that was exchanged took its options with it: no key follows it, which is tried in test_ssh"
 # As slow as needed, and for this user only.
@@ -162,19 +162,26 @@ class LinuxStage(Stage):
 class LinuxKeysStage(LinuxStage):
     name = "Linux keys"
     overlaps = True
+    side_by_side = True
+    at_limit = "k" * names.MAX
     unfit: ClassVar[Mapping[str, str]] = {
         **LinuxStage.unfit,
-        **dict.fromkeys(("test_apply", "test_names", "test_outcomes"), _IN_OVERLAP),
+        "test_after_a_definite_refusal_the_next_candidate_is_taken": _NO_POLICY,
+        "test_a_refused_candidate_leaves_the_value_in_use": _NO_POLICY,
+        "test_any_password_that_text_can_hold_is_set_whole": _NO_TEXT,
+        "test_a_statement_that_outlives_its_client_never_undoes_a_later_value": _BESIDE,
+        "test_a_change_that_is_cancelled_in_flight_can_be_made_again": _BESIDE,
+        "test_two_at_once_end_with_one_of_their_values": _BESIDE,
         "test_somebody_elses_second_value_is_a_conflict_and_stays": _OTHERS_LINES,
         "test_a_value_that_somebody_set_over_ours_is_replaced_and_not_kept": _OPTIONS,
     }
 
-    def value(self, text: str | bytes) -> Sensitive:
+    def value(self, text: str | bytes, account: str = "") -> Sensitive:
         return _key(text)
 
-    def trace(self, text: str) -> bytes:
+    def traces(self, text: str) -> tuple[bytes, ...]:
         # The first lines hold the public half, which is no secret.
-        return _key(text).reveal().splitlines()[3]
+        return (_key(text).reveal().splitlines()[3],)
 
     def imported(self, *names: str) -> AccountSet:
         return AccountSet(names, created=False, key_pair=True)

@@ -6,6 +6,7 @@ fixture (see docs/engines.md).
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -29,6 +30,11 @@ def number() -> int:
     return next(_numbers)
 
 
+def digest8(text: str | bytes) -> str:
+    """What tells a value from others, in the name of its version."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:8]
+
+
 class Stage(ABC):
     """A server, its admin login, and what a person can do to it.
 
@@ -40,6 +46,7 @@ class Stage(ABC):
         odd: further names that this kind of server may have, beside those that the suite tries on all.
         creates: whether the engine makes accounts. Where it makes none, a person has made them, with a value that nobody knows.
         overlaps: whether an account can hold two values: see `Overlapping`.
+        side_by_side: whether it always does for a while, so that a change is that and the end of the value before.
         patience: seconds in which this server answers for certain, and which a test can wait for.
         meanwhile: what a change is told that comes while one before it is still under way: where no lock can be held, only that
             its own outcome is not known.
@@ -54,6 +61,7 @@ class Stage(ABC):
     odd: tuple[str, ...] = ()
     creates: bool = True
     overlaps: bool = False
+    side_by_side: bool = False
     patience: float = 1.0
     meanwhile: Reason = Reason.BUSY
     unfit: ClassVar[Mapping[str, str]] = {}
@@ -92,13 +100,16 @@ class Stage(ABC):
         authority = pki.authority(folder / "other")
         return replace(self.place(), ca_pem=authority.ca_file.read_text()), Reason.UNKNOWN_CA
 
-    def value(self, text: str | bytes) -> Sensitive:
-        """The value that the suite calls by this text: of most servers the text itself, as a password."""
+    def value(self, text: str | bytes, account: str = "") -> Sensitive:
+        """The value that the suite calls by this text: of most servers the text itself, as a password.
+
+        Where the server picks values, the one that it has told for this account when it was asked for what the suite calls so.
+        """
         return Sensitive(text)
 
-    def trace(self, text: str) -> bytes:
+    def traces(self, text: str) -> tuple[bytes, ...]:
         """What would betray this value, wherever it stands."""
-        return text.encode()
+        return text.encode(), self.value(text).reveal()
 
     @abstractmethod
     def made(self, admin: Login, *names: str) -> AccountSet:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
+from keyward.engines.base import AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
 from keyward.engines.ssh import errors, hashing, keyfile, lines, look, names, values
@@ -126,7 +126,7 @@ class Session:
             )
         now = await self._look(account)
         state = look.state_of(now, key_pair=accounts.key_pair)
-        if now is None or (state.exists, state.can_login) != (judged.exists, judged.can_login):
+        if now is None or _told_apart(state) != _told_apart(judged):
             raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"user {account!r} changed after it was judged")
         if not state.can_login:
             text = f"user {account!r} is locked or has no password; somebody did that on purpose: usermod -U, or passwd"
@@ -196,6 +196,11 @@ class Session:
         if content != (file.content or b""):
             sending.begun = True
             await keyfile.write(self.shell, file, content)
+
+
+def _told_apart(state: AccountState) -> tuple[bool, bool, bool]:
+    """What a user may not differ in from what was judged."""
+    return state.exists, state.can_login, state.expired
 
 
 def _missing(name: str) -> Blocked:

@@ -9,7 +9,7 @@ from typing import Final
 from keyward.domain import access_keys, issuing
 from keyward.domain.access_keys import Pair
 from keyward.engines.alibaba.failures import Failure
-from keyward.engines.alibaba.ram.errors import INACTIVE, NOT_FOUND, WRONG_SECRET, translate
+from keyward.engines.alibaba.ram.errors import INACTIVE, NO_USER, NOT_FOUND, WRONG_SECRET, translate
 from keyward.engines.alibaba.ram.sdk import Cloud, Owner
 from keyward.engines.alibaba.ram.session import Session
 from keyward.engines.base import AdminSession, Endpoint, Expectation, Login, Place
@@ -103,6 +103,8 @@ async def _unknown(user: str, pair: Pair, admin: Cloud, failure: Failure) -> Key
     try:
         listing = await admin.keys(user)
     except Failure as other:
+        if other.code == NO_USER:
+            return Blocked(Reason.LOGIN_REFUSED, f"the cloud account has no RAM user of this name any more ({other})")
         return translate(other)
     found = next((key for key in listing.keys if key.id == pair.id), None)
     if found is None:

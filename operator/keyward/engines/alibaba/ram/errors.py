@@ -8,6 +8,7 @@ from keyward.engines.alibaba import errors
 from keyward.engines.alibaba.failures import Failure
 from keyward.errors import Blocked, KeywardError, Reason, Rejected
 
+NO_USER: Final = "EntityNotExist.User"
 GONE: Final = "EntityNotExist.User.AccessKey"
 NOT_FOUND: Final = "InvalidAccessKeyId.NotFound"
 INACTIVE: Final = "InvalidAccessKeyId.Inactive"
@@ -19,7 +20,7 @@ _WORDS: Final = errors.Words(
     chain="spec.ram.credentials of the Target",
     codes=(
         (
-            "EntityNotExist.User",
+            NO_USER,
             Blocked,
             Reason.ACCOUNT_MISSING,
             "the cloud account has no RAM user of this name: make it there, or delete this Credential",
