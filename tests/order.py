@@ -52,6 +52,7 @@ SECONDS = {
     "cloud/test_database_engines.py": 50,
     "whole_path/test_types.py": 60,
     "whole_path/test_redis.py": 50,
+    "whole_path/test_redis_replicated.py": 50,
     "whole_path/test_polardb.py": 50,
     "benchmarks/test_interrupts.py": 40,
     "cloud/test_ecs_linux.py": 40,
