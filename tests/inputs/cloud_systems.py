@@ -1,10 +1,9 @@
-"""Instances that are not there or of another kind, endpoints of others, and accounts that cannot be had."""
+"""Databases and caches that are not there or of another kind, endpoints of others, and accounts that cannot be had."""
 
 from __future__ import annotations
 
 from tests.cloud.databases import Account
 from tests.cloud.ram import Key
-from tests.cloud.windows import Person
 from tests.cluster.process import free_port
 from tests.inputs.bait import bait
 from tests.inputs.cloud_cases import (
@@ -16,16 +15,12 @@ from tests.inputs.cloud_cases import (
     case,
     changing,
     corrected,
-    ecs,
-    ecs_target,
-    host_user,
     imported,
     rds,
     rds_target,
     redis,
     redis_target,
     value_of,
-    windows,
 )
 from tests.inputs.cloud_desk import CloudDesk
 from tests.whole_path.world import Json
@@ -43,10 +38,6 @@ def _no_instance(desk: CloudDesk, name: str) -> Begun:
 
 def _no_cache(desk: CloudDesk, name: str) -> Begun:
     return redis(desk, name, instanceId="r-bp1gone"), corrected(desk, name, redis_target(desk, name))
-
-
-def _no_host(desk: CloudDesk, name: str) -> Begun:
-    return ecs(desk, name, instanceId="i-bp1gone"), corrected(desk, name, ecs_target(desk, name))
 
 
 def _another_engine(desk: CloudDesk, name: str) -> Begun:
@@ -69,19 +60,6 @@ def _one_word(desk: CloudDesk, name: str) -> Begun:
     where = {"port": server.port, "instanceId": "r-bp1word"}
     right = redis_target(desk, name, system | {"authentication": "Combined"}, **where)
     return redis(desk, name, system=system, **where), lambda: desk.apply(right)
-
-
-def _stopped(desk: CloudDesk, name: str) -> Begun:
-    return ecs(desk, name, instanceId="i-bp1off"), lambda: setattr(desk.off, "assistant", "true")
-
-
-def _another_system(desk: CloudDesk, name: str) -> Begun:
-    return ecs(desk, name, instanceId="i-bp1desk"), corrected(desk, name, ecs_target(desk, name))
-
-
-def _no_role(desk: CloudDesk, name: str) -> Begun:
-    desk.people.people["Administrator"] = Person(value_of(name))
-    return windows(desk, name, "Administrator"), lambda: setattr(desk.windows, "role", "keyward-reader")
 
 
 # --- endpoints ---
@@ -142,10 +120,6 @@ def _second_privileged(desk: CloudDesk, name: str) -> Begun:
     return objects, lambda: again(desk, name, *rds(desk, name, given=_pair("third")))
 
 
-def _no_user(desk: CloudDesk, name: str) -> Begun:
-    return ecs(desk, name, there=False), lambda: host_user(desk, name)
-
-
 def _no_ram_user(desk: CloudDesk, name: str) -> Begun:
     key = Key("LTAI5tInputs", bait(name))
     given = desk.values(f"{name}-old", {"AccessKeyId": key.id, "AccessKeySecret": key.secret}, name)
@@ -166,17 +140,6 @@ CASES = (
         Reason.INVALID_SPEC,
         (OF.format("spec.redis.openApi", "no-cache"), "instanceId, regionId", "no such instance there", "correct them"),
         _no_cache,
-    ),
-    case(
-        "no-host",
-        Reason.INVALID_SPEC,
-        (
-            OF.format("spec.ecs.openApi", "no-host"),
-            "instanceId, regionId",
-            "no such instance there",
-            "correct them, or",
-        ),
-        _no_host,
     ),
     case(
         "not-maria",
@@ -204,24 +167,6 @@ CASES = (
             _one_word,
         ),
         *MADE,
-    ),
-    case(
-        "stopped",
-        Reason.UNREACHABLE,
-        (OF.format("spec.ecs.openApi", "stopped"), "does not answer on i-bp1off", "start the instance, and the agent"),
-        _stopped,
-    ),
-    case(
-        "not-linux",
-        Reason.INVALID_SPEC,
-        ("spec.ecs.engine", "i-bp1desk runs Windows, not Linux", "correct it"),
-        _another_system,
-    ),
-    case(
-        "no-role",
-        Reason.ADMIN_PRIVILEGE_MISSING,
-        (OF.format("spec.ecs.openApi", "no-role"), "i-bp1desk has no RAM role", "attach one", "oos:GetSecretParameter"),
-        _no_role,
     ),
     changing(
         case(
@@ -275,12 +220,6 @@ CASES = (
         Reason.CLOUD_REFUSED,
         ("spec.rds.create.privileged", "its one privileged account, 'mighty'", "use privileges"),
         _second_privileged,
-    ),
-    case(
-        "nouser",
-        Reason.ACCOUNT_MISSING,
-        ("spec.ecs.import.accounts[].name", "user 'nouser' is not on the host", "create it"),
-        _no_user,
     ),
     case(
         "noramuser",

@@ -25,7 +25,13 @@ class Desk(FamilyShop):
         self.namespace = f"mistakes-{self.server.name.lower()}"
         self._kind, self._stack = kind, stack
         self.others: dict[str, FamilyServer] = {}
-        self.held = ExitStack()  # connections that leave no room
+        self._held: dict[str, ExitStack] = {}
+
+    def held(self, name: str) -> ExitStack:
+        """Connections that leave this Credential no room."""
+        if name not in self._held:
+            self._held[name] = self._stack.enter_context(ExitStack())
+        return self._held[name]
 
     def lets_in(self, name: str) -> bool:
         secret, server = self.secret(name), self.others.get(name, self.server)

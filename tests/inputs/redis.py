@@ -111,6 +111,20 @@ def _another_kind(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
     return [secret, target, credential], correct
 
 
+def _another_name(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
+    server, name = _server(desk), "redis-name"
+    server.admin()
+    secret, target, credential = _on(desk, name, server)
+    target["spec"]["redis"]["tls"]["serverName"] = "cache.example.com"
+
+    def correct() -> None:
+        assert server.run("ACL", "LOG") == [], "somebody was refused"
+        desk.apply(_target(desk, name, server, "Standalone"))
+        desk.approve(name)
+
+    return [secret, target, credential], correct
+
+
 def _few_rights(desk: Desk) -> tuple[list[Json], Callable[[], object]]:
     server, password = _server(desk), bait("redis-rights")
     server.run("ACL", "SETUSER", "powerless", "on", f">{password}", "-@all", "+info", "+acl|getuser", "+acl|dryrun")
@@ -219,6 +233,13 @@ CASES = (
         Reason.UNREACHABLE,
         (ENDPOINTS.format("redis-other"), "the server closed it", "another kind of server"),
         _another_kind,
+        POLLED,
+    ),
+    _case(
+        "redis-name",
+        Reason.UNKNOWN_CA,
+        ("spec.redis.tls of Target redis-name", "does not match its host name", "set serverName"),
+        _another_name,
         POLLED,
     ),
     _case(

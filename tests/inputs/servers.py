@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 from tests.cluster import pki
+from tests.cluster.mariadb import MariadbServer
 from tests.cluster.postgres import PostgresServer
 from tests.cluster.process import free_port
 from tests.cluster.proxy import FaultProxy
@@ -28,6 +29,11 @@ FOUND = "spec.rds.endpoints of Target {}"
 def _another_ca(desk: Desk) -> list[Json]:
     ca = pki.authority(Path(desk.postgres.folder) / "another").ca_file.read_text(encoding="ascii")
     return on("unknown-ca", tls={"ca": ca})(desk)
+
+
+def _another_kind(desk: Desk) -> list[Json]:
+    server = desk.borrowed.enter_context(MariadbServer())
+    return on("other-kind", endpoint={"port": server.port})(desk)
 
 
 def _not_listening(desk: Desk) -> list[Json]:
@@ -136,6 +142,14 @@ CASES = (
         (FOUND.format("wrong-port"), "127.0.0.1:", "nobody listens", "correct"),
         _not_listening,
         approved("wrong-port"),
+        POLLED,
+    ),
+    Case(
+        "other-kind",
+        Reason.UNREACHABLE,
+        (FOUND.format("other-kind"), "127.0.0.1:", "is no PostgreSQL", "correct host and port"),
+        _another_kind,
+        approved("other-kind"),
         POLLED,
     ),
     Case(

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
+import pymysql
 import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
@@ -58,12 +59,21 @@ def _writable(desk: Desk) -> None:
     server.sql("SET GLOBAL read_only = OFF")
 
 
+def _full(desk: Desk) -> list[Json]:
+    """Of its `max_connections` none is left but the one that is kept for a superuser."""
+    server = desk.another("full", **{"max-connections": "10"})  # MariaDB takes no less
+    with suppress(pymysql.OperationalError):
+        while True:
+            desk.held("full").enter_context(server.connect(None, "rotator", "rotators-password"))
+    return desk.on("full", server)
+
+
 def _crowded(desk: Desk) -> list[Json]:
     desk.server.sql(f"CREATE USER rotator_crowded IDENTIFIED BY '{BAIT}'")
     for grant in GRANTS[1:]:
         desk.server.sql(grant.replace("rotator", "rotator_crowded"))
     desk.server.sql("ALTER USER rotator_crowded WITH MAX_USER_CONNECTIONS 1")
-    desk.held.enter_context(desk.server.connect(None, "rotator_crowded", BAIT))
+    desk.held("crowded").enter_context(desk.server.connect(None, "rotator_crowded", BAIT))
     _, target, credential = desk.on("crowded")
     login = {"username": "rotator_crowded", "password": BAIT}
     return [desk.plain_secret("crowded-admin", login), target, credential]
@@ -173,11 +183,18 @@ CASES = (
         _writable,
     ),
     Case(
+        "full",
+        Reason.BUSY,
+        ("spec.rds.endpoints of Target full", "no connection left", "raise max_connections"),
+        _full,
+        lambda desk: desk.held("full").close(),
+    ),
+    Case(
         "crowded",
         Reason.BUSY,
         ("spec.rds.endpoints of Target crowded", "no connection left", "max_user_connections"),
         _crowded,
-        lambda desk: desk.held.close(),
+        lambda desk: desk.held("crowded").close(),
     ),
     Case(
         "blocked",
@@ -237,7 +254,6 @@ def desk(request: pytest.FixtureRequest, control_plane) -> Iterator[Desk]:
         desk = Desk(control_plane, SERVERS[request.param], stack)
         desk.prepare()
         stack.callback(desk.close)
-        stack.enter_context(desk.held)
         stack.enter_context(desk.operator())
         for case in CASES:
             desk.apply(*case.arrange(desk))

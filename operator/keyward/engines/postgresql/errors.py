@@ -101,6 +101,12 @@ _CONNECT: Final[tuple[tuple[str, type[KeywardError], Reason, str], ...]] = tuple
             Reason.TLS_REFUSED,
             "the server does not offer TLS, and without it nothing is sent: set ssl = on there",
         ),
+        (
+            r"invalid response to SSL negotiation",
+            Retry,
+            Reason.UNREACHABLE,
+            "what answers there is no PostgreSQL: correct host and port, or the Target's engine",
+        ),
         (r"authentication method requirement|channel binding required", Blocked, Reason.WEAK_AUTHENTICATION, _WEAK),
         (r"does not match host name|host name must be specified", Blocked, Reason.UNKNOWN_CA, _TRUST),
         (
