@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,10 +23,14 @@ _QUIET = 1.0
 
 @dataclass(slots=True)
 class Record:
-    """How one event goes if nothing comes between: the points in their order, and what is there at its end."""
+    """How one event goes if nothing comes between: the points in their order, and what is there at its end.
+
+    `passages` are all, also those of which several are one point.
+    """
 
     points: list[Point] = field(default_factory=list)
     end: Json = field(default_factory=dict)
+    passages: list[Point] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,6 +42,19 @@ class Chronicle:
 
     def of(self, tale: Tale, event: Event) -> Record:
         return self.records[tale, event]
+
+    @property
+    def tales(self) -> tuple[Tale, ...]:
+        return tuple(dict.fromkeys(tale for tale, _ in self.records))
+
+    def only(self, keeps: Keeps) -> Chronicle:
+        """The same with these passages for points; in an event that has none of them nobody is killed."""
+        found = Chronicle(beside=self.beside)
+        for tale in self.tales:
+            kept = {event: [p for p in self.of(tale, event).passages if keeps(p)] for event in tale.events}
+            less = replace(tale, swept=tuple(event for event in tale.swept if kept[event]))
+            found.records |= {(less, event): replace(self.of(tale, event), points=kept[event]) for event in tale.events}
+        return found
 
 
 def every(_point: Point) -> bool:
@@ -123,7 +140,8 @@ def _agreed(operator: Operator, twins: list[Life], since: int, looks: dict[str, 
     common = [point for point in traces[0] if keeps(point) and all(point in trace for trace in traces)]
     ends = [looks[life.name] for life in twins]
     assert all(end == ends[0] for end in ends), ends
-    return Record(distinct(common), ends[0])
+    first, *others = [passages(operator.passed(life.key, since)) for life in twins]
+    return Record(distinct(common), ends[0], [one for one in first if all(one in other for other in others)])
 
 
 def distinct(found: list[Point]) -> list[Point]:
@@ -137,16 +155,23 @@ def distinct(found: list[Point]) -> list[Point]:
     ]
 
 
-def points(passed: Iterable[Passed]) -> list[Point]:
-    """Passages by name and number, one before and one after each effect.
-
-    A step that turned out to have nothing to do is none. A write goes by the name of its step, if it has one.
-    """
+def passages(passed: Iterable[Passed]) -> list[Point]:
+    """Each by its name and number."""
     counts: Counter[str] = Counter()
     found: list[Point] = []
     for one in passed:
         counts[one.name] += 1
-        point = Point(one.name, counts[one.name])
+        found.append(Point(one.name, counts[one.name]))
+    return found
+
+
+def points(passed: Iterable[Passed]) -> list[Point]:
+    """Passages, one before and one after each effect.
+
+    A step that turned out to have nothing to do is none. A write goes by the name of its step, if it has one.
+    """
+    found: list[Point] = []
+    for point in passages(passed):
         last = found[-1] if found else None
         if point.is_after and not point.is_write and last is not None:
             if last.name == f"{point.step}:before":

@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.cloud.databases import Databases, Instances
+from tests.cloud.pace import Unhurried
 from tests.cloud.standin import StandIn
 from tests.cluster.mysql_family import FamilyServer
 from tests.cluster.postgres import PostgresServer
 from tests.kills.api import Api
+from tests.kills.at_work import CloudStage
 from tests.kills.consumers import Consumers
 from tests.kills.family import FamilyConsumers
 from tests.kills.lives import CREATION, DELETION, IMPORTED, RETURN, ROTATION, Event, Json, Kin, Life, Tale
-from tests.kills.stage import Stage, named
+from tests.kills.stage import named
 from tests.whole_path.cloud_shop import PRODUCTS, server_of
 
 from keyward.engines.alibaba import descriptions
@@ -111,7 +113,7 @@ class CloudLife(Life):
         return {"create": {"name": self.role, "privileges": privileges}}
 
 
-class CloudDatabases(Stage):
+class CloudDatabases(CloudStage):
     """See `Stage`. `servers` are told by what they speak."""
 
     def __init__(self, api: Api, cloud: StandIn, servers: dict[str, FamilyServer | PostgresServer]) -> None:
@@ -127,6 +129,7 @@ class CloudDatabases(Stage):
         """One that is there, and that a ClusterTarget leads to."""
         kind, _, _, example = PRODUCTS[block]
         there = kind(self.servers[engine], f"{example}{id_}")
+        there.waits_for = self.waits_for
         self.products[block].by_id[there.instance] = there
         made = Instance(block, f"{self.namespace}-{block}-{id_}", there)
         secret = {"name": made.target, "namespace": OPERATOR}
@@ -196,6 +199,9 @@ class CloudDatabases(Stage):
             found[life.name]["made"] = [made[name] for name in life.accounts]
         return found
 
+    def unhurried(self) -> list[Unhurried]:
+        return [*self._there()]
+
     def _there(self) -> list[Databases]:
         return [there for product in self.products.values() for there in list(product.by_id.values())]
 
@@ -221,6 +227,7 @@ class CloudDatabases(Stage):
         for life in lives:
             assert isinstance(life, CloudLife)
             there = life.instance.there
+            there.hurry()
             if life.database != DATABASE:
                 there.server.real.sql(f"DROP DATABASE {life.database} WITH (FORCE)")
             for name in life.accounts:

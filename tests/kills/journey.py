@@ -73,7 +73,8 @@ class Journey:
         consumers = self.stage.consumers()
         with consumers.at_work(life for sweep, life in lives if sweep.event.publishes):
             kill(sweeps)
-            self.operator.start()
+            with self.stage.unfinished(self.operator, [life for _, life in lives]):
+                self.operator.start()
             all_as_recorded([(sweep, sweep.event) for sweep in sweeps])
             until_nothing_is_left("logins of everybody", consumers.without_a_login)
         consumers.never_refused()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.cloud.standin import StandIn
+from tests.kills.at_work import leaves_it_at_work
 from tests.kills.chronicle import Chronicle, everybodys, told
 from tests.kills.cloud_databases import KINDS, PRIVILEGED, TALES, CloudDatabases
 from tests.kills.journey import killed_at_each_point
@@ -21,6 +22,13 @@ _CREATE, _GRANT = "call create_account:after", "call grant_account_privilege:aft
 # A call whose end is that of the whole step goes by the name of the step.
 RDS = ({_CREATE, _GRANT, "apply:send", "apply:after"}, {"apply:send", "apply:after", "promote:after"})
 PAIR = ({f"{_CREATE} #2", "apply:send #4"}, {_GRANT, "apply:send #2"})
+# What is done one call after the other differs between these; the others do what one of them does.
+ALL_WAYS = (
+    "dual create of rds on MariaDB",
+    "dual import of rds on MySQL",
+    "single create of rds on PostgreSQL",
+    "dual create of polardb on PostgreSQL",
+)
 POLARDB = ({_CREATE, "apply:send #2", "apply:after"}, {"apply:send", "apply:after", "promote:after"})
 
 
@@ -77,3 +85,11 @@ def _effects(tale: Tale) -> list[set[str]]:
 
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle):
     killed_at_each_point(stage, operator, chronicle, TALES)
+
+
+def test_killed_while_the_cloud_is_at_work_nothing_is_sent_on_top_of_it(stage, operator, chronicle):
+    """Right after each call, which is not done yet; the next operator is killed as well while it waits."""
+    less = chronicle.only(leaves_it_at_work)
+    tales = [tale for tale in less.tales if tale.kin.kind in ALL_WAYS]
+    with stage.taking_its_time():
+        killed_at_each_point(stage, operator, less, tales)
