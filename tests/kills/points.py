@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 NOBODY = "-"
-_IN_STEPS = ("RDS", "PolarDB", "OOS")  # services, of which one effect takes several calls
+_IN_STEPS = ("RDS", "PolarDB", "Tair", "OOS")  # services, of which one effect takes several calls
 _READS = ("describe_", "check_", "list_")
 _STANDING = 0.2  # seconds between two looks at the orders: hundreds may stand at once
 _CHANGES = re.compile("(CREATE|ALTER|DROP) USER|GRANT|REVOKE|SET DEFAULT ROLE")

@@ -25,8 +25,9 @@ _forks.set_forkserver_preload(
         "keyward.engines.postgresql.engine",
         "keyward.engines.mysql.engine",
         "keyward.engines.redis.engine",
-        "keyward.engines.alibaba.ram.engine",
+        "keyward.engines.alibaba.caches.engine",
         "keyward.engines.alibaba.databases.engine",
+        "keyward.engines.alibaba.ram.engine",
         "keyward.engines.ssh.engine",
         "kopf._cogs.clients.api",
     ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tests.cloud.pace import Unhurried
 from tests.cloud.standin import HOST, StandIn
 from tests.cloud.tair import VERSION, Fleet, Tair
 from tests.cluster.redis import RedisServer
 from tests.kills.api import Api
+from tests.kills.at_work import CloudStage
 from tests.kills.lives import CREATION, DELETION, LIFE, RETURN, ROTATION, Json, Kin, Life, Tale
 from tests.kills.redis import RedisConsumers
-from tests.kills.stage import Stage
 
 from keyward.engines.alibaba import descriptions
 from keyward.kube.kinds import CLUSTER_TARGETS, SECRETS
@@ -78,7 +79,7 @@ class TairLife(Life):
         return spec | {"redis": redis}
 
 
-class TairStage(Stage):
+class TairStage(CloudStage):
     """See `Stage`."""
 
     def __init__(self, api: Api, server: RedisServer, cloud: StandIn) -> None:
@@ -96,8 +97,12 @@ class TairStage(Stage):
     def _born(self, kin: Kin, name: str, through: int) -> Life:
         life = TairLife(kin, name, self.namespace, "0", self.server.port, through)
         life.stage = self
-        self.fleet.instances[life.instance] = Tair(self.server, instance=life.instance)
+        self.fleet.instances[life.instance] = made = Tair(self.server, instance=life.instance)
+        made.waits_for = self.waits_for
         return life
+
+    def unhurried(self) -> list[Unhurried]:
+        return [*self.fleet.instances.values()]
 
     # --- looking ---
 

@@ -6,21 +6,26 @@ records, and the stored value is sent again.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from typing import Self
+from collections.abc import Iterator
 
 import pytest
-from tests.cloud.signatures import Call
 from tests.cloud.standin import StandIn
+from tests.kills.at_work import leaves_it_at_work
 from tests.kills.chronicle import Chronicle, told
 from tests.kills.journey import killed_at_each_point
 from tests.kills.lives import CREATION, DELETION, ROTATION
-from tests.kills.process import Operator, until_nothing_is_left
 from tests.kills.stage import led_on
 from tests.kills.tair import TALES, TairStage
 
-CALLS = ("CreateAccount", "ModifyAccountDescription", "ResetAccountPassword")
+_CREATE, _RESET = "call create_account:after", "call reset_account_password:after"
+_DESCRIBE, _DELETE = "call modify_account_description:after", "call delete_account:after"
+# A call whose end is that of the whole step goes by the name of the step.
+CALLS = {
+    ("Retain", CREATION): {_CREATE, f"{_CREATE} #2", "apply:after"},
+    ("Retain", ROTATION): {_DESCRIBE, "apply:after"},
+    ("Disable", DELETION): {_RESET, _DESCRIBE, f"{_RESET} #2", "disable:after"},
+    ("Drop", DELETION): {_DELETE, "drop:after"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,61 +59,20 @@ def test_undisturbed_each_life_goes_as_promised(chronicle, tale):
 
 
 @pytest.mark.parametrize("tale", TALES, ids=str)
+def test_each_call_that_changes_something_is_a_point(chronicle, tale):
+    for event in tale.swept:
+        found = {str(point) for point in chronicle.of(tale, event).points}
+        assert CALLS.get((tale.kin.deletion, event), set()) <= found
+
+
+@pytest.mark.parametrize("tale", TALES, ids=str)
 def test_killed_at_any_point_it_ends_as_if_nothing_had_come_between(stage, operator, chronicle, tale):
     """One tale after the other: the stand-in has one thread, and each call is a handshake."""
     killed_at_each_point(stage, operator, chronicle, [tale])
 
 
-@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
-def test_killed_at_each_call_of_the_cloud_the_stored_value_is_sent_again(stage, operator, chronicle, done):
-    """`done`: the cloud has done what it was asked for, and nobody is there to be told."""
-    tale = TALES[0]
-    lives = {action: stage.life(tale.kin) for action in CALLS}
-    try:
-        for action, life in lives.items():
-            end = chronicle.of(tale, ROTATION).end
-            killing = _Killing(stage, operator, action, done=done)
-            with killing:
-                CREATION.act(stage, life)
-                killing.until(lambda life=life: bool(stage.secret(life)))
-                ROTATION.act(stage, life)
-                killing.until(lambda life=life, end=end: stage.looks([life])[life.name] == end)
-            assert killing.killed, action
-            stage.proves(life)
-    finally:
-        operator.end()
-        stage.clear(lives.values())
-        operator.start()
-    sys.stderr.write(f"kills of Tair: {len(CALLS)} calls, {'after' if done else 'before'} they were done\n")
-
-
-class _Killing:
-    """The operator dies the first time that the cloud is called so."""
-
-    def __init__(self, stage: TairStage, operator: Operator, action: str, *, done: bool) -> None:
-        self._stage, self._operator, self._action, self._done = stage, operator, action, done
-        self.killed = False
-
-    def __enter__(self) -> Self:
-        self._stage.cloud.before = self._before
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stage.cloud.before = lambda _call: None
-
-    def _before(self, call: Call) -> None:
-        if call.action != self._action or self.killed:
-            return
-        self.killed = True
-        if self._done:
-            self._stage.fleet.answer(call)
-        self._operator.kill()
-        raise ConnectionResetError  # nobody is there to be answered
-
-    def until(self, holds: Callable[[], bool]) -> None:
-        def left() -> str:
-            if self.killed and not self._operator.alive:
-                self._operator.start()
-            return "" if holds() else "not as recorded"
-
-        until_nothing_is_left(f"a kill at {self._action}", left)
+def test_killed_while_the_cloud_is_at_work_nothing_is_sent_on_top_of_it(stage, operator, chronicle):
+    """Right after each call, which is not done yet; the next operator is killed as well while it waits."""
+    less = chronicle.only(leaves_it_at_work)
+    with stage.taking_its_time():
+        killed_at_each_point(stage, operator, less, less.tales)

@@ -24,6 +24,8 @@ from tests.kills.points import OnBehalf, Places, Watcher
 from keyward.controller import app, gather, logs, passes, runtime
 from keyward.controller.platform import Platform
 from keyward.controller.settings import Address, Limits, Settings
+from keyward.engines.alibaba.caches import engine as caches
+from keyward.engines.alibaba.caches import session as cache
 from keyward.engines.alibaba.calls import Caller
 from keyward.engines.alibaba.databases import rules
 from keyward.engines.alibaba.ram import engine as ram
@@ -64,7 +66,7 @@ def serve(run: Run) -> None:
     passes.ADMIN_TIMEOUT = run.patience
     runtime._SWEEP_SOON = 0.2
     # Of a cloud that is at work no longer than that.
-    rules.AGAIN = ram.AGAIN = 0.3
+    rules.AGAIN = cache.AGAIN = caches.AGAIN = ram.AGAIN = 0.3
     status = operate(run, Watcher(Places(run.folder)))
     sys.stdout.flush()
     os._exit(status)
