@@ -13,6 +13,7 @@ import itertools
 import subprocess
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +79,10 @@ class Invocation:
     ran: Ran | None = None
     at: datetime | None = None  # when it was over
 
+    @property
+    def script(self) -> str:
+        return base64.b64decode(self.asked["CommandContent"]).decode()
+
     def result(self) -> Json:
         instance = self.asked["InstanceId.1"]
         shown: Json = {"InvokeId": self.id, "InstanceId": instance, "Username": "", "Dropped": 0, "Output": ""}
@@ -97,6 +102,11 @@ class Invocation:
         }
 
 
+def changes(script: str) -> bool:
+    """Whether it is one of ours for Linux that changes something."""
+    return any(f"\nkw_do 1 {function} " in script for function in ("kw_write", "kw_swap"))
+
+
 class Ecs:
     """One instance. `held` says of a script that is accepted that it is not run before a test says so."""
 
@@ -108,6 +118,7 @@ class Ecs:
         self.role = ""
         self.next_ran: list[Ran] = []  # what becomes of the next scripts, in the place of running them
         self.commands: list[str] = []  # every script that was accepted, decoded
+        self.found: Counter[str] = Counter()  # how often an invocation was asked for again by its token, by id
         self.invocations: dict[str, Invocation] = {}
         self.parameters: Callable[[str], str] | None = None  # of OOS, as the instance's role reads them
         self._tokens: dict[str, Invocation] = {}
@@ -123,7 +134,11 @@ class Ecs:
 
     def waits(self) -> bool:
         """Whether anything that was accepted has not been run."""
-        return any(one.ran is None for one in self.invocations.values())
+        return bool(self.running())
+
+    def running(self) -> dict[str, str]:
+        """The scripts that are not over, by the ids of their invocations."""
+        return {one.id: one.script for one in list(self.invocations.values()) if one.ran is None}
 
     def close(self) -> None:
         """What still waits is not done any more."""
@@ -152,11 +167,12 @@ class Ecs:
         if token and token in self._tokens:
             if self._tokens[token].asked != same:
                 raise Refused(403, "IdempotentParameterMismatch")
+            self.found[self._tokens[token].id] += 1
             return {"InvokeId": self._tokens[token].id, "CommandId": f"c-{self._tokens[token].id}"}
         self._judge(asked)
         invocation = Invocation(f"t-hz{next(_numbers):016d}", same)
         self.invocations[invocation.id] = invocation
-        self.commands.append(base64.b64decode(asked["CommandContent"]).decode())
+        self.commands.append(invocation.script)
         if token:
             self._tokens[token] = invocation
         if not self.held(self.commands[-1]):
@@ -181,7 +197,7 @@ class Ecs:
             raise Refused(400, "CmdContent.DecodeError") from None
 
     def _run(self, invocation: Invocation) -> None:
-        script = base64.b64decode(invocation.asked["CommandContent"]).decode()
+        script = invocation.script
         if self.next_ran:
             ran = self.next_ran.pop(0)
         elif self.assistant != "true":

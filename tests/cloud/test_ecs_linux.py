@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.cloud.ecs import Ran
+from tests.cloud.ecs import Ran, changes
 from tests.cloud.hosts import CloudUser, linux_cloud, mark
 from tests.cloud.standin import Fault
 from tests.engines.ssh_system import key_pair, public
@@ -117,11 +117,6 @@ async def test_nothing_private_is_ever_in_a_command_or_in_what_the_cloud_keeps_o
     assert not any(base64.b64encode(stored.encode()) in text or stored.encode() in text for text in said)
 
 
-def changes(script: str) -> bool:
-    """Whether a command is one that changes something."""
-    return any(f"\nkw_do 1 {function} " in script for function in ("kw_write", "kw_swap"))
-
-
 async def test_a_look_that_is_not_over_is_asked_for_again_and_not_sent_again(login, at_once):
     login.cloud.ecs.held, before = lambda _script: True, len(login.cloud.ecs.invocations)
     for _ in range(2):
@@ -146,7 +141,7 @@ async def test_a_change_that_is_not_over_is_unsettled_and_found_again_also_by_an
     if process == "another":
         user.engine = user.fresh()
     assert isinstance(await unfinished(user.apply(new, old)), Unsettled)
-    assert sum(changes(i_text(i)) and i.ran is None for i in user.cloud.ecs.invocations.values()) == 1
+    assert [changes(script) for script in user.cloud.ecs.running().values()] == [True]
     user.cloud.ecs.release()
     await user.apply(new, old)
     await user.verify(new)
@@ -158,10 +153,6 @@ async def unfinished(work) -> KeywardError:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(commands, "PATIENCE", 2.0)
         return await refused(work)
-
-
-def i_text(invocation) -> str:
-    return base64.b64decode(invocation.asked["CommandContent"]).decode()
 
 
 async def test_a_command_that_the_cloud_runs_two_versions_late_changes_nothing(user, login):

@@ -27,6 +27,7 @@ _forks.set_forkserver_preload(
         "keyward.engines.redis.engine",
         "keyward.engines.alibaba.caches.engine",
         "keyward.engines.alibaba.databases.engine",
+        "keyward.engines.alibaba.hosts.engine",
         "keyward.engines.alibaba.ram.engine",
         "keyward.engines.ssh.engine",
         "kopf._cogs.clients.api",

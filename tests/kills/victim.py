@@ -28,6 +28,7 @@ from keyward.engines.alibaba.caches import engine as caches
 from keyward.engines.alibaba.caches import session as cache
 from keyward.engines.alibaba.calls import Caller
 from keyward.engines.alibaba.databases import rules
+from keyward.engines.alibaba.hosts import commands
 from keyward.engines.alibaba.ram import engine as ram
 from keyward.engines.mysql.wire import Wire
 from keyward.kube.connection import connect
@@ -66,7 +67,8 @@ def serve(run: Run) -> None:
     passes.ADMIN_TIMEOUT = run.patience
     runtime._SWEEP_SOON = 0.2
     # Of a cloud that is at work no longer than that.
-    rules.AGAIN = cache.AGAIN = caches.AGAIN = ram.AGAIN = 0.3
+    rules.AGAIN = cache.AGAIN = caches.AGAIN = ram.AGAIN = commands.AGAIN = 0.3
+    commands.PATIENCE = 1.0
     status = operate(run, Watcher(Places(run.folder)))
     sys.stdout.flush()
     os._exit(status)
