@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import redis
 from tests.cluster.redis import ADMIN_RULES, RedisServer
 from tests.cluster.redis_groups import RedisGroup, clustered, replicated
-from tests.engines.conformance.scene import go
+from tests.engines.conformance.scene import Send, go
 from tests.engines.redis_system import System, system_of
 
 from keyward.engines.base import AccountSet, Change, Expectation, Login, Topology
@@ -37,11 +37,11 @@ class Itself:
     def login(self, password: str) -> Login:
         return Login(NAME, Sensitive(password))
 
-    async def add(self, new: str, by: str, accounts: AccountSet = ITSELF) -> None:
+    async def add(self, new: str, by: str, send: Send = go) -> None:
         async with self.system.engine.open(self.system.place, self.login(by), 5.0) as session:
-            seen = await session.inspect(accounts)
-            await session.check(accounts, seen)
-            await session.apply(Change(NAME, Sensitive(new), accounts, seen, {}, keep=Sensitive(by)), go)
+            seen = await session.inspect(ITSELF)
+            await session.check(ITSELF, seen)
+            await session.apply(Change(NAME, Sensitive(new), ITSELF, seen, {}, keep=Sensitive(by)), send)
 
     async def end(self, old: str, keep: str, *, forced: bool = False) -> None:
         async with self.system.engine.open(self.system.place, self.login(keep), 5.0) as session:
@@ -49,12 +49,13 @@ class Itself:
             seen = await session.inspect(ITSELF)
             values = Sensitive(old), Sensitive(keep)
             await session.end(Ending(NAME, ITSELF, seen, *values, terminate_sessions=forced), go)
+            assert (await session.inspect(ITSELF)).accounts[NAME].can_login, "the session goes on"
 
-    async def mend(self, by: str, **stored: str) -> tuple[str, ...]:
+    async def mend(self, by: str, send: Send = go, **stored: str) -> tuple[str, ...]:
         async with self.system.engine.open(self.system.place, self.login(by), 5.0) as session:
             assert isinstance(session, PerNodeSession)
             values = Stored(**{name: Sensitive(value) for name, value in stored.items()})
-            return await session.mend(Mending(ITSELF, {NAME: values}), go)
+            return await session.mend(Mending(ITSELF, {NAME: values}), send)
 
     async def prove(self, password: str, looking: str = FIRST) -> None:
         for endpoint in await self.system.engine.nodes(self.system.place, self.login(password)):
@@ -126,6 +127,21 @@ async def test_somebody_elses_second_value_stops_it_before_any_node_is_changed(p
     assert pair.system.holding(NAME, "theirs") == 1
 
 
+async def test_what_somebody_adds_at_the_very_moment_is_not_taken_away(pair: Itself):
+    async def meanwhile() -> None:
+        pair.system.group.run("ACL", "SETUSER", NAME, ">theirs")
+
+    await pair.add("two", by=FIRST)
+    pair.system.group.nodes[1].run("ACL", "SETUSER", NAME, "<two")
+    with pytest.raises(Retry):
+        await pair.mend(FIRST, meanwhile, settled=FIRST, pending="two")
+    assert pair.let_in(FIRST, "two", "theirs") == [FIRST, "two", "theirs"]
+    pair.system.group.run("ACL", "SETUSER", NAME, "<two", "<theirs")
+    with pytest.raises(Retry):
+        await pair.add("two", by=FIRST, send=meanwhile)
+    assert pair.let_in(FIRST, "two", "theirs") == [FIRST, "two", "theirs"]
+
+
 async def test_one_that_any_password_opens_is_left_so(pair: Itself):
     pair.system.group.nodes[0].run("ACL", "SETUSER", NAME, "nopass")
     with pytest.raises(Blocked) as caught:
@@ -165,9 +181,13 @@ async def test_a_leak_ends_the_old_value_and_its_sessions_but_not_the_one_that_d
 
 
 async def test_such_an_account_is_not_touched_unless_it_is_the_admins(pair: Itself):
-    with pytest.raises(Blocked) as caught:
-        await pair.add("two", by=FIRST, accounts=AccountSet((NAME,), created=False, overlap=True))
-    assert caught.value.reason is Reason.ACCOUNT_RESERVED
+    async with pair.system.engine.open(pair.system.place, pair.login(FIRST), 5.0) as session:
+        others = replace(ITSELF, admins=False)
+        seen = await session.inspect(others)
+        with pytest.raises(Blocked, match="such are never touched"):
+            await session.check(others, seen)
+        with pytest.raises(Blocked, match="such accounts are never touched"):
+            await session.apply(Change(NAME, Sensitive("two"), others, seen, {}, keep=Sensitive(FIRST)), go)
     assert pair.system.holding(NAME, "two") == 0
 
 
