@@ -163,7 +163,7 @@ class RedisServer(Housed):
 
     def records(self) -> bytes:
         """Everything that it wrote down about commands: logs, monitor, files, statistics."""
-        asked = [self.run("SLOWLOG", "GET", "-1"), self.run("ACL", "LOG", "-1"), self.run("CLIENT", "LIST")]
+        asked = [self.run("SLOWLOG", "GET", "-1"), self.run("ACL", "LOG", "128"), self.run("CLIENT", "LIST")]
         files = [self.log, self.folder / "monitor.log", *(p for p in sorted(self.data.rglob("*")) if p.is_file())]
         return b"".join(path.read_bytes() for path in files if path.exists()) + repr(asked).encode()
 

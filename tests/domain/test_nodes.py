@@ -11,7 +11,7 @@ from tests.world.scenario import wish_of
 
 from keyward.domain import nodes, status
 from keyward.domain.conditions import Since
-from keyward.domain.model import Memory, NodeView, Observed, TargetView
+from keyward.domain.model import Memory, Mended, NodeView, Observed, TargetView
 from keyward.domain.status import Outcome
 from keyward.domain.steps import Mend, Wait
 from keyward.domain.version import Cause, CauseKind, Mode, Origin, Promotion, TargetIdentity, Version
@@ -145,9 +145,9 @@ def test_after_a_failure_it_is_tried_again_soon():
 
 def test_what_was_given_is_looked_at_anew_and_what_cannot_be_given_is_let_be():
     observed = seen(view("1"), view("2", x="off"), view("3", problem="away"), memory=known(view("1"), view("3")))
-    mended = nodes.learnt(observed, mended=True, now=NOW)
+    mended = nodes.learnt(observed, Mended(("2",)), NOW)
     assert (mended["nodes"], mended["nodes_changed_at"]) == (None, NOW)
-    found = nodes.learnt(observed, mended=False, now=NOW)
+    found = nodes.learnt(observed, Mended(), NOW)
     assert found["nodes"] == nodes.entries((view("1"), view("2", x="off"), view("3")), ("x", "x_clone"))
     assert isinstance(plan(replace(observed, memory=replace(observed.memory, **found))), Wait)
     assert "drift_checked_at" not in found
@@ -156,7 +156,7 @@ def test_what_was_given_is_looked_at_anew_and_what_cannot_be_given_is_let_be():
 def test_a_change_that_all_nodes_share_is_judged_by_a_login_at_once():
     changed = [replace(one, accounts={"x": "theirs", "x_clone": "b"}) for one in ALIKE]
     observed = seen(*changed, memory=known(*ALIKE))
-    learnt = nodes.learnt(observed, mended=False, now=NOW)
+    learnt = nodes.learnt(observed, Mended(), NOW)
     assert learnt["drift_checked_at"] == NOW - observed.wish.drift_interval
 
 
@@ -182,6 +182,20 @@ def test_a_node_that_cannot_be_used_is_named_and_takes_nothing_from_what_is_publ
     found = conditions(seen(view("1"), view("2", problem="2: nobody listens")))
     assert found["NodesCurrent"] == ("False", "Unreachable", "2: nobody listens")
     assert found["Ready"][0] == "True"
+
+
+def test_a_node_that_holds_a_value_more_is_named_until_it_changes_and_is_not_held_against_the_stored_ones_again():
+    odd = (view("1"), view("2", x="and another"), view("3"))
+    observed = seen(*odd)
+    learnt = nodes.learnt(observed, Mended(exceeding=("2",)), NOW)
+    observed = replace(observed, memory=replace(observed.memory, **learnt))
+    assert isinstance(plan(observed), Wait)
+    found = conditions(observed)
+    assert found["NodesCurrent"][:2] == ("False", "SecondPassword")
+    assert found["NodesCurrent"][2].startswith("2 holds a password beside ours")
+    assert found["Ready"][0] == "True"
+    assert isinstance(plan(replace(observed, nodes=(*odd[:1], view("2", x="something else"), *odd[2:]))), Mend)
+    assert conditions(replace(observed, nodes=ALIKE))["NodesCurrent"][0] == "True"
 
 
 def test_a_node_that_keeps_accounts_in_memory_only_is_named():

@@ -64,7 +64,7 @@ class System:
     async def mend(self, **stored: Stored) -> tuple[str, ...]:
         async with self.engine.open(self.place, ADMIN, 5.0) as session:
             assert isinstance(session, PerNodeSession)
-            return await session.mend(Mending(PAIR, stored), go)
+            return (await session.mend(Mending(PAIR, stored), go)).given
 
     # --- one account that holds two values ---
 
@@ -84,7 +84,7 @@ class System:
     async def mend_holder(self, stored: Stored) -> tuple[str, ...]:
         async with self.engine.open(self.place, ADMIN, 5.0) as session:
             assert isinstance(session, PerNodeSession)
-            return await session.mend(Mending(HOLDER, {"app": stored}), go)
+            return (await session.mend(Mending(HOLDER, {"app": stored}), go)).given
 
     def optional(self, *nodes: RedisServer) -> System:
         ports = {node.port for node in nodes}

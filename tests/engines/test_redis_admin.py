@@ -13,6 +13,7 @@ from tests.cluster.redis_groups import RedisGroup, clustered, replicated
 from tests.engines.conformance.scene import Send, go
 from tests.engines.redis_system import System, system_of
 
+from keyward.domain.model import Mended
 from keyward.engines.base import AccountSet, Change, Expectation, Login, Topology
 from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, PerNodeSession, Stored
@@ -51,7 +52,7 @@ class Itself:
             await session.end(Ending(NAME, ITSELF, seen, *values, terminate_sessions=forced), go)
             assert (await session.inspect(ITSELF)).accounts[NAME].can_login, "the session goes on"
 
-    async def mend(self, by: str, send: Send = go, **stored: str) -> tuple[str, ...]:
+    async def mend(self, by: str, send: Send = go, **stored: str) -> Mended:
         async with self.system.engine.open(self.system.place, self.login(by), 5.0) as session:
             assert isinstance(session, PerNodeSession)
             values = Stored(**{name: Sensitive(value) for name, value in stored.items()})
@@ -222,15 +223,27 @@ async def test_a_node_that_lacks_the_new_value_is_given_it_and_nothing_else(pair
     node, before = pair.system.group.nodes[1], pair.rules()
     await pair.add("two", by=FIRST)
     node.run("ACL", "SETUSER", NAME, "<two", ">theirs")
-    assert await pair.mend(FIRST, settled=FIRST, pending="two") == (f"127.0.0.1:{node.port}",)
+    assert await pair.mend(FIRST, settled=FIRST, pending="two") == Mended((f"127.0.0.1:{node.port}",))
     assert pair.let_in(FIRST, "two") == [FIRST, "two"]
     assert node.logs_in(NAME, "theirs")
     assert pair.rules() == before
-    assert await pair.mend(FIRST, settled=FIRST, pending="two") == ()
+    assert await pair.mend(FIRST, settled=FIRST, pending="two") == Mended(exceeding=(f"127.0.0.1:{node.port}",))
 
 
 async def test_a_node_that_lets_neither_value_in_is_left_alone_and_nothing_is_made_there(pair: Itself):
     node = pair.system.group.nodes[1]
     node.run("ACL", "DELUSER", NAME)
-    assert await pair.mend(FIRST, settled=FIRST) == ()
+    assert await pair.mend(FIRST, settled=FIRST) == Mended()
     assert not node.exists(NAME)
+
+
+async def test_a_node_that_missed_the_end_of_a_value_is_told_and_keeps_it(pair: Itself):
+    """Which value that is nobody knows any more: it could as well be somebody's."""
+    node = pair.system.group.nodes[1]
+    await pair.add("two", by=FIRST)
+    pair.system.group.nodes[0].run("ACL", "SETUSER", NAME, f"<{FIRST}")
+    assert await pair.mend("two", settled="two") == Mended(exceeding=(f"127.0.0.1:{node.port}",))
+    assert pair.let_in("two") == ["two"]
+    assert node.logs_in(NAME, FIRST)
+    node.run("ACL", "SETUSER", NAME, f"<{FIRST}")
+    assert await pair.mend("two", settled="two") == Mended()

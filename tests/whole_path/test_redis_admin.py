@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ from tests.whole_path.consumers import consumers
 from tests.whole_path.redis_shop import RedisShop, client, hashes, shop
 from tests.whole_path.test_admins import words_of_the_page
 from tests.whole_path.world import Json, until
+
+from keyward.controller import nodes
 
 ROTATIONS, CLIENTS, GRACE = 10, 4, 2
 ROTATION = {"interval": "24h", "gracePeriod": f"{GRACE}s"}
@@ -56,7 +59,7 @@ class Keeping(RedisShop):
     def refused(self, account: str) -> list[Any]:
         """The logins of this account that a node refused."""
         return [
-            entry for node in self.group.nodes for entry in node.run("ACL", "LOG", "-1") if account in map(str, entry)
+            entry for node in self.group.nodes for entry in node.run("ACL", "LOG", "128") if account in map(str, entry)
         ]
 
 
@@ -181,6 +184,7 @@ def test_a_third_value_stops_it_and_what_is_published_goes_on_to_log_in(keeping)
     keeping.apply(keeping.kept("third"), *keeping.keeper("third"))
     published, node = keeping.published("third-admin"), keeping.group.nodes[1]
     node.run("ACL", "SETUSER", "third_boss", ">theirs")
+    until("word of it", lambda: address(node) in keeping.told("third-admin", "NodesCurrent", "SecondPassword"))
     keeping.annotate("third-admin", "rotate", "one")
     until("SecondPassword", lambda: keeping.told("third-admin", "Rotated", "SecondPassword"))
     assert keeping.secret("third-admin") == published
@@ -212,6 +216,19 @@ def test_a_node_that_is_away_holds_the_rotation_up_and_one_with_older_values_alo
     node.run("ACL", "SETUSER", "away_boss", ">" + current["password"], "<first")
     keeping.annotate("away-admin", "rotate", "two")
     until("the next rotation", lambda: keeping.secret("away-admin") != current)
+
+
+def test_a_first_value_that_does_not_log_in_is_not_tried_by_every_look_and_nothing_is_set_over_it(keeping):
+    keeping.apply(keeping.kept("wrong", allowUnverifiedImport=["wrong_boss"]), *keeping.keeper("wrong", password="no"))
+    until("word of it", lambda: keeping.told("wrong-admin", "Ready", "AdminLoginRefused"))
+    began = time.monotonic()
+    until("two looks at the nodes of other Targets", lambda: time.monotonic() - began > 2 * nodes.PERIOD)
+    tries = [int(entry[1]) for entry in keeping.refused("wrong_boss")]
+    assert len(tries) == 2, "one entry for each node"
+    assert max(tries) <= 2, "the first, and one after its back-off"
+    assert _values(keeping, "wrong_boss") == [1, 1]
+    keeping.apply(keeping.keeper("wrong")[0])
+    assert keeping.published("wrong-admin")["password"] == "first"
 
 
 def test_a_lost_admin_secret_comes_back_and_rotation_goes_on(keeping):

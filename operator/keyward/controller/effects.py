@@ -14,7 +14,7 @@ from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Access, Vault
 from keyward.controller.proof import Proof, see_refused
 from keyward.domain import commands, located, making, marks
-from keyward.domain.model import MarkView
+from keyward.domain.model import MarkView, Mended
 from keyward.domain.version import Mode, Origin, Version
 from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
 from keyward.engines.overlap import Ending, OverlapSession
@@ -195,8 +195,8 @@ class Effects:
         expect = Expectation(accounts, None, access.admin, str(self._mark(version)))
         await see_refused(access, Login(version.account, password), expect, version)
 
-    async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> tuple[str, ...]:
-        """Give nodes what they lack of these accounts; which nodes. Raises Retry or Blocked: some may lack it still."""
+    async def mend(self, run: Pass, stored: Mapping[str, Stored]) -> Mended:
+        """Give nodes what they lack of these accounts. Raises Retry or Blocked: some may lack it still."""
         access, accounts = _reach(run)
         await self._hook("mend:before")
         async with access.engine.open(access.place, access.admin, MENDING_SECONDS) as session:

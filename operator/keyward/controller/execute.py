@@ -359,9 +359,9 @@ class Executor:
             _log.warning("a node lacks what others hold: %s", error.message)
             run.learn(mending_failed_at=self._m.clock())
             return
-        run.learn(**nodes.learnt(seen, mended=bool(mended), now=self._m.clock()))
-        if mended:
-            _log.info("these nodes were given what they lacked: %s", ", ".join(mended))
+        run.learn(**nodes.learnt(seen, mended, self._m.clock()))
+        if mended.given:
+            _log.info("these nodes were given what they lacked: %s", ", ".join(mended.given))
 
     async def _enable(self, run: Pass, _seen: Observed, step: Enable) -> None:
         await self._m.effects.remove(run, step.version, Action.ENABLE)

@@ -203,6 +203,16 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """What became of nodes that were brought in line."""
+
+    given: tuple[str, ...] = ()  # those that were given what they lacked
+    exceeding: tuple[
+        str, ...
+    ] = ()  # those that hold a value more than others, on an account where it is not ours to end
+
+
+@dataclass(frozen=True, slots=True)
 class MarkView:
     """The highest mark of our lineage that the target showed during this run."""
 
@@ -229,6 +239,9 @@ class Memory:
     accounts_removed: bool = False  # our deletion has disabled or dropped the accounts
     accounts_kept: bool = False  # they own objects: disabled where they should have been dropped
     nodes: frozenset[tuple[str, tuple[str, ...]]] | None = None  # what each node had when it was found right
+    nodes_exceeding: frozenset[tuple[str, tuple[str, ...]]] = (
+        frozenset()
+    )  # those that hold a value that is not ours to end
     nodes_changed_at: datetime | None = None  # when we last changed something there
     mending_failed_at: datetime | None = None
     witness: str = (

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from keyward.domain import doubt, lineage
-from keyward.domain.model import NodeView, Observed
+from keyward.domain.model import Mended, NodeView, Observed
 from keyward.domain.steps import Mend, Wait
 
 PAUSE: Final = timedelta(seconds=3)
@@ -57,7 +57,7 @@ def behind(seen: Observed) -> list[str]:
     """The nodes that differ from most others and were not found right."""
     if seen.nodes is None:
         return []
-    found = entries(seen.nodes, seen.wish.accounts) - (seen.memory.nodes or frozenset())
+    found = entries(seen.nodes, seen.wish.accounts) - (seen.memory.nodes or frozenset()) - seen.memory.nodes_exceeding
     all_of_them = entries(seen.nodes, seen.wish.accounts)
     if not found or agree(all_of_them):
         return []
@@ -66,14 +66,20 @@ def behind(seen: Observed) -> list[str]:
     return sorted(name for name, digests in found if digests != usual)
 
 
-def learnt(seen: Observed, *, mended: bool, now: datetime) -> dict[str, object]:
+def exceeding(seen: Observed) -> list[str]:
+    """The nodes that hold a value which others do not, and which nobody but a person may end."""
+    return sorted(name for name, _ in entries(seen.nodes or (), seen.wish.accounts) & seen.memory.nodes_exceeding)
+
+
+def learnt(seen: Observed, mended: Mended, now: datetime) -> dict[str, object]:
     """What is known once the stored values were held against every node."""
-    if mended:
+    if mended.given:
         return {"nodes": None, "nodes_changed_at": now, "mending_failed_at": None}
     found = entries(seen.nodes or (), seen.wish.accounts)
     usable = {name for name, _ in found}
     away = frozenset(entry for entry in seen.memory.nodes or () if entry[0] not in usable)
-    news: dict[str, object] = {"nodes": found | away, "mending_failed_at": None}
+    more = frozenset(entry for entry in found if entry[0] in mended.exceeding)
+    news: dict[str, object] = {"nodes": (found - more) | away, "nodes_exceeding": more, "mending_failed_at": None}
     if agree(found):
         # Something changed everywhere, or nowhere that counts: a login tells, and not as late as the next one is due.
         news["drift_checked_at"] = now - seen.wish.drift_interval
@@ -85,4 +91,6 @@ def _is_news(seen: Observed) -> bool:
         return False
     found = entries(seen.nodes, seen.wish.accounts)
     known = seen.memory.nodes
-    return bool(found - known) if known is not None else bool(found) and not agree(found)
+    if known is None:
+        return bool(found) and not agree(found)
+    return bool(found - known - seen.memory.nodes_exceeding)

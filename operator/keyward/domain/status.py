@@ -207,6 +207,12 @@ def _of_nodes(seen: Observed, history: History, since: Since) -> list[Json]:
         verdict = (False, str(Reason.PROPAGATION_TIMEOUT), text)
     elif away:
         verdict = (False, str(Reason.UNREACHABLE), "; ".join(away))
+    elif more := nodes.exceeding(seen):
+        text = (
+            f"{', '.join(more)} holds a password beside ours that other nodes do not hold: one that was ended while it was away, "
+            "or somebody's; look whose it is, and end it there with ACL SETUSER"
+        )
+        verdict = (False, str(Reason.SECOND_PASSWORD), text)
     else:
         verdict = (True, "NodesAgree", "")
     found = [since.condition("NodesCurrent", *verdict, generation)]

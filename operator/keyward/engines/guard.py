@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
-from keyward.domain.model import NodeView
+from keyward.domain.model import Mended, NodeView
 from keyward.engines.base import (
     AccountSet,
     Action,
@@ -148,7 +148,7 @@ class _Session:
 
 @dataclass(frozen=True, slots=True)
 class _PerNodeSession(_Session):
-    async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+    async def mend(self, mending: Mending, before_send: BeforeSend) -> Mended:
         assert isinstance(self.session, PerNodeSession)
         return await self.guard.call("mend", self.session.mend(mending, before_send), sends=True)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from keyward.domain.model import NodeView
+from keyward.domain.model import Mended, NodeView
 from keyward.engines.base import AccountSet, AdminSession, BeforeSend, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
@@ -38,8 +38,8 @@ class Mending:
 
 @runtime_checkable
 class PerNodeSession(AdminSession, Protocol):
-    async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
-        """Give the nodes that lack an account, or a value that another node holds, what they lack; these nodes.
+    async def mend(self, mending: Mending, before_send: BeforeSend) -> Mended:
+        """Give the nodes that lack an account, or a value that another node holds, what they lack.
 
         An account that somebody switched off stays off, and a value that no node knows stays unknown: that is drift.
 

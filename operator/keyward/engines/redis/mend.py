@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyward.domain.model import Mended
 from keyward.engines.base import BeforeSend
 from keyward.engines.pernode import Mending, Stored
 from keyward.engines.redis import acl, lock, overlap, persist, rules
@@ -12,14 +13,14 @@ Found = dict[str, dict[str, User | None]]
 """Node → account → what the node has of it."""
 
 
-async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> Mended:
     """See `PerNodeSession.mend`."""
     names = mending.accounts.names
     looked = await nodes.each(lambda member: acl.users_of(member, names))
     found: Found = {str(m.endpoint): of for m, of in zip(nodes.members, looked, strict=True)}
     lacks = {node: lack for node in found if (lack := _lack(node, mending, found))}
     if not lacks:
-        return ()
+        return Mended((), tuple(node for node in found if _exceeds(node, mending, found)))
     concerned = nodes.only([member for member in nodes.members if str(member.endpoint) in lacks])
     await concerned.each(lambda member: lock.take(member.node, lacks[str(member.endpoint)]))
     await before_send()
@@ -31,17 +32,14 @@ async def mend(nodes: Nodes, mending: Mending, before_send: BeforeSend) -> tuple
         await persist.persist(member)
 
     await concerned.each(give)
-    return tuple(lacks)
+    return Mended(tuple(lacks))
 
 
 def _lack(node: str, mending: Mending, found: Found) -> dict[str, tuple[str, ...]]:
     """Account → hashes, of what this node is to be given."""
     lacking = {}
     for account in mending.accounts.names:
-        wanted, user = (
-            _wanted(mending.stored.get(account, Stored()), [of[account] for of in found.values()]),
-            found[node][account],
-        )
+        wanted, user = _wanted_of(account, mending, found), found[node][account]
         if wanted is None:
             continue
         if mending.accounts.created:
@@ -50,6 +48,19 @@ def _lack(node: str, mending: Mending, found: Found) -> dict[str, tuple[str, ...
         elif user is not None and _lacks_a_value(user, wanted):
             lacking[account] = tuple({*wanted, *user.hashes})
     return lacking
+
+
+def _exceeds(node: str, mending: Mending, found: Found) -> bool:
+    """Whether it holds a value more than another one of an account that somebody else made: such is not taken from there."""
+    for account in mending.accounts.names if not mending.accounts.created else ():
+        wanted, user = _wanted_of(account, mending, found), found[node][account]
+        if wanted is not None and user is not None and user.hashes > set(wanted):
+            return True
+    return False
+
+
+def _wanted_of(account: str, mending: Mending, found: Found) -> tuple[str, ...] | None:
+    return _wanted(mending.stored.get(account, Stored()), [of[account] for of in found.values()])
 
 
 def _rules_of(mending: Mending, hashes: tuple[str, ...], member: Member) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from keyward.domain.model import Mended
 from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
@@ -71,7 +72,7 @@ class Session:
             raise Unsettled(Reason.UNKNOWN_OUTCOME, text)
         raise Retry(Reason.TIMEOUT, text)
 
-    async def mend(self, mending: Mending, before_send: BeforeSend) -> tuple[str, ...]:
+    async def mend(self, mending: Mending, before_send: BeforeSend) -> Mended:
         """See `PerNodeSession`."""
         return await self._within(mend(self.nodes, mending, before_send))
 
