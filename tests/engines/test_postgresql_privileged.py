@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from psycopg.sql import SQL, Identifier
 from tests.cluster.newest_postgres import NewestPostgresServer
@@ -58,6 +60,71 @@ async def test_a_role_that_was_taken_is_noticed_and_given_back_by_the_next_rotat
     assert caught.value.reason is Reason.PRIVILEGE_MISSING
     await scene.apply(scene.first, "two")
     await scene.verify(scene.first, "two")
+
+
+def _roles_of(server: PostgresServer, member: str) -> set[str]:
+    query = "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = to_regrole(%s)"
+    return {name for (name,) in server.sql(query, params=[member])}
+
+
+async def test_the_role_that_the_target_named_before_is_taken_and_what_others_gave_stays(server: PostgresServer):
+    former, now, theirs, with_option = (_role(server) for _ in range(4))
+    scene = privileged_on(server, former)
+    for role in (former, now, with_option):
+        give(server, role, scene.admin.account)
+    await scene.apply(scene.first, "one")
+    holder = scene.accounts.rights_role or ""
+    server.sql(f"GRANT {theirs} TO {holder}")
+    by_admin = (scene.admin.account, scene.admin.password.reveal_text())
+    run(server, scene.place.database, by_admin, f"GRANT {with_option} TO {holder} WITH ADMIN OPTION")
+    assert _roles_of(server, holder) == {former, theirs, with_option}
+    changed = replace(scene, accounts=replace(scene.accounts, preset_role=now))
+    for password in ("two", "three"):
+        await changed.apply(scene.first, password)
+        await changed.verify(scene.first, password)
+        assert _roles_of(server, holder) == {now, theirs, with_option}
+    assert server.log.read_text(encoding="utf-8").count(f'REVOKE "{former}" FROM "{holder}"') == 1
+
+
+async def test_a_role_that_somebody_else_gave_before_the_target_named_it_stays_when_it_is_named_no_more(
+    server: PostgresServer,
+):
+    scene, now = privileged_on(server, _role(server)), _role(server)
+    holder, former = scene.accounts.rights_role or "", scene.accounts.preset_role or ""
+    for role in (former, now):
+        give(server, role, scene.admin.account)
+    server.sql(f"CREATE ROLE {holder}")
+    server.sql(f"GRANT {former} TO {holder}")
+    server.sql(f"GRANT {holder} TO {scene.admin.account} WITH ADMIN OPTION")
+    for role in (former, now):
+        named = replace(scene, accounts=replace(scene.accounts, preset_role=role))
+        await named.apply(scene.first, "one")
+    assert _roles_of(server, holder) == {former, now}
+
+
+async def test_a_role_that_was_given_in_the_name_of_another_is_taken_in_its_name(newest_postgres: PostgresServer):
+    """Who has the ADMIN OPTION on a role by another one gives it as that one, and as itself once it has it directly."""
+    server, former, now, team = newest_postgres, *(_role(newest_postgres) for _ in range(3))
+    scene = privileged_on(server, former)
+    give(server, former, team)
+    server.sql(f"GRANT {team} TO {scene.admin.account}")
+    await scene.apply(scene.first, "one")
+    for role in (former, now):
+        give(server, role, scene.admin.account)
+    await replace(scene, accounts=replace(scene.accounts, preset_role=now)).apply(scene.first, "two")
+    assert _roles_of(server, scene.accounts.rights_role or "") == {now}
+
+
+async def test_a_former_role_that_the_admin_may_not_take_any_more_holds_no_rotation_up(server: PostgresServer):
+    former, now = _role(server), _role(server)
+    scene = privileged_on(server, former)
+    for role in (former, now):
+        give(server, role, scene.admin.account)
+    await scene.apply(scene.first, "one")
+    server.sql(f"ALTER ROLE {former} SUPERUSER")
+    changed = replace(scene, accounts=replace(scene.accounts, preset_role=now))
+    await changed.apply(scene.first, "two")
+    await changed.verify(scene.first, "two")
 
 
 @pytest.mark.parametrize("attribute", ["SUPERUSER", "REPLICATION", "BYPASSRLS"])

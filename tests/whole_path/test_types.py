@@ -114,6 +114,29 @@ def test_a_privileged_account_gets_the_role_that_its_target_names(shop):
     assert refused(shop, before) == WRONG
 
 
+def test_another_role_that_the_target_names_takes_the_place_of_the_former_at_the_next_rotation(shop):
+    roles, target = ("platform_auditors", "platform_keepers"), shop.target()
+    with shop.postgres.connect("orders", "rotator", "rotators-password") as session:
+        for role in roles:
+            session.execute(f"CREATE ROLE {role} NOLOGIN")
+
+    def held(secret: dict[str, str]) -> list[str]:
+        asked = "SELECT pg_has_role(current_user, %s, 'MEMBER')"
+        with shop.postgres.connect("orders", secret["username"], secret["password"]) as session:
+            return [role for role in roles if session.execute(asked, [role]).fetchone() == (True,)]
+
+    def named(role: str) -> None:
+        target["rds"]["privilegedRole"] = role
+        shop.apply(shop.made("Target", "pg-changing", target))
+
+    named("platform_auditors")
+    create = {"create": {"name": "orders_chief", "privileged": True}}
+    shop.apply(rds(shop, "chief", create, target="pg-changing", mode="Single"))
+    assert held(published(shop, "chief")) == ["platform_auditors"]
+    named("platform_keepers")
+    assert held(rotated(shop, "chief", "one")[1]) == ["platform_keepers"]
+
+
 def test_an_imported_single_account_keeps_its_value_until_the_first_rotation(shop):
     old = ("orders_legacy", "as-old-as-the-hills")
     shop.apply(rds(shop, "legacy", existing(shop, "legacy", old), mode="Single"))

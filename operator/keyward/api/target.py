@@ -102,8 +102,8 @@ class RdsTarget(DatabaseServer):
     """A database server."""
 
     privileged_role: RoleName | None = None
-    """Role that privileged accounts get, which the server has and which has no rights over the whole of it. Absent: none may be
-    made."""
+    """Role that privileged accounts get, which the server has and which has no rights over the whole of it. At the next rotation
+    they lose the one that was named before. Absent: none may be made."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -144,6 +144,7 @@ class Session:
         holder = _holder(accounts)
         if accounts.preset_role is not None:
             await clone.join(self.conn, accounts.preset_role, holder)
+            await taking.former_roles(self.conn, holder, accounts.preset_role)
         await self._bring_to_spec(self.conn, self.goal.database, accounts)
 
     async def _bring_to_spec(self, conn: Connection, database: str, accounts: AccountSet) -> None:

@@ -23,6 +23,11 @@ def grant_role(role: str, member: str) -> Composed:
     return SQL("GRANT {} TO {}").format(Identifier(role), Identifier(member))
 
 
+def revoke_role(role: str, member: str, grantor: str | None) -> Composed:
+    by = SQL("") if grantor is None else SQL(" GRANTED BY {}").format(Identifier(grantor))
+    return SQL("REVOKE {} FROM {}").format(Identifier(role), Identifier(member)) + by
+
+
 def act_as(account: str, role: str) -> Composed:
     return SQL("ALTER ROLE {} SET role = {}").format(Identifier(account), Literal(role))
 

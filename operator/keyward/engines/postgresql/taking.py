@@ -1,7 +1,8 @@
 """Takes rights back within one database: what exceeds the spec at each change, and all that there is at the end.
 
 What exceeds is judged by the kinds of rights that a level gives, on databases, schemas, tables, sequences and later ones of
-them. It is taken where the admin acts as the one who gave it; another role's grant is no work of ours, and stays.
+them; of a privileged account it is the role that its Target named before. It is taken where the admin acts as the one who gave
+it; another role's grant is no work of ours, and stays.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Final
 from psycopg.sql import SQL, Composed, Identifier
 
 from keyward.engines.base import Level, Privilege
+from keyward.engines.postgresql import statements
 from keyward.engines.postgresql.connect import Connection
 from keyward.engines.postgresql.errors import translated
-from keyward.engines.postgresql.inspect import rows
+from keyward.engines.postgresql.inspect import administers_by_option, rows
 from keyward.engines.postgresql.rights import LEVELS
 
 
@@ -102,6 +104,24 @@ def _allowed(database: str, privileges: Sequence[Privilege]) -> list[tuple[str, 
                 found += [(kind, schema, "", right) for right in words]
                 found += [(f"{kind}S", schema, owner, right) for owner in privilege.owner_roles for right in words]
     return found
+
+
+# As with rights: whoever gave it, and nobody else, takes it; nothing of ours was ever given with the admin option.
+_FORMER: Final = """
+SELECT r.rolname, g.rolname
+FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+     JOIN pg_roles g ON g.oid = m.grantor
+WHERE u.rolname = %s AND r.rolname <> %s AND NOT m.admin_option AND NOT r.rolsuper AND pg_has_role(g.oid, 'USAGE')
+ORDER BY r.rolname, g.rolname
+"""
+
+
+async def former_roles(conn: Connection, member: str, role: str) -> None:
+    """Take the roles that the admin gave this one, but for `role`; inside of a transaction."""
+    for former, grantor in await rows(conn, _FORMER, [member, role]):
+        # Up to 15 there is one grant of a role, whoever gave it; since then each who gave it has one of his own.
+        by = grantor if administers_by_option(conn) else None
+        await translated(conn.execute(statements.revoke_role(former, member, by)))
 
 
 _GRANTED: Final = """
