@@ -369,6 +369,18 @@ async def test_where_sshd_takes_no_password_of_root_the_admin_compares_it_with_s
         assert server.log.read_bytes().count(b"Failed password for root") == 1  # the one of this test's own client
 
 
+@pytest.mark.parametrize(
+    ("methods", "witness"), [("publickey,password", "Shadow"), ("publickey", "Shadow"), ("publickey password", None)]
+)
+async def test_where_sshd_asks_for_more_than_the_password_no_login_with_it_is_tried(methods: str, witness: str | None):
+    with SshServer(config=f"Match User special\n AuthenticationMethods {methods}") as server:
+        user = HostUser(server, name="special", key_pair=False)
+        server.user("special", "first")
+        await user.apply(Sensitive("next"))
+        assert await user.verify(Sensitive("next")) == witness
+        assert b"Failed" not in server.log.read_bytes()
+
+
 async def test_a_user_that_is_not_there_is_not_made(login: HostUser):
     login.name = "nobody-knows"
     with pytest.raises(Blocked) as caught:

@@ -147,6 +147,7 @@ async def test_links_below_a_home_lead_root_nowhere(user: HostUser):
         ("AuthorizedKeysCommand /bin/echo\n AuthorizedKeysCommandUser nobody", "AuthorizedKeysCommand"),
         ("AuthorizedKeysFile none", "AuthorizedKeysFile"),
         ("PubkeyAuthentication no", "PubkeyAuthentication"),
+        ("AuthenticationMethods publickey,password password", "AuthenticationMethods"),
     ],
 )
 async def test_keys_that_are_not_in_a_file_are_refused(lines: str, told: str):

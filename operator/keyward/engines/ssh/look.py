@@ -37,9 +37,15 @@ class User:
         """The method by which sshd takes a password of this user; empty if it takes none."""
         if self.uid == 0 and self.settings.get("permitrootlogin", "yes") != "yes":
             return ""
-        if self.settings.get("passwordauthentication", "yes") == "yes":
+        if self.settings.get("passwordauthentication", "yes") == "yes" and self._suffices("password"):
             return "password"
-        return "keyboard-interactive" if self.settings.get("kbdinteractiveauthentication") == "yes" else ""
+        by_question = self.settings.get("kbdinteractiveauthentication") == "yes"
+        return "keyboard-interactive" if by_question and self._suffices("keyboard-interactive") else ""
+
+    def _suffices(self, method: str) -> bool:
+        """Whether sshd lets the user in by this method alone; AuthenticationMethods may ask for several, one after the other."""
+        lists = self.settings.get("authenticationmethods", "any").split()
+        return "any" in lists or method in {one.partition(":")[0] for one in lists}
 
     def key_files(self) -> tuple[str, ...]:
         """Where sshd looks for keys of this user.
@@ -52,8 +58,11 @@ class User:
             raise Blocked(Reason.KEY_FILE_UNUSABLE, text)
         patterns = self.settings.get("authorizedkeysfile", ".ssh/authorized_keys").split()
         found = tuple(self._expanded(pattern) for pattern in patterns if pattern != _NONE)
-        if not found or self.settings.get("pubkeyauthentication") == "no":
-            text = f"sshd lets user {self.name!r} in with no key: set PubkeyAuthentication and AuthorizedKeysFile"
+        if not found or self.settings.get("pubkeyauthentication") == "no" or not self._suffices("publickey"):
+            text = (
+                f"sshd lets user {self.name!r} in with no key, or not with a key alone: set PubkeyAuthentication, "
+                "AuthorizedKeysFile and AuthenticationMethods"
+            )
             raise Blocked(Reason.KEY_FILE_UNUSABLE, text)
         return found
 
