@@ -122,9 +122,14 @@ async def test_an_imported_account_gets_the_rights_of_the_one_in_use(stage, serv
     assert _run(server, scene.second, "two", "SELECT CURRENT_ROLE()")[0][0].startswith(("reader", "`reader"))
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["created", "imported"])
 @pytest.mark.parametrize("term", ["REQUIRE X509", "WITH MAX_USER_CONNECTIONS 1", "WITH MAX_QUERIES_PER_HOUR 5"])
-async def test_what_is_asked_of_one_of_a_pair_and_not_of_the_other_is_named_and_nothing_is_set(stage, server, term):
-    scene = scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+async def test_what_is_asked_of_one_of_a_pair_and_not_of_the_other_is_named_and_nothing_is_set(
+    stage, server, term, *, made: bool
+):
+    scene = scenes.created(stage) if made else scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+    if made:
+        await scene.apply(scene.first, "one")
     server.sql(f"ALTER USER {scene.second} {term}")
     with pytest.raises(Blocked, match=f"not equal.*: {term.split()[-2]} of them") as caught:
         await _apply_like(scene, scene.second, "two", like=scene.first)

@@ -138,16 +138,20 @@ async def test_an_imported_pair_shares_settings_whatever_its_names_are(scene: Sc
     assert run(names[1], "two", "SHOW search_path") == [('public, "$user"',)]
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["created", "imported"])
 async def test_a_pair_of_which_one_may_have_fewer_connections_is_told_so_and_nothing_is_set(
-    scene: Scene, server: PostgresServer
+    scene: Scene, server: PostgresServer, *, made: bool
 ):
-    names = tuple(f"few{number()}" for _ in "ab")
-    for name in names:
+    names = scene.accounts.names if made else tuple(f"few{number()}" for _ in "ab")
+    for name in () if made else names:
         server.sql(f"CREATE ROLE {name} LOGIN")
         if isinstance(server, NewestPostgresServer):
             give(server, name, scene.admin.account)
+    if made:
+        await scene.apply(names[0], "one")
+    else:
+        scene = replace(scene, accounts=AccountSet(names, created=False))
     server.sql(f"ALTER ROLE {names[1]} CONNECTION LIMIT 1")
-    scene = replace(scene, accounts=AccountSet(names, created=False))
 
     async def take_turns() -> None:
         async with scene.stage.engine.open(scene.place, scene.admin, scene.timeout) as session:

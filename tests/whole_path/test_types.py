@@ -56,6 +56,19 @@ def test_going_back_to_a_value_that_somebody_changed_on_the_server_is_refused_in
     assert not refused(shop, after)
 
 
+def test_a_pair_that_somebody_made_unequal_is_told_so_and_takes_turns_once_it_is_equal(shop):
+    shop.apply(rds(shop, "unequal", created("orders_unequal")))
+    first = published(shop, "unequal")
+    shop.postgres.sql("ALTER ROLE orders_unequal_clone CONNECTION LIMIT 1")
+    shop.annotate("unequal", "rotate", "one")
+    said = until("a word on it", lambda: shop.told("unequal", "Rotated", "PrivilegeMissing"))
+    assert "CONNECTION LIMIT ('orders_unequal' has -1, 'orders_unequal_clone' has 1)" in said
+    assert shop.secret("unequal") == first
+    assert not refused(shop, first)
+    shop.postgres.sql("ALTER ROLE orders_unequal_clone CONNECTION LIMIT -1")
+    until("its turn", lambda: shop.secret("unequal")["username"] == "orders_unequal_clone")
+
+
 def test_no_consumer_of_an_imported_pair_is_refused_one_login(shop, tmp_path):
     pair = existing(shop, "busy", ("orders_busy_a", "was-of-a"), ("orders_busy_b", "was-of-b"))
     shop.apply(rds(shop, "busy", pair, rotation={"interval": "24h", "gracePeriod": f"{GRACE}s"}))

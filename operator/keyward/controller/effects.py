@@ -79,7 +79,7 @@ class Effects:
             change = self._change(version, password, accounts, inspection)
             if accounts.overlap:
                 change = replace(change, keep=bearings.keep, terminate_sessions=False)
-            if not accounts.created and bearings.in_use != version.account:
+            if bearings.in_use != version.account:
                 change = replace(change, like=bearings.in_use)
             await self._hook("apply:before")
             record = None if inspection.keeps_marks else bearings.record_applying

@@ -172,7 +172,9 @@ class Change:
     expected: Inspection
     comments: Mapping[str, str]  # account → comment to set, of the roles created now and of `account`
     create: bool = False  # absent roles of `accounts` may be created
-    like: str | None = None  # imported pairs: the account in use, whose rights this one gets if it does not act as it
+    like: str | None = (
+        None  # pairs: the account in use, to which this one has to be equal; imported, it gets its rights
+    )
     enable: bool = False  # a LOGIN that we took away may be given back
     keep: Sensitive | None = None  # overlap: the value in use, which goes on to log in beside the new one
     terminate_sessions: bool = False

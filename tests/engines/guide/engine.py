@@ -87,7 +87,7 @@ class _Session:
             "hash": _hash(change.account, change.password),
             "create": created if change.create else [],
             "rights": _rights(change.accounts),
-            "like": change.like,
+            "like": None if change.accounts.created else change.like,
             "marks": dict(change.comments),
         }
         await before_send()

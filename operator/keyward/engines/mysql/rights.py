@@ -38,11 +38,28 @@ async def plan(
     wire: Wire, server: Server, change: Change, found: Sequence[Row], made: Mapping[str, Sequence[Proof]]
 ) -> list[str]:
     """The statements, in order; none where all is as it shall be. Raises Blocked as `grantable` does."""
+    alone = change.like is None or change.like == change.account
+    if not alone:
+        await _equal(wire, change, found)
     if change.accounts.created:
         return await _of_spec(wire, server, change, made)
-    if change.like is None or change.like == change.account:
+    if alone:
         return []
     return await _of_account(await admin.logged_in(wire, server), change, found)
+
+
+async def _equal(wire: Wire, change: Change, found: Sequence[Row]) -> None:
+    """Raise Blocked for what is asked of one of both accounts and not of the other: that is nobody's to change here."""
+    assert change.like is not None
+    used = rows.by_host(found, change.like)
+    for host, row in rows.by_host(found, change.account).items():
+        unequal = await rows.differing(wire, used[host], row) if host in used else []
+        if unequal:
+            text_ = (
+                f"accounts {change.like!r} and {change.account!r} are not equal for host {host!r}: {', '.join(unequal)} of them "
+                "differ, and who goes over from the one to the other may be refused: give both the same with ALTER USER"
+            )
+            raise Blocked(Reason.PRIVILEGE_MISSING, text_)
 
 
 async def _of_spec(wire: Wire, server: Server, change: Change, made: Mapping[str, Sequence[Proof]]) -> list[str]:
@@ -70,13 +87,6 @@ async def _of_account(who: Admin, change: Change, found: Sequence[Row]) -> list[
         if host not in models:
             text_ = f"account {change.like!r} has no row for host {host!r}, as {change.account!r} has: make one there"
             raise Blocked(Reason.ACCOUNT_MISSING, text_)
-        unequal = await rows.differing(wire, models[host], row)
-        if unequal:
-            text_ = (
-                f"accounts {change.like!r} and {change.account!r} are not equal for host {host!r}: {', '.join(unequal)} of them "
-                "differ, and who goes over from the one to the other may be refused: give both the same with ALTER USER"
-            )
-            raise Blocked(Reason.PRIVILEGE_MISSING, text_)
         target = await rows.granted(wire, server, models[host].sql)
         held = await rows.granted(wire, server, row.sql)
         await who.demand(partial(check.can_give, server, change.account, held, target))

@@ -29,7 +29,7 @@ async def as_many(conn: Connection, used: str, account: str) -> None:
     """Raise Blocked unless both may have as many connections: that is of who logs in, not of the role that it acts as."""
     query = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = ANY (%s)"
     limits = dict(await rows(conn, query, [[used, account]]))
-    if limits.get(used) == limits.get(account):
+    if account not in limits or limits.get(used) == limits[account]:
         return
     told = ", ".join(f"{name!r} has {limit}" for name, limit in sorted(limits.items()))
     raise Blocked(
