@@ -139,7 +139,7 @@ async def test_an_imported_pair_shares_settings_whatever_its_names_are(scene: Sc
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["created", "imported"])
-async def test_a_pair_of_which_one_may_have_fewer_connections_is_told_so_and_nothing_is_set(
+async def test_what_one_of_a_pair_has_alone_is_told_and_nothing_is_set(
     scene: Scene, server: PostgresServer, *, made: bool
 ):
     names = scene.accounts.names if made else tuple(f"few{number()}" for _ in "ab")
@@ -162,6 +162,16 @@ async def test_a_pair_of_which_one_may_have_fewer_connections_is_told_so_and_not
         await take_turns()
     assert caught.value.reason is Reason.PRIVILEGE_MISSING
     server.sql(f"ALTER ROLE {names[0]} CONNECTION LIMIT 1")
+    await take_turns()
+    server.sql(f"ALTER ROLE {names[1]} SET statement_timeout = '1s'")
+    with pytest.raises(Blocked, match="not equal: the setting of statement_timeout:"):
+        await take_turns()
+    server.sql(f"ALTER ROLE {names[0]} SET statement_timeout = '1s'")
+    server.sql(f"ALTER ROLE {names[0]} SET search_path = public")
+    if made:
+        with pytest.raises(Blocked, match="not equal: the setting of search_path:"):
+            await take_turns()
+        server.sql(f"ALTER ROLE {names[1]} SET search_path = public")
     await take_turns()
 
 

@@ -25,18 +25,26 @@ _SETTINGS: Final = """
 """
 
 
-async def as_many(conn: Connection, used: str, account: str) -> None:
-    """Raise Blocked unless both may have as many connections: that is of who logs in, not of the role that it acts as."""
+async def equal(conn: Connection, names: tuple[str, ...], *, created: bool) -> None:
+    """Raise Blocked for what is of who logs in, not of the role that it acts as, and of one of a pair alone.
+
+    Settings that the first of an imported pair has are given to the second; those that the second alone has are nobody's.
+    """
     query = "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = ANY (%s)"
-    limits = dict(await rows(conn, query, [[used, account]]))
-    if account not in limits or limits.get(used) == limits[account]:
-        return
+    limits = dict(await rows(conn, query, [list(names)]))
+    if len(limits) < len(names):
+        return  # one is made anew, with nothing of its own
     told = ", ".join(f"{name!r} has {limit}" for name, limit in sorted(limits.items()))
-    raise Blocked(
-        Reason.PRIVILEGE_MISSING,
-        f"accounts {used!r} and {account!r} are not equal: CONNECTION LIMIT ({told}): who goes over from the one to the other "
-        "may be refused: give both the same with ALTER ROLE",
-    )
+    unequal = [f"CONNECTION LIMIT ({told})"] if len(set(limits.values())) > 1 else []
+    first, second = [set(await rows(conn, _SETTINGS, [name])) for name in names]
+    alone = first ^ second if created else {s for s in second if s[:2] not in {one[:2] for one in first}}
+    unequal += sorted({f"the setting of {name}" for _, name, _ in alone})
+    if unequal:
+        raise Blocked(
+            Reason.PRIVILEGE_MISSING,
+            f"accounts {names[0]!r} and {names[1]!r} are not equal: {', '.join(unequal)}: who goes over from the one to the "
+            "other may be refused, or find it otherwise: give both the same with ALTER ROLE",
+        )
 
 
 async def join(conn: Connection, role: str, member: str) -> None:

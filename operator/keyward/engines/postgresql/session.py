@@ -108,7 +108,7 @@ class Session:
     async def _apply(self, change: Change, before_send: BeforeSend, state: Transaction) -> None:
         _may_be_set(change)
         if change.like is not None:
-            await clone.as_many(self.conn, change.like, change.account)
+            await clone.equal(self.conn, change.accounts.names, created=change.accounts.created)
         expected, accounts = change.expected, change.accounts
         elsewhere = await self._elsewhere(accounts)
         absent = [name for name in accounts.all_roles if not expected.accounts[name].exists]
