@@ -160,6 +160,20 @@ async def test_keys_that_are_not_in_a_file_are_refused(lines: str, told: str):
         assert told in caught.value.message
 
 
+@pytest.mark.parametrize("key", [True, False], ids=["key", "password"])
+@pytest.mark.parametrize("lines", ["DenyUsers special", "AllowGroups boss*", "AllowUsers special@192.0.2.1 boss*"])
+async def test_a_user_whom_sshd_keeps_out_whatever_its_value_is_no_case_for_another_value(lines: str, key: bool):
+    with SshServer(config=lines) as server:
+        user = HostUser(server, name="special", key_pair=key)
+        server.user("special", "first")
+        value = key_pair() if key else Sensitive("next")
+        await user.apply(value)
+        with pytest.raises(Blocked) as caught:
+            await user.verify(value)
+        assert caught.value.reason is Reason.ACCOUNT_DISABLED
+        assert "DenyUsers" in caught.value.message
+
+
 async def test_a_file_beside_the_homes_is_rotated_where_sshd_looks_for_it():
     with SshServer(config="Match User special\n AuthorizedKeysFile /etc/ssh/keys/%u") as server:
         user, old, new = HostUser(server, name="special"), key_pair(), key_pair()

@@ -95,14 +95,18 @@ async def _stands_there(way: Way, expect: Expectation, admin: Admin) -> bool | N
         state = look.state_of(user, key_pair=expect.accounts.key_pair)
         if user is None or not state.can_login or state.expired:
             return None
-        if not expect.accounts.key_pair:
-            return await shell.has_password(user.name, way.login.password) if user.local else None
-        key = values.public_key(way.login.password)
-        return lines.holds((await keyfile.read(shell, user, key)).content or b"", key) == 1
+        return await _holds(shell, user, way, expect)
     except KeywardError:
         return None
     finally:
         await shell.close()
+
+
+async def _holds(shell: Caller, user: User, way: Way, expect: Expectation) -> bool | None:
+    if not expect.accounts.key_pair:
+        return await shell.has_password(user.name, way.login.password) if user.local else None
+    key = values.public_key(way.login.password)
+    return lines.holds((await keyfile.read(shell, user, key)).content or b"", key) == 1
 
 
 async def _why(way: Way, expect: Expectation, admin: Admin) -> KeywardError | None:
@@ -117,9 +121,8 @@ async def _why(way: Way, expect: Expectation, admin: Admin) -> KeywardError | No
         state = user.state(key_pair=expect.accounts.key_pair)
         if not state.can_login or state.expired:
             return _shut(way, user)
-        if expect.accounts.key_pair:
-            key = values.public_key(way.login.password)
-            await keyfile.read(shell, user, key)
+        if await _holds(shell, user, way, expect):
+            return _kept_out(way, user, key_pair=expect.accounts.key_pair)
     except Blocked as error:
         # What keeps every key out is told, and is no refusal of this one.
         return error if error.reason is Reason.KEY_FILE_UNUSABLE else None
@@ -143,3 +146,13 @@ async def by_login(way: Way, expect: Expectation, as_admin: Callable[[Way], Awai
 def _shut(way: Way, user: User) -> Blocked:
     why = user.expired or "it is locked, or has no password"
     return Blocked(Reason.ACCOUNT_DISABLED, f"{way.endpoint}: user {user.name!r}: {why}")
+
+
+def _kept_out(way: Way, user: User, *, key_pair: bool) -> Blocked:
+    # Another value would be refused as well: this one is right.
+    found, others = ("the password", "PAM") if not key_pair else ("the key", "the options of its line")
+    text = (
+        f"user {user.name!r}: {found} is the one that the host has, and sshd refuses the login all the same: AllowUsers, "
+        f"DenyUsers, AllowGroups, DenyGroups or {others} keep it out"
+    )
+    return Blocked(Reason.ACCOUNT_DISABLED, f"{way.endpoint}: {text}")
