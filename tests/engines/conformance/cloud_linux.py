@@ -13,15 +13,14 @@ from tests.cloud.standin import StandIn
 from tests.cluster.sshd import SshServer
 from tests.engines.conformance.cloud import REGION, CloudStage
 from tests.engines.conformance.led import Real
-from tests.engines.conformance.linux import LinuxStage, clock
+from tests.engines.conformance.linux import LinuxKeysStage, LinuxStage, clock
 
 from keyward.engines.alibaba.hosts import commands
 from keyward.engines.alibaba.hosts import engine as hosts
 from keyward.engines.base import AccountSet, CloudApi, Engine, Login
+from keyward.engines.ssh import names
+from keyward.sensitive import Sensitive
 
-_SAME_NAMES = (
-    "names and values are judged by the code of hosts through SSH, before anything is sent: it is asked of those"
-)
 _HASHES = "a password goes there as a hash, which no policy looks into"
 _LOGIN_ALONE = "a login that succeeds is all the proof, and the cloud is not asked for it"
 _REFUSED_FIRST = (
@@ -38,28 +37,30 @@ def ecs_of_host(
 
 
 class EcsLinuxStage(CloudStage):
+    """`wire` is the stage of the host itself."""
+
+    wire: ClassVar[type[LinuxStage]] = LinuxStage
     name = "AlibabaCloud/Linux"
     server = "ecs_of_host"
-    at_limit = LinuxStage.at_limit
+    at_limit = "c" * names.MAX
+    odd = ("_cloud", "Cloud.dot-and_dash", "cloud$")
     beyond = LinuxStage.beyond
     creates = False
     patience = LinuxStage.patience
     unfit: ClassVar[Mapping[str, str]] = {
         **LinuxStage.unfit,
         **CloudStage.unfit,
-        "test_names": _SAME_NAMES,
         "test_after_a_definite_refusal_the_next_candidate_is_taken": _HASHES,
         "test_a_refused_candidate_leaves_the_value_in_use": _HASHES,
-        "test_each_answer_lost_on_the_way_in_is_tried_again": _LOGIN_ALONE,
-        "test_a_server_that_is_down_is_tried_again": _REFUSED_FIRST,
-        "test_a_name_without_an_address_is_tried_again": _REFUSED_FIRST,
-        "test_a_connection_that_is_cut_in_the_middle_of_an_answer_is_tried_again": _REFUSED_FIRST,
-        "test_a_server_that_is_not_the_one_that_was_described_is_named_and_gets_no_password": _REFUSED_FIRST,
+        "test_each_answer_lost_of_a_login_is_tried_again": _LOGIN_ALONE,
+        "test_a_login_at_a_server_that_is_down_is_tried_again": _REFUSED_FIRST,
+        "test_a_login_that_is_cut_in_the_middle_of_an_answer_is_tried_again": _REFUSED_FIRST,
+        "test_a_login_at_a_server_that_is_not_the_one_that_was_described_is_not_tried": _REFUSED_FIRST,
     }
 
     def __init__(self, server: tuple[StandIn, SshServer]) -> None:
         self.cloud, host = server
-        self._wire = LinuxStage(host)
+        self._wire = self.wire(host)
         self._ecs = Ecs(LinuxHost(host))
         self.cloud.products[ECS_VERSION] = self._ecs
         place = self._wire.place()
@@ -76,8 +77,17 @@ class EcsLinuxStage(CloudStage):
     def can_be(self, name: str) -> bool:
         return self._wire.can_be(name)
 
+    def value(self, text: str | bytes, account: str = "") -> Sensitive:
+        return self._wire.value(text, account)
+
+    def traces(self, text: str) -> tuple[bytes, ...]:
+        return self._wire.traces(text)
+
     def made(self, admin: Login, *names: str) -> AccountSet:
         return self.imported(*names)
+
+    def imported(self, *names: str) -> AccountSet:
+        return self._wire.imported(*names)
 
     # --- what a person does ---
 
@@ -115,3 +125,13 @@ class EcsLinuxStage(CloudStage):
 
     def records(self) -> bytes:
         return self._wire.records()
+
+
+class EcsKeysStage(EcsLinuxStage):
+    title = "AlibabaCloud/Linux, keys"
+    wire = LinuxKeysStage
+    at_limit = "d" * names.MAX
+    odd = ("_cloud_keys", "Cloud.dot-and_keys", "cloud-keys$")
+    overlaps = True
+    side_by_side = True
+    unfit: ClassVar[Mapping[str, str]] = {**EcsLinuxStage.unfit, **LinuxKeysStage.unfit}

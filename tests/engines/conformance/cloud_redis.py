@@ -40,10 +40,9 @@ class TairStage(AccountsStage):
         **AccountsStage.unfit,
         "test_an_account_that_somebody_disabled_is_never_healed": _NEVER_OFF,
         "test_a_disabled_account_is_told_from_a_wrong_password": _NEVER_OFF,
-        "test_a_server_that_is_down_is_tried_again": _REFUSED_FIRST,
-        "test_a_name_without_an_address_is_tried_again": _REFUSED_FIRST,
-        "test_a_connection_that_is_cut_in_the_middle_of_an_answer_is_tried_again": _REFUSED_FIRST,
-        "test_a_server_that_is_not_the_one_that_was_described_is_named_and_gets_no_password": _REFUSED_FIRST,
+        "test_a_login_at_a_server_that_is_down_is_tried_again": _REFUSED_FIRST,
+        "test_a_login_that_is_cut_in_the_middle_of_an_answer_is_tried_again": _REFUSED_FIRST,
+        "test_a_login_at_a_server_that_is_not_the_one_that_was_described_is_not_tried": _REFUSED_FIRST,
     }
 
     def __init__(self, server: tuple[StandIn, RedisServer]) -> None:

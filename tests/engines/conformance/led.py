@@ -27,6 +27,7 @@ from keyward.engines.base import (
     Place,
     Removal,
 )
+from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.requests import Requesting
 from keyward.errors import KeywardError, Reason, Retry, Underway, Unsettled
 
@@ -81,7 +82,10 @@ class Led:
 
 @dataclass
 class _Session:
-    """Implements `AdminSession`. Each further attempt has a session of its own, looks first and judges what it sees."""
+    """Implements `OverlapSession`, as far as the engine's own does.
+
+    Each further attempt has a session of its own, looks first and judges what it sees.
+    """
 
     led: Led
     session: AdminSession
@@ -104,6 +108,13 @@ class _Session:
             await session.apply(replace(change, expected=seen), before_send)
 
         await self._led(lambda session: session.apply(change, before_send), again)
+
+    async def end(self, ending: Ending, before_send: BeforeSend) -> None:
+        async def again(session: AdminSession) -> None:
+            seen = await session.inspect(ending.accounts)
+            await _overlapping(session).end(replace(ending, expected=seen), before_send)
+
+        await self._led(lambda session: _overlapping(session).end(ending, before_send), again)
 
     async def remove(self, removal: Removal, before_send: BeforeSend) -> Action:
         async def again(session: AdminSession) -> Action:
@@ -134,6 +145,11 @@ class _Session:
                 return False
             await asyncio.sleep(_PAUSE)
         return True
+
+
+def _overlapping(session: AdminSession) -> OverlapSession:
+    assert isinstance(session, OverlapSession)
+    return session
 
 
 async def _tried(

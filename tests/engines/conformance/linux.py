@@ -164,6 +164,7 @@ class LinuxKeysStage(LinuxStage):
     overlaps = True
     side_by_side = True
     at_limit = "k" * names.MAX
+    odd = ("_keys", "Upper.dot-and_keys", "keys$", "k" * (names.MAX - 1) + "$")
     unfit: ClassVar[Mapping[str, str]] = {
         **LinuxStage.unfit,
         "test_after_a_definite_refusal_the_next_candidate_is_taken": _NO_POLICY,

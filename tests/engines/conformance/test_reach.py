@@ -66,12 +66,18 @@ async def _never() -> None:
     raise AssertionError("it was about to send")
 
 
-async def test_a_server_that_is_down_is_tried_again(stage: Stage):
+def _down(scene: Scene) -> Scene:
+    """The same where nobody listens."""
     nobody = Endpoint("127.0.0.1", process.free_port())
-    scene = scenes.created(stage)
-    down = replace(scene, place=replace(scene.place, endpoints=(nobody,)))
-    assert await _of_open(down) == (Retry, Reason.UNREACHABLE)
-    assert await _of_login(down) == (Retry, Reason.UNREACHABLE)
+    return replace(scene, place=replace(scene.place, endpoints=(nobody,)))
+
+
+async def test_a_server_that_is_down_is_tried_again(stage: Stage):
+    assert await _of_open(_down(scenes.created(stage))) == (Retry, Reason.UNREACHABLE)
+
+
+async def test_a_login_at_a_server_that_is_down_is_tried_again(stage: Stage):
+    assert await _of_login(_down(scenes.created(stage))) == (Retry, Reason.UNREACHABLE)
 
 
 async def test_a_name_without_an_address_is_tried_again(stage: Stage):
@@ -101,20 +107,34 @@ async def test_a_connection_that_is_cut_in_the_middle_of_an_answer_is_tried_agai
     with FaultProxy(("127.0.0.1", stage.port), cut_down=passed) as proxy:
         scene = scenes.created(stage).through(proxy.port, timeout=3.0)
         assert (await _of_open(scene))[0] is Retry
+
+
+@pytest.mark.parametrize("passed", [1, 40, 200, 900])
+async def test_a_login_that_is_cut_in_the_middle_of_an_answer_is_tried_again(stage: Stage, passed: int):
+    with FaultProxy(("127.0.0.1", stage.port), cut_down=passed) as proxy:
+        scene = scenes.created(stage).through(proxy.port, timeout=3.0)
         assert (await _of_login(scene))[0] is Retry
 
 
 async def test_each_answer_lost_on_the_way_in_is_tried_again(stage: Stage, proxy: FaultProxy):
     """The greeting, TLS, the login, the settings of the session: one run for each answer."""
+    scene = scenes.created(stage).through(proxy.port, timeout=3.0)
+    await _each_answer_lost(scene.inspect, proxy)
+
+
+async def test_each_answer_lost_of_a_login_is_tried_again(stage: Stage, proxy: FaultProxy):
     scene = scenes.created(stage)
     await scene.apply(scene.first, "one")
     through = scene.through(proxy.port, timeout=3.0)
-    for way_in in (through.inspect, lambda: through.verify(scene.first, "one")):
-        lost = 0
-        while (error := await _after(way_in, proxy, lost)) is not None:
-            assert isinstance(error, Retry), error
-            lost += 1
-        assert 1 < lost < 40
+    await _each_answer_lost(lambda: through.verify(scene.first, "one"), proxy)
+
+
+async def _each_answer_lost(way_in: Callable[[], Awaitable[object]], proxy: FaultProxy) -> None:
+    lost = 0
+    while (error := await _after(way_in, proxy, lost)) is not None:
+        assert isinstance(error, Retry), error
+        lost += 1
+    assert 1 < lost < 40
 
 
 async def _after(way_in: Callable[[], Awaitable[object]], proxy: FaultProxy, answers: int) -> KeywardError | None:
@@ -144,9 +164,12 @@ async def test_a_session_that_was_cut_is_not_opened_again_behind_our_back(stage:
 
 async def test_a_server_that_is_not_the_one_that_was_described_is_named_and_gets_no_password(stage: Stage, tmp_path):
     place, reason = stage.stranger(tmp_path)
-    scene = replace(scenes.created(stage), place=place)
-    assert await _of_open(scene) == (Blocked, reason)
-    assert await _of_login(scene) == (Blocked, reason)
+    assert await _of_open(replace(scenes.created(stage), place=place)) == (Blocked, reason)
+
+
+async def test_a_login_at_a_server_that_is_not_the_one_that_was_described_is_not_tried(stage: Stage, tmp_path):
+    place, reason = stage.stranger(tmp_path)
+    assert await _of_login(replace(scenes.created(stage), place=place)) == (Blocked, reason)
 
 
 async def test_a_certificate_for_another_name_is_refused(stage: Stage):
