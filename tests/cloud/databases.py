@@ -115,7 +115,7 @@ class Databases(Unhurried):
     def __init__(self, real: FamilyServer | PostgresServer, instance: str, delay: float = 0.0) -> None:
         super().__init__(delay)
         self.server, self.instance = Server(real), instance
-        self.engine, self.status = self.server.engine, "Running"
+        self.engine, self.status, self.role = self.server.engine, "Running", "Primary"
         self.accounts: dict[str, Account] = {}
 
     # --- what a person does in the console ---

@@ -21,6 +21,7 @@ class Rds(Databases):
         about = {
             "DBInstanceId": self.instance,
             "DBInstanceStatus": self.status,
+            "DBInstanceType": self.role,
             "Engine": self.engine,
             "EngineVersion": "8.0",
         }

@@ -144,6 +144,15 @@ async def test_an_instance_of_another_kind_or_that_does_not_run_or_is_not_there_
     assert not system.there.done
 
 
+@pytest.mark.parametrize("role", ["Readonly", "ReadOnly", "Guard"])
+async def test_an_instance_that_follows_another_is_named_and_no_account_is_made_on_it(mariadb_in_rds, role):
+    mariadb_in_rds.there.role = role
+    error = await refused(mariadb_in_rds.apply("orders", FIRST))
+    assert (type(error), error.reason) == (Blocked, Reason.READ_ONLY_ENDPOINT)
+    assert f"{mariadb_in_rds.there.instance} is a read-only instance" in error.message
+    assert not mariadb_in_rds.there.done
+
+
 async def test_an_admin_without_a_right_is_told_which_by_the_name_of_its_action(system):
     system.cloud.faults.append(Fault("DescribeAccounts", "Refused"))
     error = await refused(system.apply("orders", FIRST))

@@ -63,9 +63,10 @@ class CloudDesk(Desk):
         super().__init__(cluster, servers, "inputs-cloud")  # type: ignore[arg-type] - it is asked for its folder alone
         self.cloud, self.behind = cloud, servers
         self.rds, self.mysql = Rds(servers.sql, "rm-bp1main"), Rds(servers.mysql, "rm-bp1mysql")
-        self.postgresql = Rds(servers.postgres, "rm-bp1pg")
+        self.postgresql, self.reader = Rds(servers.postgres, "rm-bp1pg"), Rds(servers.sql, "rm-bp1reader")
+        self.reader.role = "Readonly"
         self.polar, self.polar_mysql = Polardb(servers.postgres, "pc-bp1main"), Polardb(servers.mysql, "pc-bp1mysql")
-        self.databases = (self.rds, self.mysql, self.postgresql, self.polar, self.polar_mysql)
+        self.databases = (self.rds, self.reader, self.mysql, self.postgresql, self.polar, self.polar_mysql)
         self.tair = Tair(servers.redis, instance="r-bp1main")
         self.old = Tair(servers.redis, instance="r-bp1old")
         self.old.engine_version = "2.8"
@@ -90,7 +91,7 @@ class CloudDesk(Desk):
         for host in hosts:
             host.parameters = oos.read
         self.cloud.products |= {
-            rds.VERSION: Instances(self.rds, self.mysql, self.postgresql),
+            rds.VERSION: Instances(self.rds, self.reader, self.mysql, self.postgresql),
             polardb.VERSION: Instances(self.polar, self.polar_mysql),
             tair.VERSION: caches,
             ECS_VERSION: Hosts(*hosts),

@@ -44,6 +44,11 @@ def _another_engine(desk: CloudDesk, name: str) -> Begun:
     return rds(desk, name, instanceId="rm-bp1mysql"), corrected(desk, name, rds_target(desk, name))
 
 
+def _read_only(desk: CloudDesk, name: str) -> Begun:
+    """By its id it could be a primary: one whose id says what it is does not even pass the schema."""
+    return rds(desk, name, instanceId="rm-bp1reader"), corrected(desk, name, rds_target(desk, name))
+
+
 def _no_tair(desk: CloudDesk, name: str) -> Begun:
     stated = redis(desk, name, system={"engine": "Tair"})
     return stated, lambda: desk.apply(redis_target(desk, name))
@@ -146,6 +151,12 @@ CASES = (
         Reason.INVALID_SPEC,
         ("engine, openApi.instanceId", "the Target says MariaDB, but rm-bp1mysql is MySQL", "correct one of them"),
         _another_engine,
+    ),
+    case(
+        "reader",
+        Reason.READ_ONLY_ENDPOINT,
+        (OF.format("spec.rds.openApi", "reader"), "rm-bp1reader is a read-only instance", "its primary: name that"),
+        _read_only,
     ),
     case(
         "not-tair",

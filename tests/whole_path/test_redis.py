@@ -78,6 +78,27 @@ def test_an_account_of_somebody_elses_is_never_touched(alone):
     assert not server.exists("orders_taken_clone")
 
 
+def test_an_account_that_somebody_switched_off_is_said_and_never_healed(alone):
+    server = alone.group.nodes[0]
+    alone.apply(alone.credential("off", "orders_off"))
+    alone.published("off")
+    before, used = alone.rotated("off", "one")
+    server.run("ACL", "SETUSER", before["username"], "off")
+    alone.annotate("off", "rotate", "two")
+    said = until(
+        "AccountDisabled", lambda: (c := alone.condition("off", "Rotated")).get("reason") == "AccountDisabled" and c
+    )
+    for part in ("spec.redis.create.name", f"account '{before['username']}'", "give it back", "we never do"):
+        assert part in said["message"]
+    assert not server.logs_in(before["username"], before["password"]), "it was healed"
+    assert alone.secret("off") == used
+    assert alone.logs_in_everywhere(used)
+    server.run("ACL", "SETUSER", before["username"], "on")
+    _, after = alone.rotated("off", "three")
+    assert after["username"] == before["username"]
+    assert alone.logs_in_everywhere(after)
+
+
 def test_a_target_of_another_type_is_named(alone):
     wrong = alone.credential("other", "orders_other")
     database = {"create": {"name": "orders_other", "privileges": [{"database": "orders", "level": "ReadOnly"}]}}

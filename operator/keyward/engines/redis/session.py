@@ -254,4 +254,4 @@ def _may_be_set(change: Change) -> None:
     if mighty and not change.accounts.admins:
         raise Blocked(Reason.ACCOUNT_RESERVED, "an account may rule the server; such accounts are never touched")
     if state.exists and not state.can_login and not change.enable:
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is off; somebody did that on purpose")
+        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is off: {users.GIVES_BACK}")

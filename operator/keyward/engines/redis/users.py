@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from keyward.sensitive import Sensitive
 
+GIVES_BACK: Final = "ACL SETUSER … on gives it back, which we never do"
+"""What is said of an account that somebody switched off."""
 # An account that may run one of these rules the server, or can give itself the right to.
 _MIGHTY: Final = ("acl|setuser", "config|set", "module|load", "debug", "replicaof", "shutdown", "failover")
 _CATEGORIES: Final = frozenset({"all", "admin", "dangerous", "slow"})  # that all of them are in

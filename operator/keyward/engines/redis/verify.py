@@ -86,7 +86,7 @@ async def _why(way: Way, endpoint: Endpoint, looking: Login) -> KeywardError | N
         return None
     here = found.pop(endpoint, None)
     if here is not None and not here.enabled:
-        return Blocked(Reason.ACCOUNT_DISABLED, f"{endpoint}: account {account!r} is off")
+        return Blocked(Reason.ACCOUNT_DISABLED, f"{endpoint}: account {account!r} is off: {users.GIVES_BACK}")
     elsewhere = [user for user in found.values() if user is not None]
     if way.place.topology is not Topology.STANDALONE and any(user.lets_in(wanted) for user in elsewhere):
         text = f"{endpoint} does not hold the value of account {account!r} that other nodes hold"

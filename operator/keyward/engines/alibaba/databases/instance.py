@@ -23,6 +23,7 @@ class About:
     engine: str  # MySQL, MariaDB, PostgreSQL, or another one that we do not manage
     version: str
     status: str
+    is_follower: bool = False  # a read-only instance, or one for disaster recovery: its accounts are its primary's
 
     @property
     def is_running(self) -> bool:

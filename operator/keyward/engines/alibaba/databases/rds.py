@@ -14,6 +14,7 @@ from keyward.engines.alibaba.failures import Failure, Way
 from keyward.sensitive import Sensitive
 
 _LOCKED: Final = "Locked"
+_FOLLOWERS: Final = frozenset({"readonly", "guard"})  # the cloud writes the first in two ways
 
 
 class RdsInstance(Accounts):
@@ -27,7 +28,8 @@ class RdsInstance(Accounts):
         items = (await self.ask("describe_dbinstance_attribute", "DescribeDBInstanceAttributeRequest")).items
         for found in (items and items.dbinstance_attribute) or ():
             if found.dbinstance_id == self.id:
-                return About(found.engine or "", found.engine_version or "", found.dbinstance_status or "")
+                follows = (found.dbinstance_type or "").lower() in _FOLLOWERS
+                return About(found.engine or "", found.engine_version or "", found.dbinstance_status or "", follows)
         raise Failure(Way.MALFORMED)
 
     def listed(self, body: Any) -> list[Any]:

@@ -20,10 +20,10 @@ _SOME_OF_EACH: Final = "aA1"  # the cloud wants three of four classes, and 8 to 
 
 
 def judge_instance(instance: str, about: About, stated: str) -> None:
-    """Whether the instance is of the kind that the Target says, and running.
+    """Whether the instance is of the kind that the Target says, one that accounts are made on, and running.
 
     Raises:
-        Blocked: INVALID_SPEC, naming both kinds.
+        Blocked: INVALID_SPEC, naming both kinds; READ_ONLY_ENDPOINT.
         Underway: BUSY, it is being changed or started.
     """
     if about.engine.lower() != stated.lower():
@@ -31,6 +31,11 @@ def judge_instance(instance: str, about: About, stated: str) -> None:
             Reason.INVALID_SPEC,
             f"engine, openApi.instanceId: the Target says {stated}, but {instance} is {about.engine[:32] or 'of no kind'} in the "
             "cloud: correct one of them there",
+        )
+    if about.is_follower:
+        raise Blocked(
+            Reason.READ_ONLY_ENDPOINT,
+            f"{FIELD}instanceId: {instance} is a read-only instance, with the accounts of its primary: name that",
         )
     if not about.is_running:
         raise at_work(f"{instance} is {about.status[:32]}, not Running")
