@@ -33,6 +33,7 @@ PREREQUISITES = tuple(
         "target-mariadb-admin-self",
         "target-polardb-mysql",
         "target-polardb-postgresql",
+        "target-polardb-admin-pair",
         "target-redis",
         "target-redis-admin",
         "target-ecs",

@@ -37,7 +37,7 @@ from keyward.engines.base import CloudApi, Endpoint, Login, Place
 from keyward.sensitive import Sensitive
 
 NAMESPACE = "examples"
-ADMINS = {"MySQL": "mysql-admin-pair", "MariaDB": "mariadb-admin-self"}
+ADMINS = {"MySQL": ("mysql-admin-pair", "polardb-admin-pair"), "MariaDB": ("mariadb-admin-self",)}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def _prepare(server: PostgresServer) -> None:
 def _prepare_family(server: FamilyServer) -> None:
     """What the heads of the examples of MySQL and MariaDB ask for."""
     server.database("orders")
-    asked = [*_asked_for(server.name), *_asked_for(ADMINS[server.name])]
+    asked = [statement for head in (server.name, *ADMINS[server.name]) for statement in _asked_for(head)]
     for statement in asked:
         server.sql(statement)
     for file in CREDENTIALS:

@@ -156,11 +156,12 @@ def _family(control_plane: Any, server: Any) -> Keeper:
 
 
 @contextmanager
-def keeping(control_plane: Any, server: Any) -> Iterator[Keeper]:
-    """A namespace of this server, and the operator."""
+def keeping(control_plane: Any, server: Any, prefix: str = "") -> Iterator[Keeper]:
+    """A namespace of this server, whose name begins so, and the operator."""
     of_postgres = isinstance(server, PostgresServer)
     keeper = (_postgres if of_postgres else _family)(control_plane, server)
     shop = keeper.shop
+    shop.namespace = prefix + shop.namespace
     shop.prepare()
     with shop.operator():
         yield keeper
