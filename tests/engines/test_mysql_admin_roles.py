@@ -280,6 +280,30 @@ async def _turn(scene: Scene, *, refused: bool = True) -> str:
     return caught.value.message
 
 
+async def test_a_pair_of_admins_by_one_role_changes_each_other_and_keeps_it(stage, server):
+    role = _role(server, *RIGHTS)
+    pair = _admin(server), _admin(server)
+    for name in pair:
+        server.sql(f"GRANT {role} TO {name}")
+        _default(server, name, role)
+    accounts = replace(stage.imported(*pair), admins=True)
+    scene, password = Scene(stage, stage.place(), stage.admin(), accounts), PASSWORD
+    before = [_granted(server, name) for name in pair]
+    for account, by in ((pair[1], pair[0]), (pair[0], pair[1])):
+        scene = replace(scene, admin=Login(by, Sensitive(password)))
+        password = f"next-of-{account}"
+        async with stage.engine.open(scene.place, scene.admin, 10.0) as session:
+            seen = await session.inspect(accounts)
+            await session.check(accounts, seen)
+            await session.apply(replace(scene.change(account, password, seen), like=by), scenes.go)
+        await scene.verify(account, password)
+    assert [_granted(server, name) for name in pair] == before, "what came by the role is not copied to them"
+
+
+def _granted(server: FamilyServer, name: str) -> set[str]:
+    return {line.partition(" IDENTIFIED BY")[0] for (line,) in server.sql(f"SHOW GRANTS FOR {name}")}
+
+
 async def test_looking_for_a_role_that_would_do_leaves_the_session_as_it_was(stage, server):
     """Whoever has it put on by us would change more than was granted."""
     admin = _admin(server, SEEING, *RIGHTS[:2])
