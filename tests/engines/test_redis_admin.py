@@ -192,6 +192,14 @@ async def test_such_an_account_is_not_touched_unless_it_is_the_admins(pair: Itse
     assert pair.system.holding(NAME, "two") == 0
 
 
+async def test_one_that_replicas_log_in_with_is_not_changed(pair: Itself):
+    pair.system.group.nodes[1].run("CONFIG", "SET", "masteruser", NAME)
+    with pytest.raises(Blocked, match="masteruser") as caught:
+        await pair.add("two", by=FIRST)
+    assert caught.value.reason is Reason.ACCOUNT_RESERVED
+    assert pair.system.holding(NAME, "two") == 0
+
+
 async def test_a_login_that_has_lost_a_right_of_an_admin_is_no_proof(pair: Itself):
     await pair.add("two", by=FIRST)
     pair.system.group.nodes[1].run("ACL", "SETUSER", NAME, "-acl|setuser")

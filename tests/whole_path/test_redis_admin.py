@@ -165,10 +165,12 @@ def test_a_target_with_a_login_by_hand_goes_over_by_one_edit(keeping):
 
 
 def test_a_leak_of_the_admins_value_ends_it_and_its_sessions_at_once(keeping):
-    keeping.apply(keeping.kept("leak"), *keeping.keeper("leak", rotation={"interval": "24h", "gracePeriod": "10m"}))
-    first = keeping.published("leak-admin")
+    rotation = {"interval": "24h", "gracePeriod": "10m"}
+    keeping.apply(keeping.kept("leak"), *keeping.keeper("leak", rotation=rotation), keeping.beside("leak"))
+    first, app = keeping.published("leak-admin"), keeping.published("leak-app")
     with keeping.group.nodes[1].client(first["username"], first["password"]) as theirs:
         theirs.execute_command("ACL", "WHOAMI")
+        keeping.annotate("leak-app", "rotate", "one")
         _, after = keeping.rotated("leak-admin", "one#force")
         until("its end", lambda: _values(keeping, "leak_boss") == [1, 1])
         with pytest.raises(redis.RedisError):
@@ -176,6 +178,8 @@ def test_a_leak_of_the_admins_value_ends_it_and_its_sessions_at_once(keeping):
     until("the end of the leak", lambda: keeping.condition("leak-admin", "Rotated").get("status") == "True")
     assert keeping.logs_in_everywhere(after)
     assert not keeping.logs_in_everywhere(first)
+    until("what was under way meanwhile", lambda: keeping.secret("leak-app") != app)
+    assert keeping.logs_in_everywhere(keeping.secret("leak-app"))
     _, again = keeping.rotated("leak-admin", "two")
     assert keeping.logs_in_everywhere(again)
 

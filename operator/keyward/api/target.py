@@ -178,7 +178,8 @@ class TargetSpec(Model):
     """Names of accounts that Credentials may manage, with * and ? as wildcards, such as orders*. None: none. It has to cover
     whatever a Credential makes: name, with Dual name_clone, and on PostgreSQL without provider the role name_rights."""
     allow_unverified_import: Annotated[tuple[AccountName, ...], Field(max_length=64, json_schema_extra=_SET)] = ()
-    """Accounts that may be imported with a password that does not log in; it is then replaced at once."""
+    """Accounts that may be imported with a password that does not log in; it is then replaced at once. It does not count
+    for the login by which the Target itself is worked on."""
     suspend: bool = False
     """Stops all work on this server until it is false again."""
     max_concurrent_rotations: Annotated[int | None, Field(ge=1, le=64)] = None

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from keyward.domain.model import Mended
-from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, BeforeSend, Change, Inspection, Removal
+from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
 from keyward.engines.pernode import Mending
-from keyward.engines.redis import acl, admin, lock, names, overlap, persist, rules, users
+from keyward.engines.redis import acl, admin, judging, lock, names, overlap, persist, rules, users
 from keyward.engines.redis.connect import all_of
 from keyward.engines.redis.mend import mend
 from keyward.engines.redis.nodes import Member, Nodes
 from keyward.engines.redis.users import User
-from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
+from keyward.errors import Blocked, Conflict, KeywardError, Reason, Retry, Unsettled
 
 T = TypeVar("T")
 
@@ -82,14 +82,11 @@ class Session:
         owners = await self.nodes.each(_link_user)
         wanted = tuple(accounts)
         found = await self.nodes.each(lambda member: acl.users_of(member, wanted))
-        states = {name: _together([of[name] for of in found], name in owners) for name in wanted}
+        states = {name: judging.together([of[name] for of in found], name in owners) for name in wanted}
         return Inspection(states, keeps_marks=False)
 
     async def _check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        for name in accounts.all_roles:
-            if inspection.accounts[name].superuser and not accounts.admins:
-                text = f"account {name!r} may rule the server (ACL SETUSER, CONFIG SET or the like); such are never touched"
-                raise Blocked(Reason.ACCOUNT_RESERVED, text)
+        judging.may_be_managed(accounts, inspection)
         if accounts.created:
             rules.level_of(accounts)
         lacking = self.nodes.lacking()
@@ -100,7 +97,7 @@ class Session:
     # --- changing ---
 
     async def _apply(self, change: Change, before_send: BeforeSend, sending: _Sending) -> None:
-        _may_be_set(change)
+        judging.may_be_set(change)
         made = [n for n in change.accounts.all_roles if not change.expected.accounts[n].exists and n != change.account]
         await self._locked((*made, change.account), change.expected)
         hashes_of = await self._hashes(change)
@@ -220,38 +217,9 @@ async def _end_one(member: Member, account: str, todo: Mapping[str, tuple[str, .
         await persist.persist(member)
 
 
-# --- judging ---
-
-
-def _together(found: list[User | None], is_link: bool) -> AccountState:
-    there = [user for user in found if user is not None]
-    if not there:
-        return ABSENT
-    return AccountState(
-        exists=True,
-        can_login=all(user.enabled for user in there),
-        superuser=any(user.mighty for user in there),
-        owns_objects=is_link,
-    )
-
-
 def _rules_of(change: Change, hashes: tuple[str, ...], member: Member) -> tuple[str, ...]:
     if change.accounts.created:
         return rules.of_created(change.accounts, hashes, member.info.version)
     if change.accounts.overlap:
         return rules.of_added(hashes[:1])  # the admin's own login: whatever else it has is not ours to touch
     return ("on", *rules.of_password(hashes)) if change.enable else rules.of_password(hashes)
-
-
-def _may_be_set(change: Change) -> None:
-    state = change.expected.accounts[change.account]
-    if not change.password or change.password.reveal() == change.account.encode():
-        # The server refuses no password; this is what any policy would refuse.
-        raise Rejected(Reason.PASSWORD_REFUSED, "an empty password, or the account's own name, is none")
-    if not state.exists and not change.create:
-        raise Blocked(Reason.ACCOUNT_MISSING, f"account {change.account!r} does not exist")
-    mighty = any(change.expected.accounts[name].superuser for name in change.accounts.all_roles)
-    if mighty and not change.accounts.admins:
-        raise Blocked(Reason.ACCOUNT_RESERVED, "an account may rule the server; such accounts are never touched")
-    if state.exists and not state.can_login and not change.enable:
-        raise Blocked(Reason.ACCOUNT_DISABLED, f"account {change.account!r} is off: {users.GIVES_BACK}")
