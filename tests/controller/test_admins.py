@@ -12,7 +12,8 @@ from tests.controller.test_cache import credential
 from tests.domain.test_nodes import version
 from tests.world.scenario import PG, wish_of
 
-from keyward.controller.admins import Admins
+from keyward.controller import targets
+from keyward.controller.admins import Admins, vouches
 from keyward.controller.cache import Cache
 from keyward.controller.effects import Effects
 from keyward.controller.passes import Pass, no_hook
@@ -113,6 +114,31 @@ def test_a_pair_that_takes_turns_holds_nobody_up(cache):
         cache.version_index.put(one)
     cache.put_secret("shop", SecretView("pg-admin", "7", managed=True, lineage=LINEAGE, credential="x", sequence=1))
     assert admins(cache).view(ORDERS, secret("x"), self_change=False, hands_over=False).changing == ""
+
+
+def test_a_new_secret_vouches_first_for_the_target_whose_login_its_credential_keeps(cache):
+    for name, host in (("polar", "pg"), ("elsewhere", "elsewhere")):
+        item = target(name, "pg-admin")
+        item["spec"] = {"polardb": {"endpoints": [{"host": host, "port": 5432}]}} | {"admin": item["spec"]["admin"]}
+        cache.put_target("Target", item)
+    found = {name: _digest(cache, name) for name in ("pg", "polar", "elsewhere")}
+    new, by_hand, far = secret(), secret(credential=""), secret(credential="far")
+    assert found["pg"] == found["polar"]
+    assert vouches(cache, "keyward-system", new, found["polar"])
+    assert not vouches(cache, "keyward-system", new, found["elsewhere"]), "it would collect the password"
+    assert vouches(cache, "keyward-system", by_hand, found["elsewhere"])
+    used = replace(new, approvals={"Target/polar": (found["elsewhere"],)})
+    assert vouches(cache, "keyward-system", used, found["elsewhere"]), "somebody approved it"
+    # One that keeps the login of another Target than its own says nothing of where that is.
+    cache.put_target("Target", target("other", "other-admin"))
+    cache.put_credential(rds("far", "other", "pg-admin"))
+    assert vouches(cache, "keyward-system", far, found["elsewhere"])
+
+
+def _digest(cache: Cache, name: str) -> str:
+    item = cache.target("Target", "shop", name)
+    assert item is not None
+    return targets.admin_of(item, "keyward-system").digest
 
 
 # --- work that was refused ---

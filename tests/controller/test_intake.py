@@ -19,7 +19,7 @@ A, B = ("shop", "a"), ("shop", "b")
 
 @pytest.fixture
 def intake():
-    return Intake(Cache(), WorkQueue(), Schedule(Clock()), RotationLimits(), view)
+    return Intake(Cache(operator_namespace="keyward-system"), WorkQueue(), Schedule(Clock()), RotationLimits(), view)
 
 
 async def waiting(intake: Intake) -> list[tuple[str, str]]:
@@ -173,3 +173,40 @@ async def test_whoever_works_by_an_admin_login_looks_again_when_it_was_written(i
     assert await waiting(intake) == []
     intake.wrote_secret("shop", view(managed("pg-admin", "4", "a")), "pg-admin")
     assert sorted(await waiting(intake)) == [A, B]
+
+
+async def test_whoever_works_by_it_through_another_target_looks_again_as_well(intake):
+    for name, admin in (("pg", "pg-admin"), ("polar", "pg-admin"), ("other", "other-admin")):
+        intake.target("Target", "Added", target(name, admin))
+        intake.credential("Added", on(name))
+    await waiting(intake)
+    intake.wrote_secret("shop", view(managed("pg-admin", "4", "pg")), "pg-admin")
+    assert sorted(await waiting(intake)) == [("shop", "pg"), ("shop", "polar")]
+    intake.target("Target", "Modified", target("polar", "other-admin", version="2"))
+    intake.target("Target", "Deleted", target("pg", "pg-admin", version="3"))
+    await waiting(intake)
+    intake.wrote_secret("shop", view(managed("pg-admin", "5", "pg")), "pg-admin")
+    assert await waiting(intake) == []
+    intake.wrote_secret("shop", view(managed("other-admin", "6", "other")), "other-admin")
+    assert sorted(await waiting(intake)) == [("shop", "other"), ("shop", "polar")]
+
+
+async def test_of_a_cluster_target_the_secret_in_the_operators_namespace_counts_alone(intake):
+    item = target("all", "pg-admin")
+    del item["metadata"]["namespace"]
+    intake.target("ClusterTarget", "Added", item)
+    intake.credential("Added", on("all", kind="ClusterTarget"))
+    await waiting(intake)
+    for namespace, woken in (("shop", []), ("keyward-system", [("shop", "all")])):
+        intake.wrote_secret(namespace, view(managed("pg-admin", "4", "keeper")), "pg-admin")
+        assert await waiting(intake) == woken
+
+
+def target(name: str, secret: str, version: str = "1") -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "shop", "resourceVersion": version}
+    return {"metadata": metadata, "spec": {"admin": {"secretRef": {"name": secret}}}}
+
+
+def on(name: str, kind: str = "Target") -> dict[str, Any]:
+    block = {"targetRef": {"kind": kind, "name": name}, "create": {"name": f"account_{name}"}}
+    return credential(name, "1", spec={"rds": block})

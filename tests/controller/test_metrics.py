@@ -5,8 +5,8 @@ import re
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from keyward.controller.cache import Summary
 from keyward.controller.metrics import Metrics
+from keyward.controller.summary import Summary
 from keyward.kube.client import Seen
 from keyward.kube.informer import Health
 

@@ -19,6 +19,7 @@ from keyward.api.encryption_key import allows
 from keyward.api.managed import Managed
 from keyward.api.target import ClusterTarget, Target
 from keyward.controller import targets
+from keyward.controller.admins import vouches
 from keyward.controller.cache import Cache
 from keyward.controller.objects import number
 from keyward.controller.ports import Access
@@ -141,7 +142,7 @@ class Targets:
         assert sight.admin is not None
         spec, identity = sight.found.spec, sight.identity
         approved = admin.approved(identity.kind, identity.name)
-        if not approved and admin.vouches(identity.digest):
+        if not approved and vouches(self._cache, self._namespace, admin, identity.digest):
             self.forget(sight.admin)  # if somebody else writes first, it is read anew
             admin = await self._admins.approve(admin, identity.kind, identity.name, identity.digest)
             self._keep(sight.admin, admin)

@@ -27,6 +27,26 @@ Imported = Callable[[Subject, str], Awaitable[Sensitive]]
 Opened = Callable[[Version], Awaitable[Sensitive]]
 
 
+def vouches(cache: Cache, operator_namespace: str, admin: AdminSecret, digest: str) -> bool:
+    """Whether the first use of these endpoints needs nobody's word.
+
+    A Secret that was just made vouches for nothing yet. If the Credential that made it keeps the login of its own Target,
+    that Target's endpoints are the ones that the login is for: another Target that names the Secret must not be faster.
+    """
+    own = _of_keeper(cache, operator_namespace, admin) if not admin.approvals else None
+    return admin.vouches(digest) if own is None else own.digest == digest
+
+
+def _of_keeper(cache: Cache, operator_namespace: str, admin: AdminSecret) -> targets.AdminOf | None:
+    target = cache.target_of((admin.namespace, admin.credential)) if admin.credential else None
+    raw = cache.target(*target) if target is not None else None
+    try:
+        own = targets.admin_of(raw, operator_namespace) if raw is not None else None
+    except Blocked:
+        return None
+    return own if own is not None and (own.namespace, own.secret) == (admin.namespace, admin.name) else None
+
+
 class Admins:
     """Looks at admin Secrets from one Credential."""
 
@@ -51,6 +71,11 @@ class Admins:
     def keeps(self, key: Key, of: targets.AdminOf) -> bool:
         """Whether this Credential would make that Secret."""
         return self._cache.secret_claims(of.namespace, of.secret) == key
+
+    def absent(self, of: targets.AdminOf) -> Blocked:
+        """What is wrong where that Secret is not there, and this Credential would not make it."""
+        keeper = self._cache.secret_claims(of.namespace, of.secret)
+        return missing(of.namespace, of.secret, keeper[1] if keeper is not None else "")
 
     async def stand_in(self, subject: Subject, of: targets.AdminOf, identity: TargetIdentity) -> AdminSecret:
         """What the Secret, which is not there, would hold.

@@ -196,7 +196,7 @@ class _Made:
 
 
 def _make(settings: Settings, client: Client, metrics: Metrics, hook: Hook, clock: ServerTime) -> _Made:
-    cache, health = Cache(), Health()
+    cache, health = Cache(operator_namespace=settings.namespace), Health()
     queue = WorkQueue(metrics)
     limits = RotationLimits(settings.limits.rotations, settings.limits.rotations_per_target, queue.add)
     rate = settings.limits.releases_per_second

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from sys import intern
 from typing import Any
 
 from keyward.controller.claims import ClaimBook, claims_of
-from keyward.controller.indexes import SecretViews
+from keyward.controller.indexes import AdminLogins, SecretViews
 from keyward.controller.limits import TargetKey
 from keyward.controller.objects import Objects, Verdict, key_of, number
 from keyward.controller.queue import Key
+from keyward.controller.summary import Summary, summary_of
 from keyward.domain.model import SecretView
 from keyward.domain.version import Version
 from keyward.kube.versions import VersionIndex
@@ -32,20 +31,10 @@ class Source:
     resource_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What metrics tell of one Credential, taken from its status as it is read. Times are Unix seconds, 0 for none."""
-
-    type: str = ""
-    state: str = ""
-    next_rotation: float = 0.0
-    last_rotated: float = 0.0
-
-
 class Cache:
     """Credentials, Targets, EncryptionKeys, versions and Secrets' metadata. All methods take constant time per key."""
 
-    def __init__(self, versions: VersionIndex | None = None) -> None:
+    def __init__(self, versions: VersionIndex | None = None, operator_namespace: str = "") -> None:
         self.version_index = versions or VersionIndex()
         self._credentials: Objects[Key] = Objects()
         self._targets: Objects[TargetKey] = Objects()
@@ -53,6 +42,7 @@ class Cache:
         self._sets: Objects[Key] = Objects()
         self._claims = ClaimBook()
         self._summaries: dict[Key, Summary] = {}
+        self._by_admin = AdminLogins(operator_namespace)
         self.set_changed: Callable[[Key], None] = lambda _set: None
         """Is told of each CredentialSet of which a Credential came, changed or went, its status included."""
         self._secrets = SecretViews()
@@ -88,7 +78,7 @@ class Cache:
         verdict = self._credentials.put(key, item)
         if verdict is Verdict.STALE:
             return verdict
-        self._summaries[key] = _summary(item.get("status") or {})
+        self._summaries[key] = summary_of(item.get("status") or {})
         if verdict is Verdict.CHANGED:
             self._claims.put(key, claims_of(item))
         self._tell_set(key)
@@ -203,10 +193,21 @@ class Cache:
         return self._targets.keys()
 
     def put_target(self, kind: str, item: Json) -> Verdict:
-        return self._targets.put((kind, *key_of(item)), item)
+        target: TargetKey = (kind, *key_of(item))
+        verdict = self._targets.put(target, item)
+        if verdict is Verdict.CHANGED:
+            self._by_admin.put(target, item.get("spec") or {})
+        return verdict
 
     def drop_target(self, target: TargetKey, resource_version: str) -> bool:
-        return self._targets.drop(target, resource_version)
+        gone = self._targets.drop(target, resource_version)
+        if gone:
+            self._by_admin.drop(target)
+        return gone
+
+    def credentials_using_admin(self, namespace: str, secret: str) -> set[Key]:
+        """Those that are worked on by the admin login in this Secret, whatever their Target."""
+        return {key for target in self._by_admin.of(namespace, secret) for key in self._claims.by_target.of(target)}
 
     def encryption_key(self, name: str) -> Json | None:
         return self._keys.get(name)
@@ -299,19 +300,3 @@ class Cache:
         if not of:
             del self._sources[namespace, credential]
         return [(namespace, credential)]
-
-
-def _summary(status: Json) -> Summary:
-    return Summary(
-        type=intern(str(status.get("type", ""))),
-        state=intern(str(status.get("state", ""))),
-        next_rotation=_seconds(status.get("nextRotation")),
-        last_rotated=_seconds(status.get("lastRotated")),
-    )
-
-
-def _seconds(text: object) -> float:
-    try:
-        return datetime.fromisoformat(str(text)).timestamp() if text else 0.0
-    except ValueError:
-        return 0.0  # "suspended": there is no time to tell

@@ -40,7 +40,7 @@ from keyward.engines.guard import guarded
 from keyward.errors import Blocked, Conflict, Reason
 from keyward.kube.client import METADATA
 from keyward.kube.kinds import CREDENTIALS, NAMESPACES
-from keyward.kube.targets import AdminSecret, missing
+from keyward.kube.targets import AdminSecret
 from keyward.sensitive import Sensitive
 
 
@@ -144,7 +144,7 @@ class Gatherer:
             return found
         if not self._admins.keeps(_key(run), sight.admin):
             elsewhere = not_the_admins(run.subject.wish, sight.identity, sight.admin.secret)
-            raise elsewhere or missing(sight.admin.namespace, sight.admin.secret)
+            raise elsewhere or self._admins.absent(sight.admin)
         return await self._admins.stand_in(run.subject, sight.admin, sight.identity)
 
     async def _opened(self, version: Version) -> Sensitive:

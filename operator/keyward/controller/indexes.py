@@ -1,11 +1,12 @@
-"""Small reverse lookups of the cache: who wants a thing, and which Secrets belong to a Credential."""
+"""Small reverse lookups of the cache: who wants a thing, which Secrets belong to a Credential, where an admin login is used."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from keyward.controller.limits import TargetKey
 from keyward.controller.objects import number
 from keyward.controller.queue import Key
 from keyward.domain.model import SecretView
@@ -98,3 +99,29 @@ class SecretViews:
             self._names[owner] = left
         else:
             self._names.pop(owner, None)
+
+
+class AdminLogins:
+    """Which Targets have their admin login in a Secret; those of ClusterTargets are in the operator's namespace."""
+
+    def __init__(self, operator_namespace: str) -> None:
+        self._operators = operator_namespace
+        self._secrets: dict[TargetKey, Key] = {}
+        self._targets: dict[Key, set[TargetKey]] = {}
+
+    def of(self, namespace: str, secret: str) -> tuple[TargetKey, ...]:
+        return tuple(self._targets.get((namespace, secret), ()))
+
+    def put(self, target: TargetKey, spec: dict[str, Any]) -> None:
+        self.drop(target)
+        secret = (spec.get("admin") or {}).get("secretRef", {}).get("name")
+        if secret:
+            place = self._secrets[target] = (target[1] or self._operators, str(secret))
+            self._targets.setdefault(place, set()).add(target)
+
+    def drop(self, target: TargetKey) -> None:
+        place = self._secrets.pop(target, None)
+        if place is not None:
+            self._targets[place].discard(target)
+            if not self._targets[place]:
+                del self._targets[place]

@@ -138,10 +138,8 @@ class Intake:
     def wrote_secret(self, namespace: str, view: SecretView | None, name: str) -> None:
         """We have written it, or deleted it. An admin login's: whoever works by it may have waited for it."""
         self.cache.note_secret(namespace, view, name)
-        target = self.cache.target_of((namespace, view.credential)) if view is not None else None
-        spec = ((self.cache.target(*target) or {}).get("spec") or {}) if target is not None else {}
-        if target is not None and (spec.get("admin") or {}).get("secretRef", {}).get("name") == name:
-            self._add(self.cache.credentials_using_target(*target))
+        if view is not None:
+            self._add(self.cache.credentials_using_admin(namespace, name))
 
     def source(self, change: Change, item: Json) -> None:
         """A Secret that is labelled as the source of a generic Credential."""

@@ -19,8 +19,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 import keyward
-from keyward.controller.cache import Summary
 from keyward.controller.queue import Key
+from keyward.controller.summary import Summary
 from keyward.kube.client import Seen
 from keyward.kube.informer import Health as WatchHealth
 

@@ -140,9 +140,10 @@ class AdminSecrets:
         return replace(admin, resource_version=answer["metadata"]["resourceVersion"], approvals=approvals)
 
 
-def missing(namespace: str, name: str) -> Blocked:
-    """There is no such Secret."""
-    return _invalid(f"Secret {namespace}/{name}, the admin login, is not there: create it")
+def missing(namespace: str, name: str, keeper: str = "") -> Blocked:
+    """There is no such Secret; `keeper`: the Credential that is going to make it."""
+    mended = f"Credential {keeper} makes it, see what it waits for" if keeper else "create it"
+    return _invalid(f"Secret {namespace}/{name}, the admin login, is not there: {mended}")
 
 
 def _keeper(metadata: Json) -> str:
