@@ -37,6 +37,21 @@ def test_where_it_cannot_write_its_mark_the_records_tell_and_one_from_before_an_
     assert not keeper.refused(keeper.shop.secret(admin))
 
 
+def test_a_mark_with_a_later_number_than_any_that_is_stored_stops_it_until_a_person_takes_over(keeper):
+    """The store was restored: what the mark says was true, even though it will stay as it is."""
+    admin, _ = keeper.begin("ahead", "ahead_one", mode="Single", selfChange=True)
+    shop, before = keeper.shop, keeper.shop.secret(admin)
+    lineage = shop.get("secret", admin)["metadata"]["labels"]["keyward.dev/lineage"]
+    keeper.sql(f"COMMENT ON ROLE ahead_one IS 'keyward/1 5a11 {lineage} 7 01234567'")
+    shop.annotate(admin, "rotate", "one")
+    said = until("word of it", lambda: shop.told(admin, "Stalled", "Fenced"))
+    assert shop.secret(admin) == before
+    shop.annotate(admin, "takeover", said.rpartition("keyward.dev/takeover: ")[2].split()[0])
+    # 8 by the takeover, 9 by what was asked for before.
+    until("both", lambda: shop.get("secret", admin)["metadata"]["annotations"]["keyward.dev/sequence"] == "9")
+    shop.rotated(admin, "two")
+
+
 def test_what_it_cannot_change_of_itself_is_said_before_anything_is_reserved_and_goes_on_once_it_is_mended(keeper):
     admin, beside = keeper.begin("ends", "ends_one", mode="Single", selfChange=True)
     shop, before = keeper.shop, keeper.shop.secret(admin)
