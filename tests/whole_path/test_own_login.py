@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from tests.whole_path.keeper import Keeper, keeping
-from tests.whole_path.world import until
+from tests.cluster.postgres import PostgresServer
+from tests.cluster.proxy import FaultProxy
+from tests.whole_path.keeper import RETAINED, Keeper, keeping
+from tests.whole_path.world import Json, until
 
 ROTATIONS = 10
 
@@ -95,3 +99,70 @@ def test_a_password_that_a_person_set_instead_is_tried_once_and_a_person_is_call
     assert not keeper.refused(kept)
     keeper.break_in("hand_one", works["password"])
     until("both rotations", lambda: shop.secret(admin) != works and shop.secret(beside) != kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A server of 15 that becomes one of 18 behind the same address; roles keep what they have."""
+
+    keeper: Keeper
+    before: PostgresServer
+    proxy: FaultProxy
+
+    def kept(self, name: str, *accounts: str, mode: str, **admin: Any) -> list[Json]:
+        """The Target and the Credential that keeps its login; the server is the one that it is by then."""
+        target = self.keeper.target(name, f"{name}-admin", **admin)
+        target["spec"]["allowedAccounts"] = ["up_*"]
+        target["spec"]["rds"]["endpoints"][0]["port"] = self.proxy.port
+        target["spec"]["rds"]["tls"]["ca"] = self.before.ca_pem + self.keeper.shop.postgres.ca_pem
+        source, credential = self.keeper.admins(name, *accounts, mode=mode)
+        credential["spec"]["rds"]["databaseName"] = "postgres"
+        credential["spec"]["deletion"] = RETAINED | {"recoveryWindow": "0s"}
+        return [target, source, credential]
+
+    def upgrade(self) -> None:
+        query = "SELECT rolname, rolpassword, shobj_description(oid, 'pg_authid') FROM pg_authid WHERE rolname ~ '^up_'"
+        for name, verifier, comment in self.before.sql(query):
+            self.keeper.sql(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD '{verifier}'")
+            self.keeper.sql(f"COMMENT ON ROLE {name} IS '{comment}'")
+        self.keeper.sql("GRANT up_blue TO up_green")
+        self.keeper.sql("ALTER ROLE up_green SET role = 'up_blue'")
+        self.proxy.target = ("127.0.0.1", self.keeper.shop.postgres.port)
+        self.proxy.cut()
+
+
+@pytest.fixture
+def upgraded(keeper, postgres) -> Iterator[Upgraded]:
+    with FaultProxy(("127.0.0.1", postgres.port)) as proxy:
+        yield Upgraded(keeper, postgres, proxy)
+
+
+def test_after_an_upgrade_one_goes_on_by_itself_and_a_pair_as_one_of_both_as_the_page_says(keeper, upgraded):
+    shop, pair, one = keeper.shop, "up-pair-admin", "up-one-admin"
+    for account in ("up_blue", "up_green", "up_alone"):
+        upgraded.before.admin(account, password=f"first-of-{account}")
+    shop.apply(*upgraded.kept("up-pair", "up_blue", "up_green", mode="Dual"))
+    shop.apply(*upgraded.kept("up-one", "up_alone", mode="Single", selfChange=True))
+    until("both Secrets", lambda: shop.secret(pair) and shop.secret(one))
+    for token in ("one", "two"):
+        keeper.both_rotated((pair, one), token)
+    upgraded.upgrade()
+
+    shop.rotated(one, "after")
+    shop.annotate(pair, "rotate", "after")
+    until("word of it", lambda: shop.told(pair, "Rotated", "AdminPrivilegeMissing"))
+    works = shop.secret(pair)
+    assert works["username"] == "up_blue"
+    assert not keeper.refused(works)
+
+    shop.api.delete("credential", pair, shop.namespace)
+    until("its end", lambda: shop.get("credential", pair) is None and not shop.versions(pair))
+    target, source, credential = upgraded.kept("up-pair", "up_blue", mode="Single", selfChange=True)
+    source["stringData"] = {"up_blue": works["password"]}
+    shop.apply(target, source, credential)
+    shop.annotate(pair, "rotate", "as one")
+    said = until("word of the mark", lambda: shop.told(pair, "Rotated", "LineageConflict"))
+    shop.annotate(pair, "takeover", said.rpartition("keyward.dev/takeover: ")[2].split()[0])
+    until("the rotation", lambda: shop.secret(pair) != works)
+    shop.rotated(pair, "once more")
+    assert not keeper.refused(shop.secret(pair))
