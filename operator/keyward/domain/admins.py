@@ -18,8 +18,8 @@ from keyward.domain.version import Mode, TargetIdentity
 from keyward.errors import Blocked, Reason
 
 _PAIR: Final = (
-    "import two accounts with accountManagement Dual, of which each is changed by the other; or use Single, and allow it with "
-    "spec.admin.selfChange"
+    "import two accounts with accountManagement Dual, of which each is changed by the other (PostgreSQL: up to 15); or use "
+    "Single, and allow it with spec.admin.selfChange"
 )
 _OTHERWISE: Final = {
     "ecs": "use secretType SSHKey, of which the old one is good until the new one is published, or another admin",
