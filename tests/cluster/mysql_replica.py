@@ -47,6 +47,12 @@ def held_back(replica: FamilyServer) -> Iterator[None]:
     replica.sql(f"START {word}")
 
 
+def promote(replica: FamilyServer) -> None:
+    """It follows nobody any more, and takes writes."""
+    replica.sql(f"STOP {_WORDS[replica.name][0]}")
+    replica.sql("SET GLOBAL read_only = OFF")
+
+
 def troubles(replica: FamilyServer) -> list[str]:
     """What it could not do."""
     found = [str(row) for row in replica.sql(f"SHOW {_WORDS[replica.name][0]} STATUS")]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pymysql
 from tests.cluster.mysql_family import FamilyServer
+from tests.cluster.mysql_replica import replica_of
 from tests.cluster.proxy import FaultProxy
 from tests.whole_path.mysql_shop import GRANTS, FamilyShop, created
-from tests.whole_path.world import Json
+from tests.whole_path.world import Json, until
 
 from keyward.cli.target import approve
 from keyward.errors import Reason
@@ -54,6 +55,17 @@ class Desk(FamilyShop):
             server.sql(statement)
         return server
 
+    def replica(self, name: str) -> FamilyServer:
+        """A read-only one, of a primary of its own from which it has all that `another` has."""
+        primary = self._stack.enter_context(self._kind(log_statements=True))
+        primary.database("orders")
+        found = self.others[name] = self._stack.enter_context(replica_of(primary, "orders"))
+        for statement in GRANTS:
+            primary.sql(statement)
+        until("what its primary did", lambda: "`orders`" in str(_grants(found)))
+        found.sql("SET GLOBAL read_only = ON")
+        return found
+
     def from_another_host(self, server: FamilyServer) -> int:
         """A port at which it is reached as if from another host: it counts no broken handshakes of 127.0.0.1."""
         front = FaultProxy(("127.0.0.1", server.port), source="127.0.0.2")
@@ -88,6 +100,12 @@ class Case:
     says: tuple[str, ...]
     arrange: Callable[[Desk], list[Json]]
     mend: Callable[[Desk], object]
+
+
+def _grants(server: FamilyServer) -> list[tuple[str, ...]]:
+    """The admin's, if it is there."""
+    there = server.sql("SELECT 1 FROM mysql.user WHERE User = 'rotator'")
+    return server.sql("SHOW GRANTS FOR rotator") if there else []
 
 
 def account_of(name: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.mariadb import MariadbServer
 from tests.cluster.mysql import MysqlServer
 from tests.cluster.mysql_family import FamilyServer
+from tests.cluster.mysql_replica import promote, troubles
 from tests.inputs.mysql_desk import Case, Desk
 from tests.whole_path.mysql_shop import GRANTS
 from tests.whole_path.world import Json, until
@@ -48,15 +49,14 @@ def _unlock(desk: Desk) -> None:
 
 
 def _read_only(desk: Desk) -> list[Json]:
-    server = desk.another("replica")
-    server.sql("SET GLOBAL read_only = ON")
-    return desk.on("replica", server)
+    return desk.on("replica", desk.replica("replica"))
 
 
 def _writable(desk: Desk) -> None:
     server = desk.others["replica"]
     assert server.sql("SELECT 1 FROM mysql.user WHERE User LIKE 'orders%'") == [], "it was written to"
-    server.sql("SET GLOBAL read_only = OFF")
+    assert not troubles(server)
+    promote(server)
 
 
 def _full(desk: Desk) -> list[Json]:
