@@ -1,7 +1,8 @@
-"""Hosts without the user, with one that is locked, with files that sshd does not accept, or whose admin is nobody."""
+"""Hosts without the user or with a locked one, with files that sshd does not accept, without room, or whose admin is nobody."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 from tests.cluster.sshd import SshServer
@@ -9,17 +10,18 @@ from tests.engines.ssh_system import admins_key, key_pair, public
 from tests.inputs.bait import bait
 from tests.inputs.case import POLLED, Case
 from tests.inputs.desk import Desk
-from tests.whole_path.world import Json
+from tests.whole_path.world import Json, until
 
 from keyward.errors import Reason
 
 USER = "deploy"
+PLACES = 2  # for connections that have not logged in
 FIELD = "spec.ecs.import.accounts[].name"
 Begun = tuple[list[Json], Callable[[], object]]
 
 
-def _host(desk: Desk) -> SshServer:
-    server = desk.borrowed.enter_context(SshServer())
+def _host(desk: Desk, config: str = "") -> SshServer:
+    server = desk.borrowed.enter_context(SshServer(config=config))
     server.admin("keyward", public(admins_key()))
     return server
 
@@ -79,6 +81,25 @@ def _nobody(desk: Desk, name: str) -> Begun:
     return _on(desk, name, server, "Password", password), lambda: server.run("mv /root/kept /etc/sudoers.d/keyward")
 
 
+def _full(desk: Desk, name: str) -> Begun:
+    """Whoever connects and never logs in holds a place."""
+    server, password = _host(desk, "LoginGraceTime 0"), bait(name)
+    server.user(USER, password)
+    server.run(f"sed -i 's/^MaxStartups .*/MaxStartups {PLACES}/' /etc/ssh/sshd_config")
+    server.stop()
+    server.start()
+    held: list[socket.socket] = []
+
+    def hold() -> bool:
+        stranger = desk.borrowed.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        if stranger.recv(100).startswith(b"SSH-"):
+            held.append(stranger)
+        return len(held) == PLACES
+
+    until("nobody's place", hold)
+    return _on(desk, name, server, "Password", password), lambda: [stranger.close() for stranger in held]
+
+
 def _another_key(desk: Desk, name: str) -> Begun:
     server, value = _host(desk), key_pair()
     server.user(USER, None, public(value))
@@ -113,6 +134,13 @@ CASES = (
     _case("host-user", Reason.ACCOUNT_MISSING, (FIELD, "user 'deploy' is not on the host", "create it"), _missing),
     _case("host-locked", Reason.ACCOUNT_DISABLED, (FIELD, "user 'deploy'", "locked"), _locked),
     _case("host-modes", Reason.KEY_FILE_UNUSABLE, (FIELD, "StrictModes", "chmod go-w"), _open_to_others),
+    _case(
+        "host-full",
+        Reason.UNREACHABLE,
+        ("spec.ecs.endpoints of Target host-full", "sshd ended it", "MaxStartups"),
+        _full,
+        POLLED,
+    ),
     _case(
         "host-key",
         Reason.HOST_KEY_CHANGED,
