@@ -67,6 +67,7 @@ class CloudDesk(Desk):
         self.reader.role = "Readonly"
         self.polar, self.polar_mysql = Polardb(servers.postgres, "pc-bp1main"), Polardb(servers.mysql, "pc-bp1mysql")
         self.databases = (self.rds, self.reader, self.mysql, self.postgresql, self.polar, self.polar_mysql)
+        self._instances = Instances(self.rds, self.reader, self.mysql, self.postgresql)
         self.tair = Tair(servers.redis, instance="r-bp1main")
         self.old = Tair(servers.redis, instance="r-bp1old")
         self.old.engine_version = "2.8"
@@ -91,12 +92,16 @@ class CloudDesk(Desk):
         for host in hosts:
             host.parameters = oos.read
         self.cloud.products |= {
-            rds.VERSION: Instances(self.rds, self.reader, self.mysql, self.postgresql),
+            rds.VERSION: self._instances,
             polardb.VERSION: Instances(self.polar, self.polar_mysql),
             tair.VERSION: caches,
             ECS_VERSION: Hosts(*hosts),
             OOS_VERSION: oos,
         }
+
+    def join(self, instance: Rds) -> None:
+        """One more, whose server is its own: nothing is left of it that has to be taken away."""
+        self._instances.by_id[instance.instance] = instance
 
     def _note(self, call: Call) -> None:
         self.asked.setdefault(call.signed_by, Counter())[call.action] += 1

@@ -1,10 +1,9 @@
-"""Databases and caches that are not there or of another kind, endpoints of others, and accounts that cannot be had."""
+"""Databases and caches that are not there or of another kind, and accounts that cannot be had."""
 
 from __future__ import annotations
 
 from tests.cloud.databases import Account
 from tests.cloud.ram import Key
-from tests.cluster.process import free_port
 from tests.inputs.bait import bait
 from tests.inputs.cloud_cases import (
     DATABASE,
@@ -65,19 +64,6 @@ def _one_word(desk: CloudDesk, name: str) -> Begun:
     where = {"port": server.port, "instanceId": "r-bp1word"}
     right = redis_target(desk, name, system | {"authentication": "Combined"}, **where)
     return redis(desk, name, system=system, **where), lambda: desk.apply(right)
-
-
-# --- endpoints ---
-
-
-def _shut(desk: CloudDesk, name: str) -> Begun:
-    return rds(desk, name, endpoint={"port": free_port()}), corrected(desk, name, rds_target(desk, name))
-
-
-def _another_server(desk: CloudDesk, name: str) -> Begun:
-    other = desk.behind.other
-    objects = redis(desk, name, system={"tls": {"ca": other.ca_pem}}, port=other.port)
-    return objects, corrected(desk, name, redis_target(desk, name))
 
 
 # --- accounts ---
@@ -176,29 +162,6 @@ CASES = (
             Reason.LOGIN_REFUSED,
             ("spec.redis.create.name", "r-bp1word", "see whether", "(authentication: ACL)"),
             _one_word,
-        ),
-        *MADE,
-    ),
-    changing(
-        case(
-            "wire-shut",
-            Reason.UNREACHABLE,
-            (OF.format("spec.rds.endpoints", "wire-shut"), "nobody", "correct"),
-            _shut,
-        ),
-        *MADE,
-    ),
-    changing(
-        case(
-            "wire-other",
-            Reason.LOGIN_REFUSED,
-            (
-                "spec.redis.create.name",
-                "the value was set",
-                "account 'wire_other' on r-bp1main",
-                "see whether this endpoint",
-            ),
-            _another_server,
         ),
         *MADE,
     ),

@@ -11,7 +11,7 @@ import pymysql
 import pytest
 from tests.cloud.standin import Fault
 from tests.cluster.mysql_family import FamilyServer
-from tests.inputs import cloud_certificates, cloud_clusters, cloud_hosts, cloud_systems, cloud_ways
+from tests.inputs import cloud_certificates, cloud_clusters, cloud_endpoints, cloud_hosts, cloud_systems, cloud_ways
 from tests.inputs.bait import repeated_in
 from tests.inputs.cloud_cases import CloudCase, ecs, rds, rds_target, redis, value_of
 from tests.inputs.cloud_desk import DATABASE, CloudDesk, Databases, cloud_desk
@@ -26,6 +26,7 @@ CASES = (
     *cloud_clusters.CASES,
     *cloud_certificates.CASES,
     *cloud_hosts.CASES,
+    *cloud_endpoints.CASES,
 )
 LOOKS = 20  # calls of the cloud in the twelve seconds for which a mistake stands: three looks of some calls each
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
