@@ -147,6 +147,51 @@ async def test_a_right_that_the_admin_cannot_give_is_named_before_anything_is_se
     assert not stage.exists(scene.first)
 
 
+TABLE, ROUTINE = f"`{DATABASE}`.kept", f"PROCEDURE `{DATABASE}`.given"
+
+
+@pytest.mark.parametrize(
+    ("given", "admins", "may"),
+    [
+        (f"SELECT ON {TABLE}", (f"SELECT ON {TABLE}",), False),
+        (f"SELECT ON {TABLE}", (f"SELECT ON {TABLE} WITH GRANT OPTION",), True),
+        (f"SELECT ON {TABLE}", ("SELECT ON `con\\_formance`.* WITH GRANT OPTION",), True),
+        (f"SELECT ON {TABLE}", ("SELECT ON *.* WITH GRANT OPTION",), True),
+        (f"SELECT ON {TABLE}", (f"SELECT ON `{OTHER}`.* WITH GRANT OPTION",), False),
+        (f"SELECT ON {TABLE}", (f"SELECT (n) ON {TABLE} WITH GRANT OPTION",), False),
+        (f"SELECT (n) ON {TABLE}", (f"SELECT (n) ON {TABLE} WITH GRANT OPTION",), True),
+        (f"SELECT (n) ON {TABLE}", (f"SELECT ON {TABLE} WITH GRANT OPTION",), True),
+        (f"SELECT (n) ON {TABLE}", (f"UPDATE (n) ON {TABLE} WITH GRANT OPTION",), False),
+        (f"SELECT (n) ON {TABLE}", (f"SELECT (n) ON {TABLE}", "USAGE ON `con\\_formance`.* WITH GRANT OPTION"), True),
+        (f"ALL ON {TABLE}", ("ALL ON `con\\_formance`.* WITH GRANT OPTION",), True),
+        (f"ALL ON {TABLE}", (f"SELECT ON {TABLE} WITH GRANT OPTION",), False),
+        (f"EXECUTE ON {ROUTINE}", ("EXECUTE ON `con\\_formance`.*", f"USAGE ON {ROUTINE} WITH GRANT OPTION"), True),
+        (f"EXECUTE ON {ROUTINE}", ("EXECUTE ON `con\\_formance`.*",), False),
+    ],
+)
+async def test_a_right_within_a_database_that_the_admin_cannot_give_is_named_before_anything_is_sent(
+    stage, server, given: str, admins: tuple[str, ...], may: bool
+):
+    server.sql(f"CREATE PROCEDURE IF NOT EXISTS `{DATABASE}`.given() SELECT 1")
+    scene = scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+    admin = f"admin{number()}"
+    server.sql(f"CREATE USER {admin} IDENTIFIED BY 'rotators-password'")
+    for told in ("CREATE USER ON *.*", "SELECT ON mysql.*", *admins):
+        right, option, _ = told.partition(" WITH GRANT OPTION")
+        server.sql(f"GRANT {right} TO {admin}{option}")
+    server.sql(f"GRANT {given} TO {scene.first}")
+    scene = replace(scene, admin=Login(admin, Sensitive("rotators-password")))
+    before = _grants(server, scene.second)
+    if may:
+        await _apply_like(scene, scene.second, "two", like=scene.first)
+        assert _grants(server, scene.second) == _grants(server, scene.first) > before
+        return
+    with pytest.raises(Blocked, match="cannot give") as caught:
+        await _apply_like(scene, scene.second, "two", like=scene.first)
+    assert caught.value.reason is Reason.ADMIN_PRIVILEGE_MISSING
+    assert _grants(server, scene.second) == before
+
+
 async def test_a_database_that_is_missing_is_named(stage):
     scene = _level(scenes.created(stage), Level.READ_ONLY, "no'where`")
     with pytest.raises(Blocked) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_an_admin_may_give_what_it_holds_on_a_pattern_that_covers_the_database(h
     assert own.grantable(obj, "SELECT") is may
     assert not own.grantable(obj, "INSERT")
     assert not own.grantable(text.database("other", NEW_8), "SELECT")
+
+
+@pytest.mark.parametrize("name", ["my_db", "100%", "back\\slash", "back`tick", "a.b", "it's", "two\nlines"])
+@pytest.mark.parametrize("kind", ["", "FUNCTION "])
+@pytest.mark.parametrize("literal", [False, True], ids=["patterns", "no patterns"])
+def test_what_is_in_a_database_may_be_given_by_whoever_holds_the_database(name: str, kind: str, literal: bool):
+    server = replace(NEW_8, literal_databases=literal)
+    own = grants.parse([f"GRANT SELECT, EXECUTE ON {text.database(name, server)} TO `r`@`%` WITH GRANT OPTION"], server)
+    obj = f"{kind}{text.identifier(name)}.{text.identifier(name)}"
+    right = "EXECUTE" if kind else "SELECT"
+    assert own.grantable(obj, right)
+    assert not own.grantable(obj.replace("`.`", "x`.`"), right)
+    assert not own.grantable(obj, "INSERT")
 
 
 def test_a_database_is_no_pattern():

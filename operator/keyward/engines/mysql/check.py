@@ -151,15 +151,11 @@ def _sees(database: str, own: Grants) -> None:
 
 
 def can_give(server: Server, name: str, held: Grants, target: Grants, own: Grants) -> None:
-    """Raise Blocked naming each right on a database, and each role, that the admin would have to give or take and cannot.
-
-    Of tables, columns and routines the server tells when it is tried.
-    """
+    """Raise Blocked naming each right, and each role, that the admin would have to give or take and cannot."""
     for verb, less, more in (("give", held, target), ("take", target, held)):
         lacks: dict[str, list[str]] = {}
         for obj, right in sorted(more.rights - less.rights):
-            may = own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))
-            if obj.endswith(".*") and not may:
+            if not (own.grantable(obj, right) or (right == grants.OPTION and own.holds(obj, right))):
                 lacks.setdefault(obj, []).append(right)
         told = [f"{', '.join(each)} on {obj}" for obj, each in lacks.items()]
         _cannot(verb, told, name, "them WITH GRANT OPTION")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from keyward.engines.base import Level, Privilege
-from keyward.engines.mysql import text
+from keyward.engines.mysql import objects, text
 from keyward.engines.mysql.flavour import Server
 from keyward.errors import Blocked, Reason
 
@@ -32,6 +32,7 @@ LEVELS: Final[dict[Level, frozenset[str]]] = {
     Level.DDL_ONLY: frozenset((*_SHAPE, *_BOTH, "SHOW VIEW")),
     Level.DML_ONLY: frozenset((*_READ, *_WRITE, *_BOTH)),
 }
+_OF_TABLES: Final = LEVELS[Level.READ_WRITE] - {"ALTER ROUTINE", "CREATE ROUTINE", "EVENT", "EXECUTE", *_BOTH}
 _MARIADB_MORE: Final = frozenset({"DELETE HISTORY"})
 
 # With any of these over the whole server, an account can become, make or unmake others.
@@ -46,10 +47,6 @@ _MIGHTY: Final = frozenset(
     .split("|")
 )
 _WRITES: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE", "ALTER", "DROP", "CREATE"})
-
-
-_PATTERN: Final = re.compile(r"\\(.)|(.)", re.DOTALL)
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +83,20 @@ class Grants:
 
     def grantable(self, obj: str, right: str) -> bool:
         """Whether who holds these may give the right on: held on the object, or on a pattern that covers the database."""
+        if not objects.is_whole(obj):
+            return self._grantable_within(obj, right)
         held = {obj, *self._covering(obj)}
         return right != OPTION and any(self.holds(one, right) and self.holds(one, OPTION) for one in held)
+
+    def _grantable_within(self, obj: str, right: str) -> bool:
+        """Of a table, a column or a routine: right and option may each be held there, on the database or on the server."""
+        database = objects.database_of(obj, literal=self.literal)
+        if database is None:
+            return True  # no object of a database: the server tells
+        scopes = {obj, database, *self._covering(database)}
+        each = _OF_TABLES if right == ALL else {right.partition(" (")[0]}
+        held = (obj, right) in self.rights or all(any(self.holds(scope, one) for scope in scopes) for one in each)
+        return held and any(self.holds(scope, OPTION) for scope in scopes)
 
     def sees(self, database: str) -> bool:
         """Whether there is any right on this database, so that the server tells of it."""
@@ -95,21 +104,7 @@ class Grants:
 
     def _covering(self, obj: str) -> set[str]:
         """What was granted that means this database: itself, or a pattern that covers it."""
-        return {one for one, _ in self.rights if one == obj or (not self.literal and _covers(one, obj))}
-
-
-def _covers(pattern: str, obj: str) -> bool:
-    """Whether a grant on one database means the other as well: `_` and `%` are wildcards unless a backslash stands before."""
-    if not (pattern.endswith("`.*") and obj.endswith("`.*")):
-        return False
-    return re.fullmatch(_PATTERN.sub(_as_regex, pattern[1:-3]), _ESCAPED.sub(r"\1", obj[1:-3]), re.DOTALL) is not None
-
-
-def _as_regex(found: re.Match[str]) -> str:
-    escaped, plain = found.groups()
-    if escaped:
-        return re.escape(escaped)
-    return {"_": ".", "%": ".*"}.get(plain, re.escape(plain))
+        return {one for one, _ in self.rights if one == obj or (not self.literal and objects.covers(one, obj))}
 
 
 def wanted(privileges: Sequence[Privilege], server: Server, role: str | None = None) -> Grants:
