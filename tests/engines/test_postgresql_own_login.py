@@ -61,7 +61,7 @@ async def test_it_sets_its_own_password_and_the_mark_where_the_server_lets_it(se
         await scene.apply(scene.first, password)
         await scene.verify(scene.first, password)
         assert not scene.stage.logs_in(scene.first, was)
-        assert comment(server, scene.first) == (scene.mark if marks else None)
+        assert comment(server, scene.first) == (scene.mark_of(password) if marks else None)
 
 
 async def test_a_mark_from_before_is_seen_and_stays(newest_postgres: PostgresServer):
@@ -79,7 +79,7 @@ async def test_accounts_of_others_are_marked_by_the_same_admin(newest_postgres: 
     made = replace(scene, accounts=AccountSet((name,), True, f"{name}_rights"))
     assert (await made.inspect()).keeps_marks
     await made.apply(name, "one")
-    assert comment(newest_postgres, name) == made.mark
+    assert comment(newest_postgres, name) == made.mark_of("one")
 
 
 async def test_one_that_ends_on_a_day_is_refused_before_anything_is_changed(newest_postgres: PostgresServer):

@@ -77,7 +77,7 @@ class Keeper:
                 self.both_rotated((admin, beside), f"t{number}")
         assert not refused
         assert self.seen[beside] > rotations
-        assert not self.troubles(since)
+        assert not self.troubles(since, admin, beside)
         assert not self.refused(self.shop.secret(admin))
 
     def ask_in_vain(self, name: str, token: str) -> None:
@@ -114,10 +114,11 @@ class Keeper:
             for thread in threads:
                 thread.join()
 
-    def troubles(self, since: int) -> list[str]:
-        """What the operator said that failed since then."""
-        text = self.shop.log.read_text()[since:]
-        return [line for line in text.splitlines() if " failed: " in line and f'"{self.shop.namespace}' in line]
+    def troubles(self, since: int, *names: str) -> list[str]:
+        """What the operator said that failed since then, of these Credentials."""
+        lines = self.shop.log.read_text()[since:].splitlines()
+        keys = [f'"{self.shop.namespace}/{name}"' for name in names]
+        return [line for line in lines if " failed: " in line and any(key in line for key in keys)]
 
     def now(self) -> int:
         return len(self.shop.log.read_text())

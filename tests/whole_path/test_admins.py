@@ -30,7 +30,7 @@ def test_a_pair_of_admins_changes_each_other_while_another_credential_rotates_th
     assert names == ["pair_green", "pair_blue", "pair_green", "pair_blue", "pair_green"]
     assert not refused
     assert min(keeper.seen[admin], keeper.seen[beside]) > ROTATIONS
-    assert not keeper.troubles(since)
+    assert not keeper.troubles(since, admin, beside)
     approvals = keeper.shop.get("secret", admin)["metadata"]["annotations"]["keyward.dev/approved-digests"]
     assert "Target/pair" in approvals, "the approval stays on the Secret through its rotations"
 
@@ -94,7 +94,7 @@ def test_when_nobody_gets_in_any_more_the_words_of_the_page_let_somebody_in(keep
     for account in ("glass_blue", "glass_green"):
         keeper.break_in(account, "changed-by-hand")
     keeper.ask_in_vain(beside, "one")
-    assert keeper.troubles(since), "what is not in this log would prove nothing in the other tests"
+    assert keeper.troubles(since, beside), "what is not in this log would prove nothing in the other tests"
     assert not keeper.refused(kept)
 
     look, other_look, rotate, *another = words_of_the_page(shop.namespace, "glass")

@@ -135,6 +135,9 @@ class Upgraded:
 def upgraded(keeper, postgres) -> Iterator[Upgraded]:
     with FaultProxy(("127.0.0.1", postgres.port)) as proxy:
         yield Upgraded(keeper, postgres, proxy)
+        # Nobody leads to a server from there any more.
+        for name in ("up-pair-admin", "up-one-admin"):
+            keeper.shop.api.delete("credential", name, keeper.shop.namespace)
 
 
 def test_after_an_upgrade_one_goes_on_by_itself_and_a_pair_as_one_of_both_as_the_page_says(keeper, upgraded):
