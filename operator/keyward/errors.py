@@ -65,6 +65,7 @@ class Reason(StrEnum):
     LOGIN_REFUSED = "LoginRefused"
     WRONG_IDENTITY = "WrongIdentity"
     PRIVILEGE_MISSING = "PrivilegeMissing"
+    RIGHTS_DIFFER = "RightsDiffer"
     ACCOUNT_EXISTS = "AccountExists"
     ACCOUNT_MISSING = "AccountMissing"
     ACCOUNT_DISABLED = "AccountDisabled"

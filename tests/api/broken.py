@@ -40,6 +40,40 @@ BROKEN = [
         o.POLARDB["spec"]["polardb"],
         "spec: set exactly one of generic, rds, polardb, redis, ecs and ram",
     ),
+    *(
+        (
+            item,
+            "spec.rotation.onRightsDrift",
+            "Refuse",
+            "spec.rotation.onRightsDrift: Refuse is for rds, polardb and redis",
+        )
+        for item in (o.GENERATED, o.ECS, o.RAM)
+    ),
+    (
+        o.MYSQL_IMPORTED,
+        "spec",
+        {
+            "rds": o.MYSQL_IMPORTED["spec"]["rds"]
+            | {
+                "accountManagement": "Overlap",
+                "import": {"accounts": o.MYSQL_IMPORTED["spec"]["rds"]["import"]["accounts"][:1]},
+            },
+            "rotation": {"interval": "24h", "onRightsDrift": "Refuse"},
+        },
+        "spec.rotation.onRightsDrift: the rights of an imported account that stands alone",
+    ),
+    (
+        o.REDIS_ADMIN,
+        "spec.rotation.onRightsDrift",
+        "Refuse",
+        "spec.rotation.onRightsDrift: the rights of an imported account that stands alone",
+    ),
+    (
+        o.CLOUD_POLARDB_PG,
+        "spec.rotation.onRightsDrift",
+        "Refuse",
+        "spec.rotation.onRightsDrift: the cloud's API gives no rights on PostgreSQL",
+    ),
     (o.POLARDB, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.POLARDB, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),
     (o.POLARDB, "spec.polardb.create.name", "a", "spec.polardb.create.name: must begin with a-z"),

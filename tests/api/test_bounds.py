@@ -256,6 +256,7 @@ def test_defaults_are_filled_in_by_the_server(server):
         "suspend": False,
         "onDrift": "Rotate",
         "driftInterval": "10m",
+        "onRightsDrift": "Align",
         "timeZone": "UTC",
     }
     assert spec["deletion"] == {"secrets": "Delete", "recoveryWindow": "30d"}

@@ -260,7 +260,17 @@ class RedisServer(Housed):
 
 
 ADMIN_RULES = (
-    *("-@all", "+acl|getuser", "+acl|setuser", "+acl|deluser", "+acl|list", "+acl|save", "+acl|whoami", "+acl|dryrun"),
+    *(
+        "-@all",
+        "+acl|getuser",
+        "+acl|setuser",
+        "+acl|deluser",
+        "+acl|list",
+        "+acl|save",
+        "+acl|whoami",
+        "+acl|dryrun",
+        "+acl|cat",
+    ),
     *("+config|get", "+config|rewrite", "+client|id", "+client|list", "+client|kill", "+client|setname"),
     *("+info", "+cluster|nodes"),
 )

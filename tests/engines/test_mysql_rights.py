@@ -12,7 +12,7 @@ from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.mysql_family import DATABASE, OTHER
 from tests.engines.conformance.scene import Scene, number
 
-from keyward.engines.base import Level, Login, Privilege
+from keyward.engines.base import Flip, Level, Login, Privilege
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -204,3 +204,61 @@ async def test_a_level_of_another_kind_of_server_is_refused(stage):
     with pytest.raises(Blocked, match="DBOwner") as caught:
         await scene.apply(scene.first, "one")
     assert caught.value.reason is Reason.INVALID_SPEC
+
+
+# --- a flip that refuses to change them ---
+
+
+async def _refusal(scene: Scene, flip: Flip) -> str:
+    with pytest.raises(Blocked) as caught:
+        await scene.judge(flip)
+    assert caught.value.reason is Reason.RIGHTS_DIFFER
+    return caught.value.message
+
+
+async def test_what_differs_from_the_spec_is_named_and_nothing_is_granted_or_revoked(stage, server):
+    scene = scenes.created(stage)
+    await scene.apply(scene.first, "one")
+    server.sql(f"GRANT SELECT ON `{OTHER}`.* TO {scene.second}")
+    server.sql(f"REVOKE INSERT, UPDATE ON `con\\_formance`.* FROM {scene.second}")
+    before = _grants(server, scene.second)
+    said = await _refusal(scene, Flip(scene.second, refuse=True))
+    assert "compared with the spec" in said
+    assert f"'{scene.second}' lacks INSERT/UPDATE on `con" in said
+    assert f", and has SELECT on `{OTHER}`.*" in said
+    assert _grants(server, scene.second) == before
+    boss = Login("boss", Sensitive("super-secret-of-the-test"))  # who could take back what is too much
+    await replace(scene, admin=boss).judge(Flip(scene.first, refuse=True))
+
+
+async def test_what_differs_from_the_account_in_use_is_named(stage, server):
+    scene = scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+    flip = Flip(scene.second, like=scene.first, refuse=True)
+    await scene.judge(flip)
+    n = number()
+    server.sql(f"CREATE ROLE reader{n}")
+    for account in scene.accounts.names:
+        server.sql(f"GRANT reader{n} TO {account}")
+    if server.name == "MySQL":
+        server.sql(f"ALTER USER {scene.first} DEFAULT ROLE reader{n}")
+    else:
+        server.sql(f"SET DEFAULT ROLE reader{n} FOR {scene.first}")
+    server.sql(f"GRANT UPDATE (n) ON `{DATABASE}`.kept TO {scene.first}")
+    server.sql(f"GRANT INSERT ON `con\\_formance`.* TO {scene.second}")
+    said = await _refusal(scene, flip)
+    assert f"compared with account '{scene.first}', which is in use" in said
+    assert "UPDATE (`n`) on `con_formance`.`kept`" in said
+    assert f"role `reader{n}`" in said
+    assert "by default" in said
+    assert ", and has INSERT on `con" in said
+
+
+async def test_of_many_differences_some_are_named_and_how_many_more_there_are(stage, server):
+    scene = scenes.created(stage, dual=False)
+    await scene.apply(scene.first, "one")
+    for n in range(9):
+        server.sql(f"CREATE TABLE IF NOT EXISTS `{OTHER}`.`{'t' * 60}{n}` (n int)")
+        server.sql(f"GRANT SELECT ON `{OTHER}`.`{'t' * 60}{n}` TO {scene.first}")
+    said = await _refusal(scene, Flip(scene.first, refuse=True))
+    assert "… and 4 more" in said
+    assert len(said) < 600

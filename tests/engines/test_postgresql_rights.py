@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from psycopg.sql import SQL, Identifier
+from tests.cluster.newest_postgres import NewestPostgresServer
 from tests.cluster.postgres import PostgresServer
 from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import number
-from tests.engines.postgresql_pair import may, pair_on, with_level, with_privileges
+from tests.engines.postgresql_pair import give, may, pair_on, with_level, with_privileges
 
-from keyward.engines.base import Action, Level, Privilege
+from keyward.engines.base import AccountSet, Action, Flip, Level, Privilege
 from keyward.errors import Blocked, Reason, Rejected
 
 READ, WRITE = "SELECT * FROM public.kept", "INSERT INTO public.kept VALUES (1)"
@@ -268,3 +271,61 @@ async def test_a_table_of_somebody_who_is_not_named_takes_the_proof_from_nobody(
     await scene.apply(scene.first, "one")
     server.sql("CREATE TABLE public.theirs (n int)", scene.place.database)
     await scene.verify(scene.first, "one")
+
+
+# --- a flip that refuses to change them --------------------------------------------------------------------------------
+
+
+async def _refusal(scene: Scene, flip: Flip) -> str:
+    with pytest.raises(Blocked) as caught:
+        await scene.judge(flip)
+    assert caught.value.reason is Reason.RIGHTS_DIFFER
+    return caught.value.message
+
+
+async def test_what_differs_from_the_spec_is_named_and_nothing_is_granted_or_revoked(
+    server: PostgresServer, scene: Scene
+):
+    await _both(scene)
+    flip = Flip(scene.first, refuse=True)
+    await scene.judge(flip)
+    role, other = scene.accounts.rights_role, _another_database(server, scene)
+    _by(server, scene, f"REVOKE INSERT ON public.kept FROM {role}")
+    _by(server, scene, f"GRANT TRUNCATE ON public.kept TO {role}")
+    server.sql(f"GRANT CREATE ON DATABASE {other} TO {role}")
+    said = await _refusal(scene, flip)
+    assert f"compared with the spec, account '{scene.first}' lacks INSERT on table 'public.kept' in" in said
+    assert f"and has CREATE on database '{other}', TRUNCATE on table 'public.kept' in database" in said
+    assert (_can(server, scene, READ), _can(server, scene, WRITE)) == ({True}, {False})
+    await scene.judge(Flip(scene.first))
+
+
+async def test_a_level_that_was_edited_differs_too(server: PostgresServer, scene: Scene):
+    await _both(with_level(scene, Level.READ_ONLY))
+    assert "lacks DELETE on table 'public.kept'" in await _refusal(scene, Flip(scene.first, refuse=True))
+
+
+async def test_a_membership_that_was_taken_is_named(server: PostgresServer, scene: Scene):
+    await _both(scene)
+    _by(server, scene, f"REVOKE {scene.accounts.rights_role} FROM {scene.second}")
+    said = await _refusal(scene, Flip(scene.second, refuse=True))
+    assert f"'{scene.second}' lacks membership of role '{scene.accounts.rights_role}'" in said
+    await scene.judge(Flip(scene.first, refuse=True))
+
+
+async def test_the_second_of_an_imported_pair_lacks_the_membership_that_the_first_flip_would_give(
+    server: PostgresServer,
+):
+    pair = pair_on(server)
+    names = (f"mine{number()}", f"mine{number()}_b")
+    for name in names:
+        pair.stage.make(name, "was")
+    scene = replace(pair, accounts=AccountSet(names, created=False))
+    if isinstance(server, NewestPostgresServer):
+        give(server, names[0], scene.admin.account)
+        give(server, names[1], scene.admin.account)
+    flip = Flip(names[1], like=names[0], refuse=True)
+    assert f"'{names[1]}' lacks membership of role '{names[0]}'" in await _refusal(scene, flip)
+    await scene.judge(Flip(names[0], like=names[1], refuse=True))
+    server.sql(f"GRANT {names[0]} TO {names[1]}")
+    await scene.judge(flip)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.world.faults import Side
 from tests.world.server import Server
 
+from keyward.engines import differences
 from keyward.engines.base import (
     AccountSet,
     Action,
@@ -44,6 +45,9 @@ class Session:
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         self._alive()
+        flip = accounts.flip
+        if flip is not None and flip.refuse and flip.account in self._server.drifted:
+            differences.refuse(flip, ["UPDATE on orders"], [])
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         self._alive()

@@ -51,6 +51,7 @@ class Server:
     learnt: list[tuple[str, bytes]] = field(default_factory=list)  # every password that was set by an engine
     refused_logins: int = 0
     keeps_marks: bool = True  # in the same transaction as the change; else: neither
+    drifted: set[str] = field(default_factory=set)  # accounts whose rights a person changed
     lock_holder: object | None = None  # without transactions: the session that looked last and is not over
 
     def session(self, process: Process) -> Session:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, WrapValidator
 
+from keyward.api import rights_rules
 from keyward.api.base import Model, Rule
 from keyward.api.ecs import Ecs
 from keyward.api.generic import Generic
@@ -157,6 +158,7 @@ class CredentialSpec(Model):
             "spec.projections: every secretName may be there once",
             lambda s: len({p.secret_name for p in s.projections}) == len(s.projections),
         ),
+        *rights_rules.RULES,
     )
 
 

@@ -73,6 +73,10 @@ class Rotation(Model):
     """What to do if the current value no longer logs in: Rotate sets a new one, Report only says so."""
     drift_interval: Duration = timedelta(minutes=10)
     """How often the current value is tried by a login; between 1m and 30d."""
+    on_rights_drift: Literal["Align", "Refuse"] = "Align"
+    """What to do if the account that is set next has not the rights of the spec, or, of an imported pair, those of the account
+    in use. Align: it is given and taken what it differs by. Refuse: the rotation waits and says what differs, until somebody
+    has mended it; one that is forced for a leak goes on and aligns."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -16,7 +16,7 @@ from keyward.controller.proof import Proof, see_refused
 from keyward.domain import commands, located, making, marks
 from keyward.domain.model import MarkView, Mended
 from keyward.domain.version import Mode, Origin, Version
-from keyward.engines.base import AccountSet, Action, Change, Expectation, Inspection, Login, Removal, Role
+from keyward.engines.base import AccountSet, Action, Change, Expectation, Flip, Inspection, Login, Removal, Role
 from keyward.engines.overlap import Ending, OverlapSession
 from keyward.engines.pernode import Mending, PerNodeSession, Stored
 from keyward.errors import Blocked, Conflict, KeywardError, Reason, Rejected, Retry, Unsettled
@@ -45,18 +45,19 @@ class Effects:
         self._vault = vault
         self._hook = hook
 
-    async def check(self, run: Pass, top: Version | None = None) -> Inspection:
+    async def check(self, run: Pass, top: Version | None = None, flip: Flip | None = None) -> Inspection:
         """CHECK: the admin logs in to a writable primary and has every right that this Credential needs.
 
         With the newest version that is stored, a mark that is ahead of it is noticed before its number is taken again:
-        a backup that is still being restored would find the name of a lost version occupied.
+        a backup that is still being restored would find the name of a lost version occupied. With a flip, what it would do to
+        rights is judged as well.
         """
         _, accounts = _reach(run)
         session = await run.admin()
         inspection = await session.inspect(accounts)
         if top is not None:
             self._look_for_newer(run, top, inspection)
-        await session.check(accounts, inspection)
+        await session.check(replace(accounts, flip=flip), inspection)
         return inspection
 
     def _look_for_newer(self, run: Pass, top: Version, inspection: Inspection) -> None:

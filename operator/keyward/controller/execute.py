@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
-from keyward.controller import gap, logs
+from keyward.controller import flips, gap, logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.issuing import Issuing
 from keyward.controller.passes import Hook, Pass
@@ -203,7 +203,7 @@ class Executor:
         absent: tuple[str, ...] = ()
         top = of_lineage(seen, step.lineage).highest
         if wish.logs_in:
-            found = (await self._m.effects.check(run, top)).accounts
+            found = (await self._m.effects.check(run, top, flips.of(seen, step))).accounts
             absent = () if wish.imported else tuple(sorted(name for name, state in found.items() if not state.exists))
         await self._prove_chain(run, above)
         value, note = await self._value(run, seen, step)

@@ -124,4 +124,5 @@ _FIELDS: Final[Mapping[Reason, Field]] = {
     Reason.LOGIN_REFUSED: account,
     Reason.WRONG_IDENTITY: account,
     Reason.PRIVILEGE_MISSING: account,
+    Reason.RIGHTS_DIFFER: lambda _wish: "spec.rotation.onRightsDrift",
 }

@@ -61,6 +61,11 @@ class DriftPolicy(StrEnum):
     REPORT = "Report"
 
 
+class RightsPolicy(StrEnum):
+    ALIGN = "Align"
+    REFUSE = "Refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class DeletionWish:
     accounts: AccountsPolicy = AccountsPolicy.RETAIN
@@ -109,6 +114,7 @@ class Wish:
     suspended: bool = False
     on_drift: DriftPolicy = DriftPolicy.ROTATE
     drift_interval: timedelta = timedelta(minutes=10)
+    on_rights_drift: RightsPolicy = RightsPolicy.ALIGN
     deletion: DeletionWish = DeletionWish()
     commands: Commands = Commands()
     initial_version_id: str = "v1"

@@ -16,6 +16,7 @@ from keyward.domain.model import (
     DeletionWish,
     DriftPolicy,
     ProjectionWish,
+    RightsPolicy,
     ScheduleWish,
     SecretsPolicy,
     Window,
@@ -56,6 +57,7 @@ def wish(credential: Credential, target: TargetIdentity | None, server: Server |
         suspended=spec.rotation.suspend,
         on_drift=DriftPolicy(spec.rotation.on_drift),
         drift_interval=spec.rotation.drift_interval,
+        on_rights_drift=RightsPolicy(spec.rotation.on_rights_drift),
         deletion=_deletion(spec, created=wanted is not None and wanted.created),
         commands=Commands(
             given.get(names.ANNOTATION_ROTATE),

@@ -106,6 +106,15 @@ class Privilege:
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """The change that a rotation is about to make, for its rights to be judged before anything is reserved."""
+
+    account: str  # that is set next
+    like: str | None = None  # imported pairs: the account in use, whose rights it would get
+    refuse: bool = False  # whatever the change would give to it or take from it stops the rotation
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSet:
     """The accounts of one credential on one system and the rights that they shall have.
 
@@ -124,6 +133,7 @@ class AccountSet:
     )  # where an account is user@host: the hosts of each; one that is not here is a conflict
     key_pair: bool = False  # its values are private keys, not passwords
     admins: bool = False  # the logins that the Target is worked on by: rights over the server are what they are for
+    flip: Flip | None = None  # for `check` alone
 
     @property
     def all_roles(self) -> tuple[str, ...]:
@@ -207,7 +217,11 @@ class AdminSession(Protocol):
         """Read the state of all accounts of the set; what another session of ours is still changing is waited for."""
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        """Raise `Blocked` naming each right that the admin lacks for a change of these accounts."""
+        """Raise `Blocked` naming each right that the admin lacks for a change of these accounts.
+
+        With `accounts.flip` also, by `differences.refuse`, what that change would do to the rights of its account, if it is
+        there and the flip says `refuse`.
+        """
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         """Do the change in one transaction where the system has them; elsewhere the password comes last.

@@ -135,6 +135,7 @@ class PolardbPostgresStage(PolardbStage):
     unfit: ClassVar[Mapping[str, str]] = {
         **PolardbStage.unfit,
         "test_a_right_that_was_taken_is_given_again_by_the_next_change": _NONE_GIVEN,
+        "test_rights": _NONE_GIVEN,
     }
 
     def made(self, admin: Login, *names: str) -> AccountSet:

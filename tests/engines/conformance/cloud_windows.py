@@ -60,6 +60,7 @@ class WindowsStage(CloudStage):
         "test_an_account_with_rights_over_the_server_is_never_touched": _MIGHTY,
         "test_a_right_that_was_taken_is_missed": _ONE_RIGHT,
         "test_a_right_that_was_taken_is_given_again_by_the_next_change": _ONE_RIGHT,
+        "test_rights": _ONE_RIGHT,
         "test_a_login_that_ends_as_somebody_else_is_a_wrong_identity": _HIMSELF,
         "test_any_password_that_text_can_hold_is_set_whole": POLICY,
     }

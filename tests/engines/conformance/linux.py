@@ -63,6 +63,7 @@ class LinuxStage(Stage):
         "test_an_account_with_rights_over_the_server_is_never_touched": _ROOT,
         "test_a_right_that_was_taken_is_missed": _ONE_RIGHT,
         "test_a_right_that_was_taken_is_given_again_by_the_next_change": _ONE_RIGHT,
+        "test_rights": _ONE_RIGHT,
         "test_a_login_that_ends_as_somebody_else_is_a_wrong_identity": _HIMSELF,
         "test_a_certificate_for_another_name_is_refused": _PINNED,
         "test_the_certificates_name_may_differ_from_the_address": _PINNED,

@@ -15,6 +15,7 @@ from keyward.engines.base import (
     Change,
     Endpoint,
     Expectation,
+    Flip,
     Inspection,
     Login,
     Place,
@@ -92,6 +93,12 @@ class Scene:
             failure = Unsettled(error.reason, error.message)
         if failure is not None:
             raise failure
+
+    async def judge(self, flip: Flip) -> None:
+        """What is asked before anything is reserved."""
+        accounts = replace(self.accounts, flip=flip)
+        async with self.stage.engine.open(self.place, self.admin, self.timeout) as session:
+            await session.check(accounts, await session.inspect(accounts))
 
     def change(self, account: str, password: str, seen: Inspection) -> Change:
         absent = {name for name in self.accounts.all_roles if not seen.accounts[name].exists}

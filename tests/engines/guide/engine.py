@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from keyward.engines import differences
 from keyward.engines.base import (
     ABSENT,
     AccountSet,
@@ -77,7 +78,14 @@ class _Session:
         return Inspection({name: _state(found.get(name)) for name in accounts.all_roles})
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        """Whoever may look may change: there is no further right."""
+        """Whoever may look may change: there is no further right. What a flip would give and take is named, if it shall be."""
+        flip = accounts.flip
+        if flip is None or not flip.refuse or not inspection.accounts[flip.account].exists:
+            return
+        names = [flip.account] if flip.like is None else [flip.account, flip.like]
+        found = await self.wire.ask(do="rights", names=names, wait=self.wire.seconds * _LOCK)
+        wanted, held = found[flip.like] if flip.like else _rights(accounts), found[flip.account]
+        differences.refuse(flip, *[[one for one in a if one not in b] for a, b in ((wanted, held), (held, wanted))])
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         _may_be_set(change)

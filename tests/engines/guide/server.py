@@ -93,6 +93,9 @@ class Lockbox:
     async def _look(self, names: list[str]) -> Json:
         return {name: self.accounts[name].state() for name in names if name in self.accounts}
 
+    async def _rights(self, names: list[str]) -> Json:
+        return {name: self.accounts[name].rights for name in names}
+
     async def _change(self, names: list[str], expected: Json, to: Json) -> None:
         name = to["account"]
         if name in self._stalled:

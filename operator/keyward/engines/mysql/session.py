@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
-from keyward.engines.mysql import admin, check, errors, overlap, rights, rows, statements, text
+from keyward.engines.mysql import admin, check, compare, errors, overlap, rights, rows, statements, text
 from keyward.engines.mysql.admin import Admin
 from keyward.engines.mysql.connect import Goal
 from keyward.engines.mysql.flavour import Server
@@ -134,6 +134,7 @@ class Session:
         if accounts.preset_role is not None:
             await check.preset(self.wire, self.server, accounts.preset_role)
             await who.demand(partial(check.can_give_preset, self.server, accounts.preset_role))
+        await compare.judge(self.wire, self.server, accounts, found)
         if accounts.created:
             await rights.grantable(who, accounts, found)
 

@@ -47,9 +47,14 @@ async def equal(conn: Connection, names: tuple[str, ...], *, created: bool) -> N
         )
 
 
+async def is_member(conn: Connection, role: str, member: str) -> bool:
+    """Whether membership of the role was given to the member itself."""
+    return bool(await rows(conn, _DIRECT, [role, member]))
+
+
 async def join(conn: Connection, role: str, member: str) -> None:
     """Membership, if it is not there."""
-    if not await rows(conn, _DIRECT, [role, member]):
+    if not await is_member(conn, role, member):
         await translated(conn.execute(statements.grant_role(role, member)))
 
 

@@ -13,12 +13,12 @@ import os
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from keyward.engines import scram
 from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspection, Removal
 from keyward.engines.deadline import within
-from keyward.engines.postgresql import check, clone, inspect, rights, statements, taking
+from keyward.engines.postgresql import check, clone, compare, inspect, rights, statements, taking
 from keyward.engines.postgresql.connect import Connection, Goal, connect
 from keyward.engines.postgresql.errors import translated
 from keyward.engines.postgresql.inspect import rows
@@ -26,7 +26,6 @@ from keyward.engines.postgresql.transaction import Transaction, locked
 from keyward.errors import Blocked, KeywardError, Reason, Retry
 
 T = TypeVar("T")
-_SHUT_OUT: Final = (Reason.ADMIN_PRIVILEGE_MISSING, Reason.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,10 @@ class Session:
         await check.admin_may(self.conn, accounts, inspection)
         for privilege in accounts.privileges:
             await self._database_exists(privilege.database)
+        if accounts.flip is not None:
+            databases = [*await self._elsewhere(accounts), self.goal.database]
+            await compare.judge(self.conn, accounts, inspection, databases, self._database)
+        for privilege in accounts.privileges:
             async with self._database(privilege.database) as conn:
                 lacks = await rights.missing(conn, privilege, _holder(accounts))
             told = rights.told([lack for lack in lacks if not lack.grantable])
@@ -169,7 +172,7 @@ class Session:
                 await translated(conn.execute("COMMIT"))
         except KeywardError as error:
             # Where the admin is not let in nothing can be taken; it must not keep the named ones from being worked on.
-            if error.reason not in _SHUT_OUT or any(p.database == database for p in accounts.privileges):
+            if error.reason not in compare.SHUT_OUT or any(p.database == database for p in accounts.privileges):
                 raise
 
     async def _set(self, change: Change) -> None:

@@ -22,13 +22,19 @@ from keyward.engines.postgresql.rights import LEVELS
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """Rights of one role on one object."""
 
     kind: str  # DATABASE, SCHEMA, TABLE, SEQUENCE, TABLES or SEQUENCES (the last two: default privileges)
     schema: str | None
     name: str  # of the object; for default privileges, of the role that will own it
     rights: str = "ALL"
+
+    def __str__(self) -> str:
+        if self.kind in ("TABLES", "SEQUENCES"):
+            return f"{self.rights} on what role {self.name!r} makes in schema {self.schema!r}"
+        place = f"{self.schema}.{self.name}" if self.schema else self.name
+        return f"{self.rights} on {self.kind.lower()} {place!r}"
 
     def statement(self, role: str) -> Composed:
         """What takes them; `rights` and `kind` are words of PostgreSQL's own, never anybody's input."""
@@ -74,6 +80,12 @@ GROUP BY kind, schema, name ORDER BY kind, schema, name
 
 async def excess(conn: Connection, database: str, privileges: Sequence[Privilege], role: str) -> None:
     """Take what the role holds beyond all these privileges, in the database that is connected; inside of a transaction."""
+    for held in await exceeding(conn, database, privileges, role):
+        await translated(conn.execute(held.statement(role)))
+
+
+async def exceeding(conn: Connection, database: str, privileges: Sequence[Privilege], role: str) -> list[Held]:
+    """What the role holds beyond all these privileges and the admin can take, in the database that is connected."""
     kinds, places, owners, rights = zip(*_allowed(database, privileges), strict=True)
     every = LEVELS[Level.DB_OWNER]
     found = await rows(
@@ -88,8 +100,7 @@ async def excess(conn: Connection, database: str, privileges: Sequence[Privilege
             "known": [*every.database, *every.schema, *every.table, *every.sequence],
         },
     )
-    for row in found:
-        await translated(conn.execute(_Held(*row).statement(role)))
+    return [Held(*row) for row in found]
 
 
 def _allowed(database: str, privileges: Sequence[Privilege]) -> list[tuple[str, str, str, str]]:
@@ -149,4 +160,4 @@ async def everything(conn: Connection, role: str) -> None:
     """Take back what we may have granted here; DROP OWNED is not used: it would drop an object made a moment ago."""
     for query in (_GRANTED, _DEFAULTS):
         for row in await rows(conn, query, [role]):
-            await translated(conn.execute(_Held(*row).statement(role)))
+            await translated(conn.execute(Held(*row).statement(role)))

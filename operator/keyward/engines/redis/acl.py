@@ -44,6 +44,16 @@ async def prove(member: Member, account: str, hashes: Iterable[str]) -> None:
         raise errors.at(member.endpoint, Retry(Reason.WRITTEN_BY_ANOTHER, text))
 
 
+async def categories(member: Member) -> dict[str, frozenset[str]]:
+    """The commands of each category of rules. Raises Retry or Blocked as the server answers."""
+    named = await member.node.ask("ACL", "CAT", doing="run ACL CAT")
+    found = {}
+    for name in named:
+        listed = await member.node.ask("ACL", "CAT", name, doing="run ACL CAT")
+        found[name.decode()] = frozenset(one.decode("utf-8", "surrogateescape") for one in listed)
+    return found
+
+
 async def all_lines(member: Member) -> dict[str, str]:
     """Each account with its whole rule, hashes included, as one text. Raises Retry or Blocked as the server answers."""
     answer = await member.node.ask("ACL", "LIST", doing="run ACL LIST")

@@ -28,9 +28,17 @@ def level_of(accounts: AccountSet) -> Level:
 
 def of_created(accounts: AccountSet, hashes: Iterable[str], version: tuple[int, int]) -> tuple[str, ...]:
     """Everything of an account that we made: on, these passwords and no other, these rights and no other."""
-    channels = ("&*",) if version >= _CHANNELS else ()
-    commands = _COMMANDS[level_of(accounts)]
-    return ("reset", "on", *of_password(hashes), "~*", *channels, *commands)
+    return ("reset", "on", *of_password(hashes), *reach(version), *commands_of(accounts))
+
+
+def reach(version: tuple[int, int]) -> tuple[str, ...]:
+    """The keys and channels of an account that we made: all of them."""
+    return ("~*", "&*") if version >= _CHANNELS else ("~*",)
+
+
+def commands_of(accounts: AccountSet) -> tuple[str, ...]:
+    """What an account that we made may run. Raises as `level_of`."""
+    return _COMMANDS[level_of(accounts)]
 
 
 def of_added(hashes: Iterable[str]) -> tuple[str, ...]:

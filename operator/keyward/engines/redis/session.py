@@ -17,7 +17,7 @@ from keyward.engines.base import AccountSet, Action, BeforeSend, Change, Inspect
 from keyward.engines.deadline import within
 from keyward.engines.overlap import Ending
 from keyward.engines.pernode import Mending
-from keyward.engines.redis import acl, admin, judging, lock, names, overlap, persist, rules, users
+from keyward.engines.redis import acl, admin, compare, judging, lock, names, overlap, persist, rules, users
 from keyward.engines.redis.connect import all_of
 from keyward.engines.redis.mend import mend
 from keyward.engines.redis.nodes import Member, Nodes
@@ -93,6 +93,7 @@ class Session:
         if lacking is not None:
             raise lacking
         await self.nodes.each(lambda member: admin.may(member, self.admin))
+        await compare.judge(self.nodes, accounts)
 
     # --- changing ---
 

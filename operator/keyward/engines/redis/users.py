@@ -28,6 +28,8 @@ class User:
     hashes: frozenset[str]
     any_password: bool
     mighty: bool
+    commands: tuple[str, ...] = ()  # what it may run, as the server writes it: rules that mean something in their order
+    reach: tuple[str, ...] = ()  # on which keys and channels, and selectors
 
     def __repr__(self) -> str:
         return f"User(enabled={self.enabled})"
@@ -55,7 +57,22 @@ def parse(answer: Any) -> User | None:
         hashes=frozenset(_text(one) for one in found["passwords"]),
         any_password="nopass" in flags,
         mighty=any(_is_mighty(grant.split()) for grant in grants),
+        commands=tuple(commands.split()),
+        reach=(
+            *_patterns(found.get("keys"), "~"),
+            *_patterns(found.get("channels"), "&"),
+            *map(_selector, selectors),
+        ),
     )
+
+
+def _patterns(found: Any, sign: str) -> list[str]:
+    """Before Redis 7 these were lists, without the sign."""
+    return _text(found).split() if isinstance(found, bytes) else [f"{sign}{_text(one)}" for one in found or ()]
+
+
+def _selector(parts: list[str]) -> str:
+    return f"({' '.join(part for part in parts[1::2] if part)})"
 
 
 def _is_mighty(rules: list[str]) -> bool:

@@ -7,10 +7,11 @@ import secrets
 import string
 from typing import Final
 
+from keyward.engines import differences
 from keyward.engines.alibaba.caches.calls import About
 from keyward.engines.alibaba.caches.errors import LIMIT
 from keyward.engines.alibaba.errors import FIELD
-from keyward.engines.base import AccountSet, Level
+from keyward.engines.base import AccountSet, Flip, Level
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -32,6 +33,12 @@ def privilege_of(accounts: AccountSet) -> str:
 def may_do(found: str, wished: str) -> bool:
     """Whether an account with this privilege can do what is wished."""
     return found in (wished, _PRIVILEGES[Level.READ_WRITE])
+
+
+def judge_rights(flip: Flip | None, held: str | None, wished: str) -> None:
+    """Raise Blocked as `differences` words it, if the flip refuses to change the privilege that its account has."""
+    if flip is not None and flip.refuse and held is not None and held != wished:
+        differences.refuse(flip, [wished], [held])
 
 
 def check_names(names: tuple[str, ...]) -> None:

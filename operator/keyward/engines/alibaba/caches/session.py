@@ -55,13 +55,15 @@ class Session:
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         """The cloud tells nobody what he may do: a right that is missing is named by the call that needs it."""
-        rules.privilege_of(accounts)
+        wished = rules.privilege_of(accounts)
         about = await _answer(self._instance.about())
         rules.judge(self._instance.id, about, self._stated)
         if not about.is_running:
             raise _at_work(f"instance {self._instance.id} is {about.status}")
         normal = sum(one.is_normal for one in self._seen.values())
         rules.check_room(normal, sum(not state.exists for state in inspection.accounts.values()))
+        next_ = self._seen.get(accounts.flip.account) if accounts.flip else None
+        rules.judge_rights(accounts.flip, next_.privilege if next_ else None, wished)
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         _may_be_set(change)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import TypeVar
 
 from keyward.engines.alibaba import descriptions
-from keyward.engines.alibaba.databases import rules
+from keyward.engines.alibaba.databases import compare, rules
 from keyward.engines.alibaba.databases.errors import GONE, translate
 from keyward.engines.alibaba.databases.instance import Account, Instance, Making
 from keyward.engines.alibaba.failures import Failure
@@ -43,6 +43,8 @@ class Session:
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         """The cloud tells nobody what he may do: a right that is missing is named by the call that needs it."""
         rules.judge_instance(self._instance.id, await self._answer(self._instance.about()), self._stated)
+        if accounts.flip is not None:
+            compare.judge(await self._idle(accounts.names), accounts, self._stated)
         absent = [name for name in accounts.names if not inspection.accounts[name].exists]
         if not absent:
             return
