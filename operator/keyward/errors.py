@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TARGET_SUSPENDED = "TargetSuspended"
     TARGET_HAS_OTHER_DATA = "TargetHasOtherData"
     ACCOUNT_NOT_ALLOWED = "AccountNotAllowed"
+    PRIVILEGE_NOT_ALLOWED = "PrivilegeNotAllowed"
     ACCOUNT_CLAIMED = "AccountClaimed"
     CREDENTIAL_CONFLICT = "CredentialConflict"
     ACCESS_POLICY_UNSUPPORTED = "AccessPolicyUnsupported"

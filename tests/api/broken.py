@@ -9,6 +9,10 @@ from tests.api.server import changed
 PR = "spec.projections.0"
 SINGLE = changed(o.CREATED, "spec.rds.accountManagement", "Single")
 POLAR = "spec.polardb.create.privileges.0"
+CLOUD_PG_TARGET = changed(changed(o.CLOUD_TARGET, "spec.rds.engine", "PostgreSQL"), "spec.rds.endpoints.0.port", 5432)
+CLOUD_POLARDB_MYSQL = changed(
+    changed(o.CLOUD_POLARDB_TARGET, "spec.polardb.engine", "MySQL"), "spec.polardb.endpoints.0.port", 3306
+)
 WINDOW = {"start": "02:00", "duration": "8d"}
 SETS = [
     *(
@@ -73,6 +77,39 @@ BROKEN = [
         "spec.rotation.onRightsDrift",
         "Refuse",
         "spec.rotation.onRightsDrift: the cloud's API gives no rights on PostgreSQL",
+    ),
+    *(
+        (item, f"spec.{block}.allowedPrivileges", [{"databases": ["*"], "levels": ["ReadOnly", level]}], message)
+        for item, block, level, message in (
+            (o.TARGET, "rds", "DDLOnly", "spec.rds.allowedPrivileges[].levels: PostgreSQL has DBOwner, ReadWrite and"),
+            (o.MYSQL_TARGET, "rds", "DBOwner", "spec.rds.allowedPrivileges[].levels: MySQL and MariaDB have ReadWrite"),
+            (
+                o.CLOUD_TARGET,
+                "rds",
+                "ReadIndex",
+                "spec.rds.allowedPrivileges[].levels: MySQL and MariaDB have ReadWrite",
+            ),
+            (o.POLARDB_TARGET, "polardb", "ReadIndex", "spec.polardb.allowedPrivileges[].levels: MySQL has ReadWrite"),
+            (o.POLARDB_PG_TARGET, "polardb", "DMLOnly", "spec.polardb.allowedPrivileges[].levels: PostgreSQL has"),
+            (
+                o.CLOUD_POLARDB_TARGET,
+                "polardb",
+                "DBOwner",
+                "spec.polardb.allowedPrivileges: the cloud's API gives none on",
+            ),
+            (
+                CLOUD_PG_TARGET,
+                "rds",
+                "ReadWrite",
+                "spec.rds.allowedPrivileges[].levels: through the cloud's API, PostgreSQL",
+            ),
+            (
+                CLOUD_POLARDB_MYSQL,
+                "polardb",
+                "DBOwner",
+                "spec.polardb.allowedPrivileges[].levels: PolarDB for MySQL has no",
+            ),
+        )
     ),
     (o.POLARDB, "spec.rotation", {}, "spec.rotation.interval: is needed if rotation is automatic"),
     (o.POLARDB, "spec.rotation.interval", "5h", "spec.rotation.interval: must be between 6h and 365d"),

@@ -62,6 +62,7 @@ U, A, AT = o.RAM, o.RAM_TARGET, o.RAM_CLUSTER_TARGET
 WEEKLY = ("0 3 * * 1", "0 3 * * Mon", "5 12 1 * *", "5 12 1 */2 *")
 OFTENER = ("0 3 * * *", "0 */6 * * 1", "0 3 * * 1,4", "0 3 1,15 * *", "0 3 1 * 1", "0 3 */2 * *", "0 3 * * Mon-Fri")
 T, CT, K, V = o.TARGET, o.CLUSTER_TARGET, o.KEY, o.VERSION
+ALLOWED = [{"databases": ["orders_*"], "levels": ["ReadOnly"]}]
 PR = "spec.projections.0"
 TWO_USERS = [o.account("a"), o.account("b")]
 NO_USERS = ["", "a" * 33, "-a", "1a", "a b", "a:b", "ä", "a$b"]
@@ -204,6 +205,7 @@ BOUNDS = [
     (T, "spec.rds.tls.serverName", ["h" * 253], ["", "h" * 254]),
     (T, "spec.rds.databaseName", ["d" * 63], ["", "d" * 64]),
     (T, "spec.rds.privilegedRole", ["r" * 63], ["", "r" * 64]),
+    (T, "spec.rds.allowedPrivileges", [ALLOWED * 32], [[], ALLOWED * 33, [{"levels": ["ReadOnly"]}]]),
     (T, "spec.admin.secretRef.name", ["s" * 253], ["", "s" * 254]),
     (T, "spec.allowedAccounts", [[], many(64, str), ["a" * 100]], [many(65, str), [""], ["a" * 101]]),
     (T, "spec.allowUnverifiedImport", [[], many(64, str), ["a" * 100]], [many(65, str), [""], ["a" * 101]]),

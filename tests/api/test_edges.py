@@ -29,6 +29,7 @@ NARROWER = (
     (r"spec\.deletion\.recoveryWindow", "least most"),
     (r".+\.ca|spec\.ecs\.hostKeys\[\]|spec\.(rds|polardb)\.openApi\.instanceId", "least"),  # and so have these
     (r"spec\.(rds|polardb)\.create\.privileges\[\]\.level", "least most"),  # words, which differ from engine to engine
+    (r"spec\.(rds|polardb)\.allowedPrivileges\[\]\.levels", "most"),  # as do these
     (r"spec\.polardb\.create\.name", "least most"),
     (r"spec\.rds\.create\.name", "most"),  # the clone's name is longer
     (r"spec\.rds\.import\.accounts", "least"),  # Dual has two

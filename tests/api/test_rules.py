@@ -7,10 +7,11 @@ from importlib import import_module
 
 import pytest
 from tests.api import objects as o
-from tests.api.broken import BROKEN, UNIQUE
+from tests.api.broken import BROKEN, CLOUD_PG_TARGET, CLOUD_POLARDB_MYSQL, UNIQUE
 from tests.api.server import RefusedError, changed
 
 import keyward.api
+from keyward.api import managed
 from keyward.api.base import Model, parse
 from keyward.api.credential import Credential
 from keyward.api.credential_set import CredentialSet
@@ -110,6 +111,30 @@ def test_the_cloud_has_levels_names_and_an_account_of_its_own(server, item, path
 )
 def test_the_cloud_s_caches_are_of_two_kinds_and_may_have_several_addresses(server, path, value):
     assert parse(Target, server.try_create(changed(o.CLOUD_REDIS_TARGET, path, value)))
+
+
+@pytest.mark.parametrize(
+    ("item", "block", "levels"),
+    [
+        (o.TARGET, "rds", ["DBOwner", "ReadWrite", "ReadOnly"]),
+        (o.MYSQL_TARGET, "rds", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"]),
+        (o.CLOUD_TARGET, "rds", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"]),
+        (CLOUD_PG_TARGET, "rds", ["DBOwner"]),
+        (o.POLARDB_TARGET, "polardb", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly"]),
+        (o.POLARDB_PG_TARGET, "polardb", ["DBOwner", "ReadWrite", "ReadOnly"]),
+        (CLOUD_POLARDB_MYSQL, "polardb", ["ReadWrite", "ReadOnly", "DDLOnly", "DMLOnly", "ReadIndex"]),
+    ],
+)
+def test_a_target_may_allow_each_level_that_its_kind_of_server_has(server, item, block, levels):
+    allowed = [{"databases": ["orders", "orders_*"], "levels": levels}]
+    found = parse(Target, server.try_create(changed(item, f"spec.{block}.allowedPrivileges", allowed)))
+    assert managed.system(found.spec).allowed == ((("orders", "orders_*"), tuple(levels)),)
+
+
+def test_a_target_of_redis_may_allow_either_privilege_or_both(server):
+    for allowed in (["ReadOnly"], ["ReadOnly", "ReadWrite"]):
+        found = parse(Target, server.try_create(changed(o.REDIS_TARGET, "spec.redis.allowedPrivileges", allowed)))
+        assert managed.system(found.spec).allowed == ((("*",), tuple(allowed)),)
 
 
 def test_names_that_the_cloud_keeps_are_free_elsewhere(server):

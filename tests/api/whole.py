@@ -81,6 +81,7 @@ TARGETS = [
             "spec.rds.tls": TLS,
             "spec.rds.databaseName": "orders",
             "spec.rds.privilegedRole": "role",
+            "spec.rds.allowedPrivileges": [{"databases": ["orders_*"], "levels": ["ReadOnly"]}],
             "spec.allowedAccounts": ["a"],
             "spec.allowUnverifiedImport": ["a"],
             "spec.maxConcurrentRotations": 2,
@@ -92,6 +93,7 @@ TARGETS = [
             "spec.polardb.endpoints": [{"host": "pg.db", "port": 5432, "role": "Primary"}],
             "spec.polardb.tls": TLS,
             "spec.polardb.databaseName": "orders",
+            "spec.polardb.allowedPrivileges": [{"databases": ["orders_*"], "levels": ["ReadOnly"]}],
         },
     ),
     _with(
@@ -100,6 +102,7 @@ TARGETS = [
             "spec.redis.topology": "Cluster",
             "spec.redis.endpoints": [{"host": "cache", "port": 6379}],
             "spec.redis.tls": TLS,
+            "spec.redis.allowedPrivileges": ["ReadOnly"],
         },
     ),
     changed(o.ECS_TARGET, "spec.ecs.endpoints", [{"host": "web", "port": 22}]),

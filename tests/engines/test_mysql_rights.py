@@ -12,7 +12,9 @@ from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.mysql_family import DATABASE, OTHER
 from tests.engines.conformance.scene import Scene, number
 
+from keyward.domain.allowances import Allowance
 from keyward.engines.base import Flip, Level, Login, Privilege
+from keyward.engines.mysql import limits
 from keyward.errors import Blocked, Reason
 from keyward.sensitive import Sensitive
 
@@ -262,3 +264,56 @@ async def test_of_many_differences_some_are_named_and_how_many_more_there_are(st
     said = await _refusal(scene, Flip(scene.first, refuse=True))
     assert "… and 4 more" in said
     assert len(said) < 600
+
+
+# --- what may be copied ---
+
+
+async def test_a_right_beyond_what_is_allowed_is_not_copied_to_the_other_account_of_an_imported_pair(stage, server):
+    scene = scenes.imported(stage, f"mine{number()}", f"mine{number()}_b")
+    n, read = number(), (Allowance(("con_form*",), ("ReadOnly",)),)
+    server.sql(f"CREATE ROLE reader{n}")
+    server.sql(f"GRANT INSERT, SHOW VIEW ON `con\\_formance`.* TO {scene.first}")
+    server.sql(f"GRANT SELECT ON `{OTHER}`.kept TO {scene.first}")
+    server.sql(f"GRANT reader{n} TO {scene.first}")
+    before = _grants(server, scene.second)
+    flip = Flip(scene.second, like=scene.first, allowed=read)
+    with pytest.raises(Blocked) as caught:
+        await scene.judge(flip)
+    assert caught.value.reason is Reason.PRIVILEGE_NOT_ALLOWED
+    assert f"account '{scene.second}' would be given SELECT on `{OTHER}`.`kept`, INSERT on `con" in caught.value.message
+    assert f", role `reader{n}`" in caught.value.message
+    assert "SHOW VIEW" not in caught.value.message
+    assert _grants(server, scene.second) == before
+    wide = (Allowance(("con?form*",), ("ReadOnly", "DMLOnly")),)
+    server.sql(f"GRANT reader{n} TO {scene.second}")  # what it has already is not given
+    await scene.judge(replace(flip, allowed=wide))
+    await scene.judge(Flip(scene.first, like=scene.second, allowed=()))
+
+
+@pytest.mark.parametrize(
+    ("obj", "right", "within"),
+    [
+        ("`orders\\_db`.*", "SELECT", True),
+        ("`orders\\_db`.*", "INSERT", False),
+        ("`orders_db`.`t`", "SELECT (`c`)", True),  # below a database its name is no pattern
+        ("`orders\\_db`.`t`", "SELECT", False),  # and a backslash one of its letters
+        ("PROCEDURE `orders_db`.`p`", "EXECUTE", False),
+        ("`orders_db`.*", "SELECT", False),  # means ordersXdb as well
+        ("`orders%`.*", "SELECT", False),
+        ("`kept%`.*", "SELECT", True),
+        ("`kept_`.*", "SELECT", True),
+        ("`%`.*", "SELECT", False),
+        ("`orders\\_db`.*", "GRANT OPTION", False),
+        ("*.*", "SELECT", False),
+        ("`%%%%%%%%`.*", "SELECT", False),
+    ],
+)
+def test_a_right_is_within_what_is_allowed_if_all_that_it_means_is(obj: str, right: str, within: bool):
+    allowed = [Allowance(("orders_*", "kept*"), ("ReadOnly",))]
+    assert limits.covers(allowed, (obj, right), literal=False) is within
+
+
+def test_a_grants_database_that_is_no_pattern_is_meant_by_its_name():
+    allowed = [Allowance(("orders_*",), ("ReadOnly",))]
+    assert limits.covers(allowed, ("`orders_db`.*", "SELECT"), literal=True)

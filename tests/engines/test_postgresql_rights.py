@@ -12,6 +12,7 @@ from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import number
 from tests.engines.postgresql_pair import give, may, pair_on, with_level, with_privileges
 
+from keyward.domain.allowances import Allowance
 from keyward.engines.base import AccountSet, Action, Flip, Level, Privilege
 from keyward.errors import Blocked, Reason, Rejected
 
@@ -327,5 +328,10 @@ async def test_the_second_of_an_imported_pair_lacks_the_membership_that_the_firs
     flip = Flip(names[1], like=names[0], refuse=True)
     assert f"'{names[1]}' lacks membership of role '{names[0]}'" in await _refusal(scene, flip)
     await scene.judge(Flip(names[0], like=names[1], refuse=True))
+    bounded = Flip(names[1], like=names[0], allowed=(Allowance(("*",), ("DBOwner",)),))
+    with pytest.raises(Blocked, match=f"would be given membership of role '{names[0]}'") as caught:
+        await scene.judge(bounded)
+    assert caught.value.reason is Reason.PRIVILEGE_NOT_ALLOWED
     server.sql(f"GRANT {names[0]} TO {names[1]}")
     await scene.judge(flip)
+    await scene.judge(bounded)

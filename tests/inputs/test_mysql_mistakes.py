@@ -150,6 +150,18 @@ def _put_on(desk: Desk) -> None:
     desk.server.sql(by_default[desk.server.name])
 
 
+# --- more than is allowed ---
+
+
+def _greedy(desk: Desk, *levels: str) -> list[Json]:
+    return desk.on("greedy", allowedPrivileges=[{"databases": ["orders"], "levels": ["ReadOnly", *levels]}])
+
+
+def _satisfied(desk: Desk) -> None:
+    assert desk.server.sql("SELECT 1 FROM mysql.user WHERE User LIKE 'orders_greedy%'") == [], "something was made"
+    desk.apply(_greedy(desk, "ReadWrite")[1])
+
+
 # --- rows and certificates ---
 
 
@@ -229,6 +241,18 @@ CASES = (
         ),
         _not_on,
         _put_on,
+    ),
+    Case(
+        "greedy",
+        Reason.PRIVILEGE_NOT_ALLOWED,
+        (
+            "spec.rds.create.privileges[].level",
+            "spec.rds.allowedPrivileges of Target greedy does not allow ReadWrite on database 'orders'",
+            "where it allows ReadOnly",
+            "ask for less",
+        ),
+        _greedy,
+        _satisfied,
     ),
     Case(
         "unlisted",

@@ -93,3 +93,79 @@ def test_of_an_imported_pair_the_one_that_is_set_is_compared_with_the_one_in_use
     assert "compared with account 'orders_left', which is in use, account 'orders_right' lacks INSERT on" in said
     assert not any("INSERT" in line for line in _grants(shop, "orders_right"))
     assert shop.secret("pair") == first
+
+
+# --- what the Target allows ---
+
+
+def _limited(shop: FamilyShop, *levels: str) -> Json:
+    target = shop.target()
+    target["rds"]["allowedPrivileges"] = [{"databases": ["ord*"], "levels": list(levels)}]
+    target["admin"] = {"secretRef": {"name": "limited-admin"}}
+    return shop.made("Target", "limited", target)
+
+
+def _on_limited(shop: FamilyShop, name: str, account: Json) -> Json:
+    found = shop.credential(name, account)
+    found["spec"]["rds"]["targetRef"] = {"name": "limited"}
+    return found
+
+
+@pytest.fixture(scope="module")
+def limited(shop: FamilyShop) -> FamilyShop:
+    login = {"username": "rotator", "password": "rotators-password"}
+    shop.apply(shop.plain_secret("limited-admin", login), _limited(shop, "ReadOnly"))
+    return shop
+
+
+def test_who_asks_for_more_than_the_target_allows_gets_nothing_made_and_either_side_mends_it_at_once(limited):
+    shop = limited
+    shop.apply(_limited(shop, "ReadOnly"))
+    for name in ("greedy-one", "greedy-two"):
+        shop.apply(_on_limited(shop, name, created(f"orders_{name[-3:]}")))
+        said = until("PrivilegeNotAllowed", lambda of=name: shop.told(of, "Stalled", "PrivilegeNotAllowed"))
+        assert "spec.rds.allowedPrivileges of Target limited does not allow ReadWrite on database 'orders'" in said
+        assert not shop.versions(name)
+    assert shop.server.sql("SELECT 1 FROM mysql.user WHERE User IN ('orders_one', 'orders_two')") == []
+    shop.apply(_on_limited(shop, "greedy-one", created("orders_one", "ReadOnly")))
+    until("its Secret", lambda: shop.secret("greedy-one"), 10)
+    shop.apply(_limited(shop, "ReadOnly", "ReadWrite"))
+    until("its Secret", lambda: shop.secret("greedy-two"), 10)
+    assert not shop.refused(shop.secret("greedy-two"))
+
+
+def test_a_narrower_limit_leaves_what_is_in_use_and_stops_the_next_rotation(limited):
+    shop = limited
+    shop.apply(_limited(shop, "ReadWrite"))
+    shop.apply(_on_limited(shop, "narrowed", created("orders_narrowed")))
+    first, wanted = shop.published("narrowed"), _grants(shop, "orders_narrowed")
+    shop.apply(_limited(shop, "ReadOnly"))
+    shop.annotate("narrowed", "rotate", "one")
+    until("PrivilegeNotAllowed", lambda: shop.told("narrowed", "Rotated", "PrivilegeNotAllowed"))
+    assert shop.condition("narrowed", "Ready")["status"] == "True"
+    assert shop.secret("narrowed") == first
+    assert _grants(shop, "orders_narrowed") == wanted
+    assert (
+        shop.get("target", "limited")["status"]["digest"] == shop.get("target", "limited")["status"]["approvedDigest"]
+    )
+    shop.apply(_on_limited(shop, "narrowed", created("orders_narrowed", "ReadOnly")))
+    until("the other account", lambda: shop.secret("narrowed") != first, 10)
+
+
+def test_what_an_imported_account_has_beyond_the_limit_is_not_copied(limited):
+    shop = limited
+    shop.apply(_limited(shop, "ReadOnly"))
+    pair = shop.existing("bound", orders_north="was-north", orders_south="was-south")
+    shop.apply(_on_limited(shop, "bound", pair))
+    first = shop.published("bound")
+    shop.server.sql("GRANT DELETE ON orders.* TO orders_north")
+    shop.annotate("bound", "rotate", "one")
+    said = until("PrivilegeNotAllowed", lambda: shop.told("bound", "Rotated", "PrivilegeNotAllowed"))
+    assert said.startswith(
+        "spec.rds.allowedPrivileges of Target limited: account 'orders_south' would be given DELETE on"
+    )
+    assert shop.secret("bound") == first
+    assert not any("DELETE" in line for line in _grants(shop, "orders_south"))
+    shop.apply(_limited(shop, "DMLOnly"))
+    until("the other account", lambda: shop.secret("bound") != first, 10)
+    assert any("DELETE" in line for line in _grants(shop, "orders_south"))

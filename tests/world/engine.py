@@ -46,6 +46,7 @@ class Session:
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         self._alive()
         flip = accounts.flip
+        self._server.flips += [flip] if flip is not None else []
         if flip is not None and flip.refuse and flip.account in self._server.drifted:
             differences.refuse(flip, ["UPDATE on orders"], [])
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Inspection, Removal
+from keyward.engines.base import ABSENT, AccountSet, AccountState, Action, Change, Flip, Inspection, Removal
 from keyward.engines.overlap import Ending
 from keyward.errors import Blocked, Conflict, Reason, Rejected
 
@@ -51,6 +51,7 @@ class Server:
     learnt: list[tuple[str, bytes]] = field(default_factory=list)  # every password that was set by an engine
     refused_logins: int = 0
     keeps_marks: bool = True  # in the same transaction as the change; else: neither
+    flips: list[Flip] = field(default_factory=list)  # that were judged here
     drifted: set[str] = field(default_factory=set)  # accounts whose rights a person changed
     lock_holder: object | None = None  # without transactions: the session that looked last and is not over
 

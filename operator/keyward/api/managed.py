@@ -211,6 +211,7 @@ class System:
     cloud: CloudAccount | None = None
     provider: str | None = None  # where accounts are changed through `cloud` and log in at `endpoints`
     combined_auth: bool = False  # a login is one word, `user:password`
+    allowed: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] | None = None  # databases and levels; None: no limit
 
 
 def system(spec: TargetSpec) -> System:
@@ -228,6 +229,7 @@ def system(spec: TargetSpec) -> System:
 
 
 def _database_server(block: str, server: RdsTarget | PolardbTarget, privileged_role: str | None = None) -> System:
+    allowed = server.allowed_privileges
     return System(
         type=block,
         engine=server.engine,
@@ -238,6 +240,7 @@ def _database_server(block: str, server: RdsTarget | PolardbTarget, privileged_r
         password_transport=server.password_transport,
         cloud=_cloud(block, server.open_api),
         provider=server.provider,
+        allowed=None if allowed is None else tuple((one.databases, one.levels) for one in allowed),
     )
 
 
@@ -253,6 +256,7 @@ def _redis_system(redis: RedisTarget) -> System:
         cloud=cloud and replace(cloud, kind=redis.engine),
         provider=redis.provider,
         combined_auth=redis.authentication == COMBINED,
+        allowed=None if redis.allowed_privileges is None else ((("*",), redis.allowed_privileges),),
     )
 
 

@@ -165,6 +165,11 @@ class RedisTarget(Model):
     ]
     """Where it is: best all its servers, as one that is not listed and cannot be reached holds nothing up. A change has to be
     approved with `keyward target approve` before the admin's password is sent there."""
+    allowed_privileges: Annotated[
+        tuple[Literal["ReadWrite", "ReadOnly"], ...] | None,
+        Field(min_length=1, max_length=2, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ] = None
+    """Privileges that Credentials may ask for, at their next rotation. Absent: both."""
     tls: Tls = Tls()
     """How its servers prove their identity. A server that another one names is believed by the same CA alone."""
 

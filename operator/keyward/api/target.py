@@ -6,6 +6,8 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from keyward.api import allowed
+from keyward.api.allowed import Allowed
 from keyward.api.base import Model, Rule
 from keyward.api.ecs import EcsTarget
 from keyward.api.generic import LocalReference
@@ -96,6 +98,9 @@ class DatabaseServer(Model):
     password_transport: Literal["Hashed", "Plaintext"] = HASHED
     """How a new password gets to the server. Hashed: as what the server stores of it, so that no log of the server sees it.
     Plaintext: in clear, for MySQL and MariaDB with a password policy that insists on judging it."""
+    allowed_privileges: Allowed | None = None
+    """What Credentials may ask for: on a database what one of these entries allows, at their next rotation. Absent: whatever the
+    admin can give. To an imported account no right is copied beyond it. privilegedRole is allowed by itself."""
 
 
 class RdsTarget(DatabaseServer):
@@ -112,6 +117,7 @@ class RdsTarget(DatabaseServer):
             lambda r: r.engine == "PostgreSQL" or r.database_name is None,
         ),
         *server_rules("rds", "MySQL and MariaDB"),
+        *allowed.RDS,
         Rule(
             "!has(self.provider) || !has(self.privilegedRole)",
             "spec.rds.privilegedRole: the cloud has a privileged account of its own kind, and no role for it: remove it",
@@ -143,6 +149,7 @@ class PolardbTarget(DatabaseServer):
             lambda p: p.engine == "PostgreSQL" or p.database_name is None,
         ),
         *server_rules("polardb", "MySQL"),
+        *allowed.POLARDB,
     )
 
 

@@ -23,6 +23,7 @@ from keyward.controller.admins import vouches
 from keyward.controller.cache import Cache
 from keyward.controller.objects import number
 from keyward.controller.ports import Access
+from keyward.domain.allowances import Allowance
 from keyward.domain.model import Obstacle, TargetView
 from keyward.domain.version import TargetIdentity
 from keyward.engines.base import (
@@ -151,6 +152,7 @@ class Targets:
             identity=identity,
             approved=approved,
             may_manage=tuple(n for n in names if any(fnmatchcase(n, glob) for glob in spec.allowed_accounts)),
+            allowed=_allowed(managed.system(spec)),
             unverified_import=spec.allow_unverified_import,
             suspended=spec.suspend,
             max_rotations=spec.max_concurrent_rotations,
@@ -223,6 +225,10 @@ def account_set(wanted: Managed, preset_role: str | None) -> AccountSet:
         ),
         preset_role=preset_role if wanted.privileged else None,
     )
+
+
+def _allowed(system: managed.System) -> tuple[Allowance, ...] | None:
+    return None if system.allowed is None else tuple(Allowance(*one) for one in system.allowed)
 
 
 def _place(found: Target | ClusterTarget, wanted: Managed) -> Place:

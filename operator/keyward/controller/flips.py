@@ -18,4 +18,4 @@ def of(seen: Observed, step: Reserve) -> Flip | None:
     other = current.account if wish.imported and current.account != step.account else None
     # A leak ends first: whose rights are whose can be seen to later.
     refuse = wish.on_rights_drift is RightsPolicy.REFUSE and not commands.is_forced(step.cause.text)
-    return Flip(step.account, like=other, refuse=refuse)
+    return Flip(step.account, like=other, refuse=refuse, allowed=seen.target.allowed if seen.target else None)

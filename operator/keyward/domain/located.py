@@ -124,5 +124,6 @@ _FIELDS: Final[Mapping[Reason, Field]] = {
     Reason.LOGIN_REFUSED: account,
     Reason.WRONG_IDENTITY: account,
     Reason.PRIVILEGE_MISSING: account,
+    Reason.PRIVILEGE_NOT_ALLOWED: _of_target("spec.{type}.allowedPrivileges"),
     Reason.RIGHTS_DIFFER: lambda _wish: "spec.rotation.onRightsDrift",
 }

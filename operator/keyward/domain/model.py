@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from keyward.domain.allowances import Allowance, Asked
 from keyward.domain.version import Mode, TargetIdentity, Version
 from keyward.errors import Reason
 
@@ -107,6 +108,7 @@ class Wish:
     projections: tuple[ProjectionWish, ...] = ()
     target: TargetIdentity | None = None  # with the digest of the Target as it is now
     accounts: tuple[str, ...] = ()  # dual: (x, x_clone) or the imported pair, first-named first
+    asked: tuple[Asked, ...] = ()  # rights of accounts that are made, as far as the Target can bound them
     rights_role: str | None = None  # made beside them, where accounts can act as a role
     imported: bool = False
     issued: bool = False  # the system picks the values of versions that are not imported
@@ -160,6 +162,7 @@ class TargetView:
     identity: TargetIdentity
     approved: tuple[str, ...] = ()  # the digest that is approved now, then those that it succeeds
     may_manage: tuple[str, ...] = ()  # those of the Credential's roles that allowedAccounts covers
+    allowed: tuple[Allowance, ...] | None = None  # of rights; None: whatever the admin can give
     unverified_import: tuple[str, ...] = ()
     suspended: bool = False
     max_rotations: int | None = None  # at once; None: as everywhere

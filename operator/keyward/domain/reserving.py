@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from keyward.domain import admins, commands, doubt, lineage, schedule, settling, suspension
+from keyward.domain import admins, commands, doubt, lineage, privileges, schedule, settling, suspension
 from keyward.domain.model import DriftPolicy, Observed
 from keyward.domain.situation import Situation
 from keyward.domain.steps import Reserve, Wait
@@ -180,6 +180,11 @@ def hold_for_the_admin(s: Situation, need: Need) -> Wait | None:
     return None if need.kind is CauseKind.INITIAL else admins.spare_the_admin(s.seen)
 
 
+def hold_within_allowed_privileges(s: Situation, _need: Need) -> Wait | None:
+    """A limit that became narrower holds from the next version on: what is under way is finished, what is in use stays."""
+    return privileges.refuse_beyond(s)
+
+
 def hold_for_consumers(s: Situation, need: Need) -> Wait | None:
     """The consumer gate: somebody is known to hold the previous value still."""
     if s.seen.gate is None or commands.is_forced(need.text):
@@ -194,6 +199,7 @@ GUARDS: tuple[ReserveGuard, ...] = (
     hold_for_grace,
     hold_until_ended,
     hold_for_the_admin,
+    hold_within_allowed_privileges,
     hold_for_consumers,
 )
 

@@ -9,6 +9,7 @@ from keyward.api.credential import Credential, CredentialSpec
 from keyward.api.managed import Managed
 from keyward.api.rotation import Rotation
 from keyward.domain import content, schedule
+from keyward.domain.allowances import Asked
 from keyward.domain.fields import Server
 from keyward.domain.model import (
     AccountsPolicy,
@@ -50,6 +51,7 @@ def wish(credential: Credential, target: TargetIdentity | None, server: Server |
         projections=_projections(spec, server),
         target=target,
         accounts=_accounts(wanted) if wanted else (),
+        asked=_asked(wanted) if wanted else (),
         rights_role=wanted.rights_role if wanted else None,
         imported=imported,
         issued=wanted is not None and wanted.issued,
@@ -111,6 +113,13 @@ def _accounts(wanted: Managed) -> tuple[str, ...]:
             "off: correct it",
         )
     return wanted.names
+
+
+def _asked(wanted: Managed) -> tuple[Asked, ...]:
+    if wanted.privileged:
+        # On a server it is a role, which the Target itself has named.
+        return (Asked("", ""),) if wanted.provider is not None else ()
+    return tuple(Asked(p.database, p.level) for p in wanted.privileges)
 
 
 def _deletion(spec: CredentialSpec, *, created: bool) -> DeletionWish:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from keyward.domain.allowances import Allowance
 from keyward.sensitive import Sensitive
 
 
@@ -112,6 +113,7 @@ class Flip:
     account: str  # that is set next
     like: str | None = None  # imported pairs: the account in use, whose rights it would get
     refuse: bool = False  # whatever the change would give to it or take from it stops the rotation
+    allowed: tuple[Allowance, ...] | None = None  # with `like`: the most that it may be given; None: no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +221,8 @@ class AdminSession(Protocol):
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
         """Raise `Blocked` naming each right that the admin lacks for a change of these accounts.
 
-        With `accounts.flip` also, by `differences.refuse`, what that change would do to the rights of its account, if it is
-        there and the flip says `refuse`.
+        With `accounts.flip` also, if its account is there: by `differences.refuse` what the change would do to its rights, where
+        the flip says `refuse`, and by `differences.limit` what it would give to it beyond `allowed`.
         """
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:

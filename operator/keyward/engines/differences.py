@@ -24,6 +24,16 @@ def refuse(flip: Flip, lacks: Sequence[str], has: Sequence[str]) -> None:
     raise Blocked(Reason.RIGHTS_DIFFER, text)
 
 
+def limit(flip: Flip, beyond: Sequence[str]) -> None:
+    """Raise Blocked with PRIVILEGE_NOT_ALLOWED, naming what would be given and is not allowed; nothing if that is nothing."""
+    if beyond:
+        text = (
+            f"account {flip.account!r} would be given {listed(beyond)}, as account {flip.like!r} has, which is more than is "
+            "allowed: add it there, or give or take it on the server"
+        )
+        raise Blocked(Reason.PRIVILEGE_NOT_ALLOWED, text)
+
+
 def listed(what: Sequence[str]) -> str:
     """The first of them, cut where they are long, and how many more there are."""
     shown = [one if len(one) <= _LONGEST else one[:_LONGEST] + "…" for one in what[:_SHOWN]]

@@ -12,6 +12,7 @@ from tests.protocol import test_life_and_return as life
 from tests.protocol import test_lost_alone as lost
 from tests.protocol import test_overlap as overlap
 from tests.protocol import test_restores as restores
+from tests.protocol import test_rights as rights
 from tests.protocol import test_suspended as suspended
 from tests.protocol import test_targets as targets
 from tests.protocol.removals import scenarios
@@ -89,6 +90,10 @@ REMOVALS = [
     guard_of_reserve("hold_until_ended", overlap.test_between_two_rotations_the_value_before_current_is_ended),
     guard_of_reserve(
         "hold_for_the_admin", admin_logins.test_the_admins_account_is_not_changed_by_who_does_not_publish_it
+    ),
+    guard_of_reserve(
+        "hold_within_allowed_privileges",
+        lambda: rights.test_a_limit_that_became_narrower_holds_from_the_next_rotation_on("dual create"),
     ),
     patched(
         "next_need",

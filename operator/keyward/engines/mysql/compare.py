@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from keyward.domain.allowances import Allowance
 from keyward.engines import differences
 from keyward.engines.base import AccountSet
-from keyward.engines.mysql import grants, rows
+from keyward.engines.mysql import grants, limits, rows
 from keyward.engines.mysql.flavour import Server
 from keyward.engines.mysql.grants import Grants
 from keyward.engines.mysql.rows import Row
@@ -26,21 +27,32 @@ class _Compared:
     def lacks(self) -> list[str]:
         return _told(self.held, self.target, self.target_defaults - self.held_defaults)
 
+    def beyond(self, allowed: Sequence[Allowance]) -> list[str]:
+        """What would be given beyond these; a role is always beyond them, as what it gives may change."""
+        given = self.target.rights - self.held.rights
+        within = frozenset(right for right in given if limits.covers(allowed, right, literal=self.target.literal))
+        return _told(self.held, replace(self.target, rights=self.target.rights - within), frozenset())
+
     def has(self) -> list[str]:
         return _told(self.target, self.held, self.held_defaults - self.target_defaults)
 
 
 async def judge(wire: Wire, server: Server, accounts: AccountSet, found: Sequence[Row]) -> None:
-    """Raise Blocked as `differences` words it, if the flip refuses what it would change."""
+    """Raise Blocked as `differences` words it, if the flip refuses what it would change, or would give more than is allowed."""
     flip = accounts.flip
-    if flip is None or not flip.refuse:
+    if flip is None or not (flip.refuse or (flip.like is not None and flip.allowed is not None)):
         return
     models = None if flip.like is None else rows.by_host(found, flip.like)
-    if accounts.created or models is not None:
-        compared = [await _compared(wire, server, accounts, row, models) for row in _there(accounts, found)]
+    if not accounts.created and models is None:
+        return
+    compared = [await _compared(wire, server, accounts, row, models) for row in _there(accounts, found)]
+    if flip.refuse:
         lacks = dict.fromkeys(one for each in compared for one in each.lacks())
         has = dict.fromkeys(one for each in compared for one in each.has())
         differences.refuse(flip, list(lacks), list(has))
+    if models is not None and flip.allowed is not None:
+        beyond = dict.fromkeys(one for each in compared for one in each.beyond(flip.allowed))
+        differences.limit(flip, list(beyond))
 
 
 def _there(accounts: AccountSet, found: Sequence[Row]) -> list[Row]:

@@ -23,12 +23,20 @@ SHUT_OUT = (Reason.ADMIN_PRIVILEGE_MISSING, Reason.UNREACHABLE)
 async def judge(
     conn: Connection, accounts: AccountSet, inspection: Inspection, databases: Sequence[str], connect: Connect
 ) -> None:
-    """Raise Blocked as `differences` words it, if the flip refuses what it would change in these databases."""
+    """Raise Blocked as `differences` words it.
+
+    Stopped is a flip that refuses what it would change in these databases, and one by which the second of an imported pair
+    would become a member of the first where rights are bounded.
+    """
     flip = accounts.flip
-    if flip is None or not flip.refuse or not inspection.accounts[flip.account].exists:
+    if flip is None or not inspection.accounts[flip.account].exists:
         return
     role = accounts.rights_role if accounts.created else flip.like if flip.account != accounts.names[0] else None
     lacks = [] if role is None else await _memberships(conn, role, flip.account)
+    if flip.like is not None and flip.allowed is not None:
+        differences.limit(flip, lacks)  # no level bounds what the first account may do, or will
+    if not flip.refuse:
+        return
     has: list[str] = []
     if accounts.created:
         holder = role or flip.account
