@@ -83,6 +83,10 @@ class DatabaseStage(AccountsStage):
             if account.privileges.pop(self._database, None) is not None:
                 self._there.server.take(account.name, self._database)
 
+    def widen(self, name: str) -> None:
+        self._there.accounts[name].privileges[self._database] = "ReadWrite"
+        self._there.server.give(name, self._database, "ReadWrite")
+
     # --- how a person looks ---
 
     def exists(self, name: str) -> bool:

@@ -30,6 +30,9 @@ def tair_of_redis(suites_cloud: StandIn, redis_server: RedisServer) -> tuple[Sta
     return suites_cloud, redis_server
 
 
+_ALONE = "no account is taken over in the cloud: no pair is kept alike"
+
+
 class TairStage(AccountsStage):
     name = "AlibabaCloud/Redis"
     server = "tair_of_redis"
@@ -38,6 +41,7 @@ class TairStage(AccountsStage):
     odd = ("z", "z__", "z_9")
     unfit: ClassVar[Mapping[str, str]] = {
         **AccountsStage.unfit,
+        "test_no_more_than_is_allowed_is_given_to_an_imported_account": _ALONE,
         "test_an_account_that_somebody_disabled_is_never_healed": _NEVER_OFF,
         "test_a_disabled_account_is_told_from_a_wrong_password": _NEVER_OFF,
         "test_a_login_at_a_server_that_is_down_is_tried_again": _REFUSED_FIRST,

@@ -71,6 +71,9 @@ class FamilyStage(Stage):
         for name in accounts.names:
             self._server.sql(f"REVOKE INSERT ON `con\\_formance`.* FROM {literal(name)}@'%'")
 
+    def widen(self, name: str) -> None:
+        self._server.sql(f"GRANT INSERT ON `con\\_formance`.* TO {literal(name)}@'%'")
+
     def make_object(self, name: str, password: str) -> None:
         with self._server.connect(DATABASE, name, password) as conn, conn.cursor() as cursor:
             cursor.execute(f"CREATE VIEW `made by {name}` AS SELECT 1")

@@ -72,6 +72,9 @@ class PostgresStage(Stage):
         schema, role = Identifier(self._schema(accounts.names[0])), Identifier(accounts.rights_role or "")
         self._server.sql(SQL("REVOKE USAGE ON SCHEMA {} FROM {}").format(schema, role), DATABASE)
 
+    def widen(self, name: str) -> None:
+        self._server.sql(SQL("GRANT CREATE ON DATABASE {} TO {}").format(Identifier(DATABASE), Identifier(name)))
+
     def make_object(self, name: str, password: str) -> None:
         schema = Identifier(self._schema(name))
         role = Identifier(f"{name}_rights")

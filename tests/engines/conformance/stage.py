@@ -148,6 +148,10 @@ class Stage(ABC):
     def take_right(self, accounts: AccountSet) -> None:
         """Take a right that the accounts were given."""
 
+    def widen(self, name: str) -> None:
+        """Give an account that a person made more than reading; where a pair that a person made is kept alike."""
+        raise NotImplementedError(f"nothing that {name!r} may do is given to another account")
+
     @abstractmethod
     def make_object(self, name: str, password: str) -> None:
         """As this account, make something that depends on it."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.engines.conformance import scene as scenes
 from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import Stage
 
+from keyward.domain.allowances import Allowance
 from keyward.engines.base import Flip
 from keyward.errors import Blocked, Reason
 
@@ -48,3 +51,15 @@ async def test_a_right_that_was_taken_stops_no_other_flip_and_is_given_by_it(sce
 async def test_an_account_that_is_not_there_has_no_rights_that_could_differ(stage: Stage):
     scene = scenes.created(stage)
     await scene.judge(Flip(scene.second, refuse=True))
+
+
+async def test_no_more_than_is_allowed_is_given_to_an_imported_account(stage: Stage):
+    scene = scenes.imported(stage, f"mine{scenes.number()}", f"mine{scenes.number()}b")
+    stage.widen(scene.first)
+    before, flip = await scene.inspect(), Flip(scene.second, like=scene.first)
+    with pytest.raises(Blocked, match=f"account '{scene.second}' would be given ") as caught:
+        await scene.judge(replace(flip, allowed=(Allowance(("*",), ("ReadOnly",)),)))
+    assert caught.value.reason is Reason.PRIVILEGE_NOT_ALLOWED
+    assert caught.value.__context__ is None
+    assert await scene.inspect() == before
+    await scene.judge(flip)

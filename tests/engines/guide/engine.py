@@ -78,14 +78,19 @@ class _Session:
         return Inspection({name: _state(found.get(name)) for name in accounts.all_roles})
 
     async def check(self, accounts: AccountSet, inspection: Inspection) -> None:
-        """Whoever may look may change: there is no further right. What a flip would give and take is named, if it shall be."""
+        """Whoever may look may change: there is no further right. What a flip would do to rights is named."""
         flip = accounts.flip
-        if flip is None or not flip.refuse or not inspection.accounts[flip.account].exists:
+        if flip is None or not inspection.accounts[flip.account].exists:
             return
         names = [flip.account] if flip.like is None else [flip.account, flip.like]
         found = await self.wire.ask(do="rights", names=names, wait=self.wire.seconds * _LOCK)
         wanted, held = found[flip.like] if flip.like else _rights(accounts), found[flip.account]
-        differences.refuse(flip, *[[one for one in a if one not in b] for a, b in ((wanted, held), (held, wanted))])
+        lacks, has = [[one for one in a if one not in b] for a, b in ((wanted, held), (held, wanted))]
+        if flip.refuse:
+            differences.refuse(flip, lacks, has)
+        if flip.like is not None and flip.allowed is not None:
+            allowed = {right for one in flip.allowed for level in one.levels for right in _RIGHTS[Level(level)]}
+            differences.limit(flip, [right for right in lacks if right not in allowed])
 
     async def apply(self, change: Change, before_send: BeforeSend) -> None:
         _may_be_set(change)

@@ -115,6 +115,9 @@ class LockboxStage(Stage):
         for name in accounts.names:
             self._server.run("edit", name=name, rights=["read"])
 
+    def widen(self, name: str) -> None:
+        self._server.run("edit", name=name, rights=["read", "write"])
+
     def make_object(self, name: str, password: str) -> None:
         self._server.run("edit", name=name, owns=True)
 
