@@ -13,15 +13,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
-from keyward.controller import flips, gap, logs
+from keyward.controller import gap, logs
 from keyward.controller.effects import Bearings, Effects
 from keyward.controller.issuing import Issuing
 from keyward.controller.passes import Hook, Pass
 from keyward.controller.ports import Clock, CredentialStore, SecretStore, Vault, VersionStore
 from keyward.controller.projecting import Projecting
-from keyward.domain import commands, doubt, issuing, making, nodes, retiring
+from keyward.controller.reserving import Reserving, place_of
+from keyward.domain import commands, doubt, issuing, nodes, retiring
 from keyward.domain.history import of_lineage
-from keyward.domain.issuing import Note
 from keyward.domain.model import Observed, SecretView
 from keyward.domain.steps import (
     Annotate,
@@ -49,8 +49,8 @@ from keyward.domain.steps import (
     Verify,
     Withdraw,
 )
-from keyward.domain.version import Mode, Origin, PreviousLink, RetiredAs, Version
-from keyward.domain.writes import NewVersion, RecordChange, SecretContent
+from keyward.domain.version import Mode, RetiredAs, Version
+from keyward.domain.writes import RecordChange, SecretContent
 from keyward.engines.base import Action
 from keyward.engines.pernode import Stored
 from keyward.errors import Blocked, Conflict, KeywardError, Reason
@@ -129,8 +129,11 @@ class Executor:
         self._projecting = Projecting(
             means.stores.secrets, means.contents.render, means.clock, means.note_secret, self._open
         )
+        self._reserving = Reserving(
+            means.stores.versions, means.vault, means.effects, means.contents.value_of, self._issuing
+        )
         self._acts: dict[type, Callable[[Pass, Observed, Any], Awaitable[object]]] = {
-            Reserve: self._reserve,
+            Reserve: self._reserving.reserve,
             Annotate: self._annotate,
             Apply: self._apply,
             MakeRoom: lambda run, seen, step: self._issuing.make_room(run, seen, step.version),
@@ -190,80 +193,13 @@ class Executor:
 
     async def _open(self, run: Pass, version: Version) -> Sensitive:
         """The value of a version, read and opened once in a pass."""
-        place = _place(version)
+        place = place_of(version)
         if place not in run.values:
             stored = await self._m.stores.versions.read(version)
             if stored is None:
                 raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {version.name} is not there any more")
             run.values[place] = await self._m.vault.open(stored)
         return run.values[place]
-
-    async def _reserve(self, run: Pass, seen: Observed, step: Reserve) -> None:
-        wish, above = seen.wish, step.previous
-        absent: tuple[str, ...] = ()
-        top = of_lineage(seen, step.lineage).highest
-        if wish.logs_in:
-            found = (await self._m.effects.check(run, top, flips.of(seen, step))).accounts
-            absent = () if wish.imported else tuple(sorted(name for name, state in found.items() if not state.exists))
-        await self._prove_chain(run, above)
-        value, note = await self._value(run, seen, step)
-        new = NewVersion(
-            namespace=wish.namespace,
-            credential=wish.name,
-            lineage=step.lineage,
-            sequence=step.sequence,
-            version_id=step.version_id,
-            type=wish.type,
-            cluster=seen.cluster,
-            cause=step.cause,
-            mode=wish.mode,
-            origin=step.origin,
-            account=step.account,
-            accounts=wish.accounts,
-            target=wish.target,
-            source_digest=self._digest_of_source(seen, step, value) if value is not None else "",
-            previous=PreviousLink(above.sequence, above.digest) if above else None,
-            envelope={},
-            wraps=(),
-            promotion=step.promotion,
-            absent=absent,
-            made=making.carried(top, absent),
-            known=note.known if note else (),
-            since=note.since if note else None,
-        )
-        if value is not None:
-            new = new.holding(await self._m.vault.seal(value, new, wish.key))
-        stored = await self._m.stores.versions.create(new)
-        if wish.logs_in:
-            run.learn(unsent=run.memory.unsent | {step.sequence})
-        if value is None:
-            return
-        # What was stored is opened again before anybody learns it; the server's answer is the object as it now stands.
-        run.values[_place(stored.version)] = await self._m.vault.open(stored)
-
-    async def _value(self, run: Pass, seen: Observed, step: Reserve) -> tuple[Sensitive | None, Note | None]:
-        """The value of the next version, None where the system will issue it; and what it notes of values there."""
-        if seen.wish.issued and step.origin is not Origin.IMPORTED:
-            return None, await self._issuing.note(run, seen, step.lineage)
-        value = await self._m.contents.value_of(run, step)
-        return value, await self._issuing.imported(run, value) if seen.wish.issued else None
-
-    def _digest_of_source(self, seen: Observed, step: Reserve, value: Sensitive) -> str:
-        """By which it is seen later that somebody else's value, the one that is read from a Secret, was changed."""
-        if step.origin is Origin.IMPORTED:
-            return self._m.vault.source_digest(value)
-        return seen.source.digest if seen.source else ""
-
-    async def _prove_chain(self, run: Pass, above: Version | None) -> None:
-        """The version that the next one is chained to still has the envelope whose digest it names. Nothing is opened."""
-        if above is None:
-            return
-        stored = await self._m.stores.versions.read(above)
-        if stored is None:
-            raise Conflict(Reason.WRITTEN_BY_ANOTHER, f"CredentialVersion {above.name} is not there any more")
-        if self._m.vault.digest(stored) != above.digest:
-            run.learn(altered=run.memory.altered | {(above.name, stored.version.resource_version)})
-            raise Conflict(Reason.ROLLBACK_DETECTED, f"CredentialVersion {above.name} was altered")
 
     async def _rewrap(self, _run: Pass, seen: Observed, step: Rewrap) -> None:
         stored = await self._m.stores.versions.read(step.version)
@@ -370,10 +306,6 @@ class Executor:
     async def _remove(self, run: Pass, version: Version, action: Action) -> None:
         done = await self._m.effects.remove(run, version, action)
         run.learn(accounts_removed=True, accounts_kept=done is not action)
-
-
-def _place(version: Version) -> tuple[str, str]:
-    return version.name, version.digest
 
 
 def _version_of(step: object) -> dict[str, str]:
