@@ -12,6 +12,7 @@ from tests.engines.conformance.scene import Scene
 from tests.engines.conformance.stage import number
 from tests.engines.postgresql_pair import give, privileged_on, run
 
+from keyward.engines.base import Flip
 from keyward.errors import Blocked, Reason
 
 DANGEROUS = ("postgres", "pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
@@ -84,6 +85,21 @@ async def test_the_role_that_the_target_named_before_is_taken_and_what_others_ga
         await changed.verify(scene.first, password)
         assert _roles_of(server, holder) == {now, theirs, with_option}
     assert server.log.read_text(encoding="utf-8").count(f'REVOKE "{former}" FROM "{holder}"') == 1
+
+
+async def test_another_role_of_the_target_is_a_difference_for_a_flip_that_refuses_one(server: PostgresServer):
+    former, now = _role(server), _role(server)
+    scene = privileged_on(server, former)
+    for role in (former, now):
+        give(server, role, scene.admin.account)
+    await scene.apply(scene.first, "one")
+    flip = Flip(scene.first, refuse=True)
+    await scene.judge(flip)
+    changed = replace(scene, accounts=replace(scene.accounts, preset_role=now))
+    with pytest.raises(Blocked, match=f"lacks membership of role '{now}', and has role '{former}'") as caught:
+        await changed.judge(flip)
+    assert caught.value.reason is Reason.RIGHTS_DIFFER
+    assert _roles_of(server, scene.accounts.rights_role or "") == {former}
 
 
 async def test_a_role_that_somebody_else_gave_before_the_target_named_it_stays_when_it_is_named_no_more(

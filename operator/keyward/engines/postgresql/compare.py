@@ -42,6 +42,7 @@ async def judge(
         holder = role or flip.account
         if accounts.preset_role is not None:
             lacks += await _memberships(conn, accounts.preset_role, holder)
+            has += [f"role {name!r}" for name, _ in await taking.former(conn, holder, accounts.preset_role)]
         for database in databases:
             more = await _in_database(database, accounts, holder, connect)
             lacks, has = [*lacks, *more[0]], [*has, *more[1]]

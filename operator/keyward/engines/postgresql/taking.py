@@ -127,12 +127,17 @@ ORDER BY r.rolname, g.rolname
 """
 
 
+async def former(conn: Connection, member: str, role: str) -> list[tuple[str, str]]:
+    """The roles that the admin, or one whose rights it has, gave this one, but for `role`; each with who gave it."""
+    return [(str(name), str(grantor)) for name, grantor in await rows(conn, _FORMER, [member, role])]
+
+
 async def former_roles(conn: Connection, member: str, role: str) -> None:
     """Take the roles that the admin gave this one, but for `role`; inside of a transaction."""
-    for former, grantor in await rows(conn, _FORMER, [member, role]):
+    for name, grantor in await former(conn, member, role):
         # Up to 15 there is one grant of a role, whoever gave it; since then each who gave it has one of his own.
         by = grantor if administers_by_option(conn) else None
-        await translated(conn.execute(statements.revoke_role(former, member, by)))
+        await translated(conn.execute(statements.revoke_role(name, member, by)))
 
 
 _GRANTED: Final = """
