@@ -72,6 +72,7 @@ class RamStage(CloudStage):
         "test_an_account_with_rights_over_the_server_is_never_touched": _POLICIES,
         "test_a_right_that_was_taken_is_missed": _POLICIES,
         "test_a_right_that_was_taken_is_given_again_by_the_next_change": _POLICIES,
+        "test_rights": _POLICIES,
         "test_somebody_elses_second_value_is_a_conflict_and_stays": _STRANGERS,
         "test_a_value_that_somebody_set_over_ours_is_replaced_and_not_kept": _NO_HAND,
         "test_any_password_that_text_can_hold_is_set_whole": _PICKED,
