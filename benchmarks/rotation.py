@@ -22,6 +22,7 @@ from keyward.controller.metrics import Metrics
 from keyward.controller.runtime import Reconciler
 from keyward.controller.settings import Settings
 from keyward.kube.kinds import CREDENTIALS
+from keyward.kube.server_time import ServerTime
 
 NAMESPACE: Final = "shop"
 _WARM: Final = 4
@@ -81,7 +82,7 @@ class World:
     @classmethod
     async def opened(cls, server: PostgresServer) -> World:
         api = MemoryApi()
-        made = app._make(Settings(), api, Metrics(), app.no_hook)
+        made = app._make(Settings(), api, Metrics(), app.no_hook, ServerTime())
         made.cluster = "00000000-0000-4000-8000-000000000000"
         world = cls(api, made, gather.build(made.platform))
         world._stock(server)

@@ -176,9 +176,8 @@ async def test_a_command_that_the_cloud_runs_two_versions_late_changes_nothing(u
 @pytest.mark.parametrize("kind", ["AnswerLost", "Lost", "Failed", "Broken"])
 async def test_an_answer_that_is_lost_is_an_unknown_outcome_and_the_same_again_is_done_once(login, kind):
     new = Sensitive("Correct-horse_7")
-    seen = await login.inspect()
     login.cloud.standin.before = lambda call: fault_at_change(login, call, kind)
-    error = await refused(login.apply(new, seen=seen))
+    error = await refused(login.apply(new))
     assert (type(error), error.reason) == (Unsettled, Reason.UNKNOWN_OUTCOME)
     login.cloud.standin.before = lambda _call: None
     login.engine = login.fresh()

@@ -95,7 +95,7 @@ async def test_mysql_keeps_our_mark_beside_what_others_wrote(mysql):
     await scene.apply(scene.first, "two")
     seen = await scene.inspect()
     assert seen.keeps_marks
-    assert [seen.accounts[name].mark for name in scene.accounts.names] == [scenes.MARK, scenes.MARK]
+    assert [seen.accounts[name].mark for name in scene.accounts.names] == [scene.mark_of("two"), scene.mark_of("one")]
     attributes = mysql.sql("SELECT user_attributes FROM mysql.user WHERE user = %s", [scene.first])[0][0]
     assert "theirs" in attributes
 
