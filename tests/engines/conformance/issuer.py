@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.engines.conformance.led import Real
+from tests.engines.conformance.led import Wrapped
 
 from keyward.domain import access_keys, issuing
 from keyward.engines.base import (
@@ -22,9 +22,6 @@ from keyward.engines.base import (
     AdminSession,
     BeforeSend,
     Change,
-    Endpoint,
-    Engine,
-    Expectation,
     Inspection,
     Login,
     Place,
@@ -62,20 +59,10 @@ Records = dict[str, Record]
 
 
 @dataclass(frozen=True)
-class Issuer:
+class Issuer(Wrapped):
     """Implements `Engine` around one whose sessions are `IssuingSession`s."""
 
-    engine: Engine
-    real: Real
     records: Records
-
-    @property
-    def name(self) -> str:
-        return self.engine.name
-
-    @name.setter
-    def name(self, _value: str) -> None:
-        raise AttributeError("an engine keeps its name")
 
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
         return self._open(self.engine.open(self.real.of(place), admin, timeout))
@@ -85,10 +72,6 @@ class Issuer:
         async with opened as session:
             assert isinstance(session, IssuingSession)
             yield Session(session, self.records)
-
-    async def verify(self, place: Place, _endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
-        real = self.real.of(place)
-        return await self.engine.verify(real, real.primary, login, expect)
 
 
 @dataclass

@@ -51,13 +51,11 @@ class Real:
 
 
 @dataclass(frozen=True)
-class Led:
-    """Implements `Engine`. `at_rest`: whether the cloud has done all that it accepted."""
+class Wrapped:
+    """The half of an `Engine` that is the wrapped one's own, at the place where it really works."""
 
     engine: Engine
     real: Real
-    cloud: StandIn
-    at_rest: Callable[[], bool]
 
     @property
     def name(self) -> str:
@@ -67,6 +65,18 @@ class Led:
     def name(self, _value: str) -> None:
         raise AttributeError("an engine keeps its name")
 
+    async def verify(self, place: Place, _endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
+        real = self.real.of(place)
+        return await self.engine.verify(real, real.primary, login, expect)
+
+
+@dataclass(frozen=True)
+class Led(Wrapped):
+    """Implements `Engine`. `at_rest`: whether the cloud has done all that it accepted."""
+
+    cloud: StandIn
+    at_rest: Callable[[], bool]
+
     def open(self, place: Place, admin: Login, timeout: float) -> AbstractAsyncContextManager[AdminSession]:
         return self._open(lambda: self.engine.open(self.real.of(place), admin, timeout), timeout)
 
@@ -74,10 +84,6 @@ class Led:
     async def _open(self, opened: Opened, seconds: float) -> AsyncIterator[AdminSession]:
         async with opened() as session:
             yield _Session(self, session, opened, seconds)
-
-    async def verify(self, place: Place, _endpoint: Endpoint, login: Login, expect: Expectation) -> str | None:
-        real = self.real.of(place)
-        return await self.engine.verify(real, real.primary, login, expect)
 
 
 @dataclass
